@@ -1,1 +1,3 @@
-//! (audit)
+//! The record: what happened, as canonical events in one append-only log.
+
+pub mod event;

@@ -1,1 +1,153 @@
-//! (store)
+//! The store: a promise to keep every change, whole and durable, and to find what depends on it again.
+
+use crate::audit::event::{Event, Record, RequestKey};
+use crate::moment::Moment;
+use crate::party::{AgentId, EscalationId, TxnId};
+use core::fmt;
+use core::ops::Range;
+use core::pin::Pin;
+
+/// A record's place in the log, counted from 0.
+pub type Index = u64;
+
+/// One change: events that are recorded together or not at all.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The events, in order.
+    pub records: Vec<Record>,
+    /// The request that the first of them answers: refused if it was answered before.
+    pub request: Option<RequestKey>,
+    /// The escalations that were read to make this change, with the number of events each had then: refused
+    /// if one has moved on.
+    pub read: Vec<(EscalationId, usize)>,
+}
+
+impl Change {
+    /// A change of these events, at one moment.
+    #[must_use]
+    pub fn of(at: Moment, events: impl IntoIterator<Item = Event>) -> Self {
+        let records = events.into_iter().map(|event| Record::new(at, event)).collect();
+        Self { records, request: None, read: Vec::new() }
+    }
+
+    /// … that answers this request for the first time.
+    #[must_use]
+    pub const fn answering(mut self, request: Option<RequestKey>) -> Self {
+        self.request = request;
+        self
+    }
+
+    /// … that is right only while the escalation has this many events.
+    #[must_use]
+    pub fn after(mut self, id: EscalationId, length: usize) -> Self {
+        self.read.push((id, length));
+        self
+    }
+}
+
+/// The course of one escalation as recorded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Course {
+    /// Its records with their places, oldest first; its length is what [`Change::after`] takes.
+    pub records: Vec<(Index, Record)>,
+}
+
+/// Why the store did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The request was answered before, at this place.
+    Answered(Index),
+    /// The escalation has moved on since it was read; read it again.
+    Moved(EscalationId),
+    /// A single record is longer than the store takes.
+    TooLarge,
+    /// The disk is full; nothing was recorded, and it will go on when there is room.
+    Full,
+    /// It cannot be told what is on the disk, or the store is closing: nothing more is taken until a restart.
+    Unavailable(String),
+    /// Something that was durable is not as it was written.
+    Damaged(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(index) => write!(f, "the request was answered before, in record {index}"),
+            Self::Moved(id) => write!(f, "escalation `{id}` has changed meanwhile"),
+            Self::TooLarge => f.write_str("the record is too large"),
+            Self::Full => f.write_str("the disk is full"),
+            Self::Unavailable(what) => write!(f, "the store is unavailable: {what}"),
+            Self::Damaged(what) => write!(f, "the store is damaged: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// What comes of a commit: the places of the change's records.
+pub type Committing = Pin<Box<dyn Future<Output = Result<Range<Index>, StoreError>> + Send>>;
+
+/// Keeps changes.
+pub trait Store: Send + Sync {
+    /// Records a change; once the future has said `Ok` no crash and no power cut takes it away.
+    fn commit(&self, change: Change) -> Committing;
+
+    /// How many records there are.
+    fn len(&self) -> Index;
+
+    /// Whether nothing was ever recorded.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The record at this place.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if it is not as it was written, or if there is none.
+    fn record(&self, index: Index) -> Result<Record, StoreError>;
+
+    /// Where this request was answered.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn answered(&self, request: RequestKey) -> Result<Option<Index>, StoreError>;
+
+    /// Where this decision was recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn decided(&self, txn: TxnId) -> Result<Option<Index>, StoreError>;
+
+    /// The course of an escalation; empty if there is none of this id.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be read.
+    fn course(&self, id: EscalationId) -> Result<Course, StoreError>;
+
+    /// The escalations that are not over, earliest opened first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    fn open(&self) -> Result<Vec<EscalationId>, StoreError>;
+
+    /// The escalations that were ever opened, latest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    fn latest(&self, limit: usize) -> Result<Vec<EscalationId>, StoreError>;
+
+    /// Where the latest decisions about this agent were recorded, latest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    fn decisions_of(&self, agent: &AgentId, limit: usize) -> Result<Vec<Index>, StoreError>;
+
+    /// How many anomalies of this agent were recorded at or after `since`, counted up to 1000.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<u32, StoreError>;
+
+    /// A counter that changes whenever this escalation does.
+    fn watch(&self, id: EscalationId) -> tokio::sync::watch::Receiver<u64>;
+}

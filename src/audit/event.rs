@@ -1,0 +1,293 @@
+//! The events of the log: everything that was asked, decided, voted, minted and reported.
+
+use crate::decision::Decision;
+use crate::digest::{KeyId, OperationDigest, PolicyDigest, sha256};
+use crate::escalation;
+use crate::moment::Moment;
+use crate::operation::json::{self, Limits};
+use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, TokenId, TxnId};
+use serde::{Deserialize, Serialize};
+
+/// The longest canonical record in bytes; it holds a payload of 1 MiB in base64 beside everything else.
+pub const MAX_RECORD: usize = 4 * 1024 * 1024;
+
+const LIMITS: Limits = Limits { bytes: MAX_RECORD, depth: 48, members: 65_536 };
+
+/// One leaf of the log: an event and when it was recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The version of the format: 1.
+    pub v: u32,
+    /// When it was recorded, in Unix milliseconds.
+    pub at: Moment,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// The service started.
+    Started {
+        /// The program's version.
+        version: String,
+    },
+    /// The service was stopped in order.
+    Stopped {},
+    /// A policy came into force.
+    PolicyLoaded {
+        /// Its digest, which every decision under it names.
+        digest: PolicyDigest,
+        /// Its whole text.
+        text: String,
+    },
+    /// A roster came into force.
+    RosterLoaded {
+        /// Its whole text.
+        text: String,
+    },
+    /// A key may sign from now on.
+    KeyCertified {
+        /// The key.
+        kid: KeyId,
+        /// Its certificate.
+        certificate: String,
+    },
+    /// An operation was decided.
+    Decided(Box<Decided>),
+    /// An escalation took a step.
+    Escalation {
+        /// Which one.
+        id: EscalationId,
+        /// The step.
+        step: escalation::Event,
+    },
+    /// A token is about to be signed; its place in the log is this record's.
+    Minted(Box<Minted>),
+    /// What became of an operation.
+    Reported(Reported),
+    /// The wall clock was set back; nothing is minted until it has caught up.
+    ClockInDoubt {
+        /// What the wall clock says.
+        wall: Moment,
+    },
+}
+
+/// An operation that was decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The decision's id.
+    pub txn: TxnId,
+    /// Who asked.
+    pub agent: AgentId,
+    /// For whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<PersonId>,
+    /// The caller's request id, where it gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The executor that would act.
+    pub executor: ExecutorId,
+    /// The operation's digest.
+    pub digest: OperationDigest,
+    /// The canonical operation (TOKEN §5).
+    pub op: String,
+    /// The raw payload in base64url, where the operation has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+    /// What argues for it.
+    #[serde(default, skip_serializing_if = "Context::is_empty")]
+    pub context: Context,
+    /// The holder key to bind the token to, in base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder_key: Option<String>,
+    /// The decision, with every factor and reason.
+    pub decision: Decision,
+    /// The escalation that it asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<EscalationId>,
+}
+
+/// What argues for an operation: the agent's claims, shown to reviewers and outside the digest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Context {
+    /// Why it should run.
+    pub reason: String,
+    /// What the user asked for.
+    pub user_request: String,
+    /// The agent's reasoning.
+    pub reasoning: String,
+    /// What it may affect.
+    pub blast_radius: String,
+    /// How it can be undone.
+    pub reversibility: String,
+    /// What else was considered.
+    pub alternatives: Vec<String>,
+}
+
+impl Context {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A token that is about to be signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Minted {
+    /// The decision that it carries out.
+    pub txn: TxnId,
+    /// Its single-use key.
+    pub jti: TokenId,
+    /// The key that signs it.
+    pub kid: KeyId,
+    /// The escalation that was approved, if it took one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<EscalationId>,
+    /// The claims but `cs_log`, which is this record's place.
+    pub claims: String,
+}
+
+/// What became of an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The decision.
+    pub txn: TxnId,
+    /// Who reports it.
+    pub agent: AgentId,
+    /// What happened.
+    pub outcome: Outcome,
+    /// An executor's refusal code, where the token was refused.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub code: String,
+    /// More, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was done.
+    Succeeded,
+    /// It was tried and failed.
+    Failed,
+    /// The program stopped before it could tell.
+    Unknown,
+    /// The executor refused the token.
+    Refused,
+}
+
+/// The name under which a request of an agent is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestKey([u8; 16]);
+
+impl RequestKey {
+    /// The key of `request_id` as `agent` uses it; another agent's same id is another key.
+    #[must_use]
+    pub fn new(agent: &AgentId, request_id: &str) -> Self {
+        let hash = sha256(&[agent.as_str().as_bytes(), b"\0", request_id.as_bytes()]);
+        let mut key = [0; 16];
+        key.copy_from_slice(hash.split_at(16).0);
+        Self(key)
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl Event {
+    /// The escalation whose course this event is part of.
+    #[must_use]
+    pub fn escalation(&self) -> Option<EscalationId> {
+        match self {
+            Self::Escalation { id, .. } => Some(*id),
+            Self::Minted(minted) => minted.escalation,
+            Self::Started { .. }
+            | Self::Stopped {}
+            | Self::PolicyLoaded { .. }
+            | Self::RosterLoaded { .. }
+            | Self::KeyCertified { .. }
+            | Self::Decided(_)
+            | Self::Reported(_)
+            | Self::ClockInDoubt { .. } => None,
+        }
+    }
+
+    /// The agent that this event speaks against: a denial, or an executor that refused its token.
+    #[must_use]
+    pub fn anomaly_of(&self) -> Option<&AgentId> {
+        match self {
+            Self::Decided(decided) if decided.decision.denies() => Some(&decided.agent),
+            Self::Reported(reported) if reported.outcome == Outcome::Refused => Some(&reported.agent),
+            Self::Started { .. }
+            | Self::Stopped {}
+            | Self::PolicyLoaded { .. }
+            | Self::RosterLoaded { .. }
+            | Self::KeyCertified { .. }
+            | Self::Decided(_)
+            | Self::Escalation { .. }
+            | Self::Minted(_)
+            | Self::Reported(_)
+            | Self::ClockInDoubt { .. } => None,
+        }
+    }
+}
+
+/// Why a record could not be written or read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordError {
+    /// It is longer than [`MAX_RECORD`], or has a form that the canonical writer refuses.
+    Unwritable(json::ReadError),
+    /// The bytes are not a record of this version.
+    Unreadable(String),
+}
+
+impl core::fmt::Display for RecordError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Unwritable(error) => write!(f, "the event cannot be recorded: {error}"),
+            Self::Unreadable(what) => write!(f, "not a record of version 1: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for RecordError {}
+
+impl Record {
+    /// Records `event` at `at`.
+    #[must_use]
+    pub const fn new(at: Moment, event: Event) -> Self {
+        Self { v: 1, at, event }
+    }
+
+    /// The canonical bytes (RFC 8785): a leaf of the log.
+    ///
+    /// # Errors
+    /// [`RecordError::Unwritable`] if it is too long.
+    pub fn to_canonical(&self) -> Result<Vec<u8>, RecordError> {
+        let plain = serde_json::to_vec(self).map_err(|error| RecordError::Unreadable(error.to_string()))?;
+        let mut canonical = Vec::with_capacity(plain.len());
+        json::canonicalize(&plain, &LIMITS, &mut canonical).map_err(RecordError::Unwritable)?;
+        Ok(canonical)
+    }
+
+    /// Reads a leaf of the log.
+    ///
+    /// # Errors
+    /// [`RecordError::Unreadable`] if it is not a record of this version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: Self =
+            serde_json::from_slice(bytes).map_err(|error| RecordError::Unreadable(error.to_string()))?;
+        match record.v {
+            1 => Ok(record),
+            other => Err(RecordError::Unreadable(format!("version {other}"))),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The configuration of a service: one YAML file, read strictly, with every mistake named by its place.
+
+use crate::condition::ConditionKind;
+use crate::party::{AgentId, ExecutorId, PersonId, TrustDomain};
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// What `countersign serve` is told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The trust domain, a URI: every token's `iss`.
+    pub trust_domain: TrustDomain,
+    /// Where journal, views and keys are kept; relative paths start at the configuration's folder.
+    pub data: PathBuf,
+    /// The policy file.
+    pub policy: PathBuf,
+    /// The reviewers' roster.
+    pub roster: PathBuf,
+    /// Where agents and reviewers connect.
+    pub listen: Listen,
+    /// Who the agents are, by what their connection proves.
+    #[serde(default)]
+    pub agents: Vec<Agent>,
+    /// Who may open the reviewers' service, by what their connection proves. Votes are signed besides.
+    #[serde(default)]
+    pub reviewers: Vec<Access>,
+    /// The executors, and what each enforces.
+    pub executors: Vec<Executor>,
+    /// Lets anyone on this machine who reaches the agents' TCP port pass as this agent. For trying out only.
+    #[serde(default)]
+    pub unsafe_anyone_on_loopback_is: Option<AgentId>,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// The agents' service.
+    pub agents: Endpoint,
+    /// The reviewers' service, never on an agents' endpoint.
+    #[serde(default)]
+    pub reviewers: Endpoint,
+}
+
+/// One service's endpoints; each of them is optional.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// A Unix socket's path.
+    #[serde(default)]
+    pub socket: Option<PathBuf>,
+    /// Lets every user of this machine open the socket instead of the service's own user and group.
+    #[serde(default)]
+    pub socket_for_everyone: bool,
+    /// A TCP address; other than loopback only with TLS.
+    #[serde(default)]
+    pub tcp: Option<SocketAddr>,
+    /// TLS for the TCP address.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+}
+
+/// TLS with optional client certificates.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The server's certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM, mode 0600.
+    pub key: PathBuf,
+    /// The authority that clients' certificates must come from, PEM.
+    #[serde(default)]
+    pub client_authority: Option<PathBuf>,
+}
+
+/// What a connection must prove: exactly one of the three.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// The peer's user id on the Unix socket.
+    #[serde(default)]
+    pub uid: Option<u32>,
+    /// The SHA-256, in hexadecimal, of a bearer token.
+    #[serde(default)]
+    pub token_sha256: Option<String>,
+    /// The SHA-256, in hexadecimal, of a client certificate (DER).
+    #[serde(default)]
+    pub certificate_sha256: Option<String>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// Its identity: every token's `sub`.
+    pub id: AgentId,
+    /// What its connection must prove.
+    pub by: Access,
+    /// The person it acts for, who then can't review what it asks.
+    #[serde(default)]
+    pub on_behalf_of: Option<PersonId>,
+}
+
+/// One executor.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Executor {
+    /// Its identity: the first part of a token's `aud`.
+    pub id: ExecutorId,
+    /// The conditions that it enforces; a token never carries another for it.
+    #[serde(default)]
+    pub conditions: Vec<String>,
+    /// It only takes a fixed audience, so it gets unconditional tokens only (TOKEN §4).
+    #[serde(default)]
+    pub plain: bool,
+}
+
+impl Executor {
+    /// The conditions that it enforces.
+    #[must_use]
+    pub fn condition_kinds(&self) -> Vec<ConditionKind> {
+        self.conditions.iter().filter_map(|name| ConditionKind::parse(name)).collect()
+    }
+}
+
+/// Why a configuration can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// The file could not be read.
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+    /// It is not the YAML that it should be; the text has line, column and a snippet.
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, where.
+        what: String,
+    },
+    /// It is well-formed and makes no sense.
+    Senseless {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+}
+
+impl core::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Unreadable { path, why } => write!(f, "cannot read `{}`: {why}", path.display()),
+            Self::Malformed { path, what } | Self::Senseless { path, what } => {
+                write!(f, "`{}`: {what}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads and checks a configuration file; relative paths in it start at its folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with what is wrong and where.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::Unreadable { path: path.into(), why: error.to_string() })?;
+        let mut config: Self = serde_saphyr::from_str(&text)
+            .map_err(|error| ConfigError::Malformed { path: path.into(), what: error.to_string() })?;
+        config.check().map_err(|what| ConfigError::Senseless { path: path.into(), what })?;
+        config.start_paths_at(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.listen.agents.socket.is_none() && self.listen.agents.tcp.is_none() {
+            return Err("`listen.agents` needs a `socket` or a `tcp` address".to_owned());
+        }
+        for (name, endpoint) in [("agents", &self.listen.agents), ("reviewers", &self.listen.reviewers)] {
+            endpoint.check().map_err(|what| format!("`listen.{name}`: {what}"))?;
+        }
+        let mut seen = HashSet::new();
+        for agent in &self.agents {
+            agent.by.check().map_err(|what| format!("agent `{}`: {what}", agent.id))?;
+            if !seen.insert(agent.by.key()) {
+                return Err(format!("agent `{}` proves itself like an agent before it", agent.id));
+            }
+        }
+        for access in &self.reviewers {
+            access.check().map_err(|what| format!("`reviewers`: {what}"))?;
+            if access.uid.is_none() && self.agents.iter().any(|agent| agent.by == *access) {
+                return Err("`reviewers`: an agent has the same credential".to_owned());
+            }
+        }
+        if self.agents.is_empty() && self.unsafe_anyone_on_loopback_is.is_none() {
+            return Err("`agents` is empty: nobody could ask anything".to_owned());
+        }
+        let loopback = self.listen.agents.tcp.is_some_and(|address| address.ip().is_loopback());
+        if self.unsafe_anyone_on_loopback_is.is_some() && !loopback {
+            return Err("`unsafe_anyone_on_loopback_is` needs `listen.agents.tcp` on a loopback address".to_owned());
+        }
+        let mut ids = HashSet::new();
+        for executor in &self.executors {
+            if !ids.insert(&executor.id) {
+                return Err(format!("executor `{}` is registered twice", executor.id));
+            }
+            if let Some(unknown) = executor.conditions.iter().find(|name| ConditionKind::parse(name).is_none()) {
+                return Err(format!("executor `{}`: unknown condition `{unknown}`", executor.id));
+            }
+            if executor.plain && !executor.conditions.is_empty() {
+                return Err(format!("executor `{}` is plain, so it can't enforce conditions", executor.id));
+            }
+            if executor.id.as_str().contains(['#', ';']) {
+                return Err(format!("executor `{}`: an id has no `#` and no `;`", executor.id));
+            }
+        }
+        match self.executors.is_empty() {
+            true => Err("`executors` is empty: no token could be used anywhere".to_owned()),
+            false => Ok(()),
+        }
+    }
+
+    fn start_paths_at(&mut self, folder: &Path) {
+        let mut paths = vec![&mut self.data, &mut self.policy, &mut self.roster];
+        for endpoint in [&mut self.listen.agents, &mut self.listen.reviewers] {
+            paths.extend(endpoint.socket.as_mut());
+            if let Some(tls) = endpoint.tls.as_mut() {
+                paths.extend([&mut tls.certificate, &mut tls.key]);
+                paths.extend(tls.client_authority.as_mut());
+            }
+        }
+        for path in paths {
+            *path = folder.join(&path);
+        }
+    }
+}
+
+impl Endpoint {
+    fn check(&self) -> Result<(), String> {
+        match (self.tcp, &self.tls) {
+            (Some(address), None) if !address.ip().is_loopback() => {
+                Err(format!("`tcp: {address}` is not a loopback address and has no `tls`"))
+            }
+            (None, Some(_)) => Err("`tls` without `tcp`".to_owned()),
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
+}
+
+impl Access {
+    fn check(&self) -> Result<(), String> {
+        let given = [self.uid.is_some(), self.token_sha256.is_some(), self.certificate_sha256.is_some()];
+        if given.into_iter().filter(|given| *given).count() != 1 {
+            return Err("give exactly one of `uid`, `token_sha256` and `certificate_sha256`".to_owned());
+        }
+        match [&self.token_sha256, &self.certificate_sha256].into_iter().flatten().all(|hex| is_sha256(hex)) {
+            true => Ok(()),
+            false => Err("a SHA-256 is 64 lower-case hexadecimal digits".to_owned()),
+        }
+    }
+
+    fn key(&self) -> String {
+        format!("{:?} {:?} {:?}", self.uid, self.token_sha256, self.certificate_sha256)
+    }
+}
+
+fn is_sha256(hex: &str) -> bool {
+    hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
