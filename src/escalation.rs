@@ -1,1 +1,1 @@
-//! (escalation)
+//! An escalation: an operation that people must agree to before it may run.

@@ -1,1 +1,3 @@
-//! (presence)
+//! Presence: how a reviewer proves that it was they, and no program in between, who said yes.
+
+pub mod ssh;

@@ -1,0 +1,18 @@
+//! What a vote must survive: real `ssh-keygen` on the other side, and everything a forger would try.
+#![cfg(feature = "evidence")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs,
+    reason = "tests say what they expect"
+)]
+
+#[path = "vote/openssh.rs"]
+mod openssh;
+#[path = "vote/security_key.rs"]
+mod security_key;
+#[path = "vote/signature.rs"]
+mod signature;
