@@ -31,7 +31,7 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 macro_rules! digest {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Eq, PartialOrd, Ord)]
         pub struct $name([u8; 32]);
 
         impl $name {
@@ -51,6 +51,12 @@ macro_rules! digest {
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
                 from_base64url(text)?.try_into().ok().map(Self)
+            }
+        }
+
+        impl core::hash::Hash for $name {
+            fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
             }
         }
 

@@ -45,3 +45,11 @@ pub mod replay;
 pub mod signer;
 #[cfg(feature = "server")]
 pub mod store;
+
+// ── the story ──
+
+// ── the surfaces: they translate, they decide nothing ──
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "client")]
+mod proto;

@@ -1,0 +1,528 @@
+//! What goes over the wire, in plain types: a wrong message becomes a named error, never a wrong value.
+
+use super::ClientError;
+use crate::proto;
+
+/// A request for one operation.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// Makes the request idempotent; empty for one that is never repeated.
+    pub request_id: String,
+    /// The dotted name of what is done.
+    pub action: String,
+    /// What it is done to.
+    pub resource: String,
+    /// The parameters as JSON text, or else the payload.
+    pub parameters: Option<Vec<u8>>,
+    /// The raw payload, where there are no parameters.
+    pub payload: Option<Vec<u8>>,
+    /// The executor's registered id.
+    pub executor: String,
+    /// What argues for it.
+    pub context: Context,
+    /// What the agent declares.
+    pub declared: Declared,
+    /// An Ed25519 public key whose holder alone may present the token; empty for none.
+    pub holder_key: Vec<u8>,
+}
+
+/// What argues for an operation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// Why it should run.
+    pub reason: String,
+    /// What the user asked for.
+    pub user_request: String,
+    /// The agent's reasoning.
+    pub reasoning: String,
+    /// What it may affect.
+    pub blast_radius: String,
+    /// How it can be undone.
+    pub reversibility: String,
+    /// What else was considered.
+    pub alternatives: Vec<String>,
+}
+
+/// What an agent declares; it can only raise the risk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// `read`, `write`, `update`, `external_call`, `delete` or `admin`; empty for nothing declared.
+    pub kind: String,
+    /// `test`, `staging` or `production`; empty for nothing declared.
+    pub environment: String,
+    /// How many rows it touches.
+    pub affected_rows: u64,
+    /// Whether it can't be undone.
+    pub irreversible: bool,
+    /// Whether it touches sensitive data.
+    pub sensitive: bool,
+}
+
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident from $wire:ident: $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// The name that scripts see.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl TryFrom<i32> for $name {
+            type Error = ClientError;
+
+            fn try_from(number: i32) -> Result<Self, ClientError> {
+                match proto::$wire::try_from(number) {
+                    $(Ok(proto::$wire::$variant) => Ok(Self::$variant),)+
+                    Ok(proto::$wire::Unspecified) | Err(_) =>
+                        Err(ClientError::Unintelligible(concat!("unknown ", stringify!($name)))),
+                }
+            }
+        }
+
+        impl From<$name> for proto::$wire {
+            fn from(value: $name) -> Self {
+                match value { $($name::$variant => Self::$variant),+ }
+            }
+        }
+    };
+}
+
+wire_enum! {
+    /// The decision.
+    Verdict from Verdict:
+    /// It may run now.
+    Allow = "allow",
+    /// It may not run.
+    Deny = "deny",
+    /// People decide.
+    Escalate = "escalate"
+}
+wire_enum! {
+    /// The level of risk.
+    Level from Level:
+    /// Runs by itself.
+    Low = "low",
+    /// One approver.
+    Medium = "medium",
+    /// Several approvers.
+    High = "high",
+    /// Blocked.
+    Critical = "critical"
+}
+wire_enum! {
+    /// How an escalation stands.
+    Status from Status:
+    /// Waiting for votes.
+    Pending = "pending",
+    /// Approved, and the token not yet collected.
+    Approved = "approved",
+    /// A reviewer said no.
+    Denied = "denied",
+    /// Nobody decided in time.
+    Expired = "expired",
+    /// The agent withdrew it.
+    Cancelled = "cancelled",
+    /// It can't be approved any more.
+    Blocked = "blocked",
+    /// The token was handed out.
+    Claimed = "claimed",
+    /// Approved, and the token not collected in time.
+    Lapsed = "lapsed"
+}
+wire_enum! {
+    /// What became of an operation.
+    Outcome from Outcome:
+    /// It was done.
+    Succeeded = "succeeded",
+    /// It was tried and failed.
+    Failed = "failed",
+    /// The program stopped before it could tell.
+    Unknown = "unknown",
+    /// The executor refused the token.
+    Refused = "refused"
+}
+
+/// One factor of the risk, in thousandths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Factor {
+    /// Its name.
+    pub name: String,
+    /// 0 to 1000.
+    pub value: u32,
+    /// 0 to 1000.
+    pub weight: u32,
+    /// Why it has this value.
+    pub reason: String,
+}
+
+/// The risk of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Risk {
+    /// Thousandths, 0 to 1000.
+    pub score: u32,
+    /// The level, floors applied.
+    pub level: Level,
+    /// What makes up the score.
+    pub factors: Vec<Factor>,
+    /// What lifted the level, in words.
+    pub floors: Vec<String>,
+}
+
+/// A token and what goes beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The authority token.
+    pub token: String,
+    /// The certificates from the token's key to a root.
+    pub certificates: Vec<String>,
+    /// The reviewers' signed votes.
+    pub evidence: Vec<Vec<u8>>,
+    /// The canonical operation.
+    pub op_bytes: Vec<u8>,
+    /// Each condition as canonical JSON.
+    pub conditions: Vec<String>,
+    /// Unix seconds.
+    pub expires_at: u64,
+}
+
+/// An escalation that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Its id.
+    pub escalation: String,
+    /// Unix milliseconds.
+    pub decide_by: u64,
+    /// Who must agree, in words.
+    pub requirement: String,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The decision's id.
+    pub decision: String,
+    /// Allow, deny or escalate.
+    pub verdict: Verdict,
+    /// The risk with all its factors.
+    pub risk: Risk,
+    /// The rule that decided, or empty.
+    pub rule: String,
+    /// The policy's digest.
+    pub policy_digest: String,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+    /// The operation's digest.
+    pub operation_digest: String,
+    /// With [`Verdict::Allow`].
+    pub grant: Option<Grant>,
+    /// With [`Verdict::Escalate`].
+    pub pending: Option<Pending>,
+}
+
+/// A step of an escalation being followed.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// How it stands.
+    pub status: Status,
+    /// Unix milliseconds.
+    pub decide_by: u64,
+    /// Why it ended, or what is missing.
+    pub reasons: Vec<String>,
+    /// With [`Status::Claimed`].
+    pub grant: Option<Grant>,
+    /// Approvals so far.
+    pub approvals: u32,
+}
+
+/// The trust bundle as the service hands it out; its receiver verifies it.
+#[derive(Clone, Debug)]
+pub struct TrustBundle {
+    /// The signed bundle.
+    pub bundle: String,
+    /// The certificates from the bundle's key to a root.
+    pub certificates: Vec<String>,
+    /// The same keys as a plain JWK set.
+    pub jwks: String,
+}
+
+/// A page of escalations.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Newest first.
+    pub escalations: Vec<Summary>,
+    /// There are more.
+    pub truncated: bool,
+}
+
+/// One line of a list.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Its id.
+    pub id: String,
+    /// How it stands.
+    pub status: Status,
+    /// Who asked.
+    pub agent: String,
+    /// What is done.
+    pub action: String,
+    /// To what.
+    pub resource: String,
+    /// The risk.
+    pub risk: Risk,
+    /// Unix milliseconds.
+    pub opened_at: u64,
+    /// Unix milliseconds.
+    pub decide_by: u64,
+    /// Approvals so far.
+    pub approvals: u32,
+    /// Who must agree, in words.
+    pub requirement: String,
+}
+
+/// A vote that was cast.
+#[derive(Clone, Debug)]
+pub struct CastVote {
+    /// Who.
+    pub reviewer: String,
+    /// Yes or no.
+    pub approve: bool,
+    /// Why.
+    pub reason: String,
+    /// Conditions, each as canonical JSON.
+    pub conditions: Vec<String>,
+    /// Unix milliseconds.
+    pub at: u64,
+    /// How surely the reviewer was known.
+    pub assurance: String,
+}
+
+/// An escalation with all that a reviewer needs.
+#[derive(Clone, Debug)]
+pub struct Escalation {
+    /// What a list shows of it.
+    pub summary: Summary,
+    /// The decision's id.
+    pub decision: String,
+    /// Who would act.
+    pub executor: String,
+    /// For whom the agent acts, or empty.
+    pub on_behalf_of: String,
+    /// The agent's arguments.
+    pub context: Context,
+    /// The rule that escalated, or empty.
+    pub rule: String,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+    /// The policy's digest.
+    pub policy_digest: String,
+    /// The operation's digest.
+    pub operation_digest: String,
+    /// The canonical operation.
+    pub op_bytes: Vec<u8>,
+    /// The raw payload; empty where there is none.
+    pub payload: Vec<u8>,
+    /// What the service says it looks like; a careful reviewer's program makes its own from `op_bytes`.
+    pub rendering: String,
+    /// The digest of that.
+    pub rendering_digest: String,
+    /// What had to be made visible.
+    pub hazards: Vec<String>,
+    /// Votes so far.
+    pub votes: Vec<CastVote>,
+    /// Who could still complete it.
+    pub can_complete: Vec<String>,
+    /// Which conditions the executor enforces.
+    pub conditions_allowed: Vec<String>,
+    /// Conditions that the policy attached.
+    pub conditions: Vec<String>,
+    /// What the agent did lately.
+    pub recent_activity: Vec<String>,
+}
+
+impl From<Ask> for proto::AuthorizeRequest {
+    fn from(ask: Ask) -> Self {
+        let parameters = ask.parameters.map(proto::operation::Body::Parameters);
+        let body = parameters.or(ask.payload.map(proto::operation::Body::Payload));
+        let (context, declared) = (ask.context, ask.declared);
+        Self {
+            request_id: ask.request_id,
+            operation: Some(proto::Operation { action: ask.action, resource: ask.resource, body }),
+            executor: ask.executor,
+            context: Some(proto::Context {
+                reason: context.reason,
+                user_request: context.user_request,
+                reasoning: context.reasoning,
+                blast_radius: context.blast_radius,
+                reversibility: context.reversibility,
+                alternatives: context.alternatives,
+            }),
+            declared: Some(proto::Declared {
+                kind: declared.kind,
+                environment: declared.environment,
+                affected_rows: declared.affected_rows,
+                irreversible: declared.irreversible,
+                sensitive: declared.sensitive,
+            }),
+            holder_key: ask.holder_key,
+        }
+    }
+}
+
+impl TryFrom<Option<proto::Risk>> for Risk {
+    type Error = ClientError;
+
+    fn try_from(wire: Option<proto::Risk>) -> Result<Self, ClientError> {
+        let wire = wire.ok_or(ClientError::Unintelligible("no risk"))?;
+        let factors = wire.factors.into_iter();
+        let factors =
+            factors.map(|f| Factor { name: f.name, value: f.value, weight: f.weight, reason: f.reason });
+        Ok(Self {
+            score: wire.score,
+            level: wire.level.try_into()?,
+            factors: factors.collect(),
+            floors: wire.floors,
+        })
+    }
+}
+
+impl From<proto::Grant> for Grant {
+    fn from(wire: proto::Grant) -> Self {
+        Self {
+            token: wire.token,
+            certificates: wire.certificates,
+            evidence: wire.evidence,
+            op_bytes: wire.op_bytes,
+            conditions: wire.conditions,
+            expires_at: wire.expires_at,
+        }
+    }
+}
+
+impl TryFrom<proto::AuthorizeResponse> for Answer {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::AuthorizeResponse) -> Result<Self, ClientError> {
+        let verdict = wire.verdict.try_into()?;
+        let pending = wire.pending.map(|pending| Pending {
+            escalation: pending.escalation_id,
+            decide_by: pending.decide_by,
+            requirement: pending.requirement,
+        });
+        match (verdict, &wire.grant, &pending) {
+            (Verdict::Allow, Some(_), None)
+            | (Verdict::Deny, None, None)
+            | (Verdict::Escalate, None, Some(_)) => {}
+            (Verdict::Allow | Verdict::Deny | Verdict::Escalate, ..) => {
+                return Err(ClientError::Unintelligible("the verdict and what came with it do not fit"));
+            }
+        }
+        Ok(Self {
+            decision: wire.decision_id,
+            verdict,
+            risk: wire.risk.try_into()?,
+            rule: wire.rule,
+            policy_digest: wire.policy_digest,
+            reasons: wire.reasons,
+            operation_digest: wire.operation_digest,
+            grant: wire.grant.map(Grant::from),
+            pending,
+        })
+    }
+}
+
+impl TryFrom<proto::AwaitResponse> for Progress {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::AwaitResponse) -> Result<Self, ClientError> {
+        let status = wire.status.try_into()?;
+        if wire.grant.is_some() != (status == Status::Claimed) {
+            return Err(ClientError::Unintelligible("the status and what came with it do not fit"));
+        }
+        let grant = wire.grant.map(Grant::from);
+        Ok(Self {
+            status,
+            decide_by: wire.decide_by,
+            reasons: wire.reasons,
+            grant,
+            approvals: wire.approvals,
+        })
+    }
+}
+
+impl TryFrom<proto::ListResponse> for Listed {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::ListResponse) -> Result<Self, ClientError> {
+        let escalations = wire.escalations.into_iter().map(Summary::try_from).collect::<Result<_, _>>()?;
+        Ok(Self { escalations, truncated: wire.truncated })
+    }
+}
+
+impl TryFrom<proto::Summary> for Summary {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::Summary) -> Result<Self, ClientError> {
+        Ok(Self {
+            id: wire.escalation_id,
+            status: wire.status.try_into()?,
+            agent: wire.agent,
+            action: wire.action,
+            resource: wire.resource,
+            risk: wire.risk.try_into()?,
+            opened_at: wire.opened_at,
+            decide_by: wire.decide_by,
+            approvals: wire.approvals,
+            requirement: wire.requirement,
+        })
+    }
+}
+
+impl TryFrom<proto::Escalation> for Escalation {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::Escalation) -> Result<Self, ClientError> {
+        let summary = wire.summary.ok_or(ClientError::Unintelligible("no summary"))?.try_into()?;
+        let context = wire.context.unwrap_or_default();
+        let votes = wire.votes.into_iter().map(|vote| CastVote {
+            reviewer: vote.reviewer,
+            approve: vote.approve,
+            reason: vote.reason,
+            conditions: vote.conditions,
+            at: vote.at,
+            assurance: vote.assurance,
+        });
+        Ok(Self {
+            summary,
+            decision: wire.decision_id,
+            executor: wire.executor,
+            on_behalf_of: wire.on_behalf_of,
+            context: Context {
+                reason: context.reason,
+                user_request: context.user_request,
+                reasoning: context.reasoning,
+                blast_radius: context.blast_radius,
+                reversibility: context.reversibility,
+                alternatives: context.alternatives,
+            },
+            rule: wire.rule,
+            reasons: wire.reasons,
+            policy_digest: wire.policy_digest,
+            operation_digest: wire.operation_digest,
+            op_bytes: wire.op_bytes,
+            payload: wire.payload,
+            rendering: wire.rendering,
+            rendering_digest: wire.rendering_digest,
+            hazards: wire.hazards,
+            votes: votes.collect(),
+            can_complete: wire.can_complete,
+            conditions_allowed: wire.conditions_allowed,
+            conditions: wire.conditions,
+            recent_activity: wire.recent_activity,
+        })
+    }
+}
