@@ -21,7 +21,7 @@ const WORDS: &[&str] = &[
     "risk",
     "token",
 ];
-const PROMISES: &[&str] = &["clock", "entropy", "journal", "replay", "signer", "store"];
+const PROMISES: &[&str] = &["clock", "entropy", "files", "journal", "replay", "signer", "store"];
 const STORY: &[&str] = &["desk", "sidecar"];
 
 /// Each module of `src/`, and what it may import. `words`, `promises` and `story` stand for their layers.
@@ -53,9 +53,10 @@ const MAP: &[(&str, &[&str])] = &[
     // The promises. The journal is what the store and the durable replay guard are both kept on.
     ("clock", &["moment"]),
     ("entropy", &[]),
+    ("files", &[]),
     ("journal", &[]),
     ("replay", &["digest", "journal", "moment", "party", "token"]),
-    ("signer", &["digest", "entropy", "moment", "party", "token"]),
+    ("signer", &["digest", "entropy", "files", "moment", "party", "token"]),
     ("store", &["audit", "digest", "escalation", "journal", "moment", "party"]),
     // The story.
     ("desk", &["words", "promises"]),

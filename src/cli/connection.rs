@@ -1,0 +1,81 @@
+//! The options with which a command reaches a service.
+
+use super::exit::{Exit, Failed};
+use crate::client::{AgentClient, ClientError, Connect, ReviewClient, Target};
+use core::time::Duration;
+use std::path::PathBuf;
+
+/// How to reach the agents' service.
+#[derive(Clone, Debug, clap::Args)]
+pub struct AgentConnection {
+    /// Where the sidecar listens: unix:PATH, http://HOST:PORT or https://HOST:PORT
+    #[arg(long, env = "COUNTERSIGN_TARGET", value_name = "TARGET", default_value = "unix:/run/countersign/agent.sock")]
+    target: String,
+    /// A file with the bearer token to show (on TCP)
+    #[arg(long, env = "COUNTERSIGN_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// How to reach the reviewers' service.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ReviewConnection {
+    /// Where the desk listens for reviewers: unix:PATH, http://HOST:PORT or https://HOST:PORT
+    #[arg(long, env = "COUNTERSIGN_DESK", value_name = "TARGET", default_value = "unix:/run/countersign/review.sock")]
+    desk: String,
+    /// A file with the bearer token to show (on TCP)
+    #[arg(long, env = "COUNTERSIGN_REVIEW_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl AgentConnection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Exit::Undetermined`]: without the sidecar nothing can be judged.
+    pub async fn open(&self) -> Result<AgentClient, Failed> {
+        let connect = connect(&self.target, self.token_file.as_ref())?;
+        AgentClient::connect(connect).await.map_err(|error| failed(&error, &self.target))
+    }
+}
+
+impl ReviewConnection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Exit::Failure`] or [`Exit::Undetermined`] with what to do.
+    pub async fn open(&self) -> Result<ReviewClient, Failed> {
+        let connect = connect(&self.desk, self.token_file.as_ref())?;
+        ReviewClient::connect(connect).await.map_err(|error| failed(&error, &self.desk))
+    }
+}
+
+fn connect(target: &str, token_file: Option<&PathBuf>) -> Result<Connect, Failed> {
+    let target = Target::parse(target).map_err(|error| Failed::new(Exit::Usage, error))?;
+    let connect = Connect::to(target).within(Duration::from_secs(10));
+    let Some(path) = token_file else { return Ok(connect) };
+    let token = std::fs::read_to_string(path)
+        .map_err(|error| Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display())))?;
+    connect.with_bearer(token.trim()).map_err(|error| Failed::new(Exit::Usage, error))
+}
+
+fn failed(error: &ClientError, target: &str) -> Failed {
+    let failed = Failed::new(Exit::Undetermined, error);
+    match error {
+        ClientError::Unreachable(_) => failed.advise(format!("is `countersign serve` running, and listening on `{target}`?")),
+        ClientError::Target(_) | ClientError::Refused { .. } | ClientError::Unintelligible(_) => failed,
+    }
+}
+
+impl From<ClientError> for Failed {
+    fn from(error: ClientError) -> Self {
+        match &error {
+            ClientError::Refused { code, .. } => match code.as_str() {
+                "InvalidArgument" | "AlreadyExists" => Self::new(Exit::Usage, error),
+                "PermissionDenied" | "Unauthenticated" => Self::new(Exit::Denied, error),
+                _ => Self::new(Exit::Undetermined, error),
+            },
+            ClientError::Target(_) => Self::new(Exit::Usage, error),
+            ClientError::Unreachable(_) | ClientError::Unintelligible(_) => Self::new(Exit::Undetermined, error),
+        }
+    }
+}
