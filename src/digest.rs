@@ -116,6 +116,10 @@ digest! {
     VoteDigest
 }
 digest! {
+    /// The digest of a set of target names, see `condition::target_digest`.
+    TargetSetDigest
+}
+digest! {
     /// The RFC 7638 SHA-256 thumbprint of an Ed25519 key: a token's `kid`.
     KeyId
 }

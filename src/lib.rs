@@ -35,8 +35,6 @@ pub mod token;
 pub mod clock;
 #[cfg(feature = "server")]
 pub mod entropy;
-#[cfg(feature = "server")]
-pub mod files;
 #[cfg(feature = "journal")]
 pub mod journal;
 #[cfg(feature = "evidence")]

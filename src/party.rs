@@ -89,6 +89,15 @@ name! {
     TrustDomain
 }
 
+name! {
+    /// A seat of a requirement that an approval filled: the name of its pool or role.
+    SeatName
+}
+name! {
+    /// The origin line of a log: the first member of a token's `cs_log`.
+    LogOrigin
+}
+
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*

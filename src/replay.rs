@@ -1,1 +1,3 @@
-//! (replay)
+//! Ways of keeping the promise that a token is used once.
+
+pub mod memory;
