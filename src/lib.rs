@@ -35,6 +35,8 @@ pub mod token;
 pub mod clock;
 #[cfg(feature = "server")]
 pub mod entropy;
+#[cfg(feature = "server")]
+pub mod files;
 #[cfg(feature = "journal")]
 pub mod journal;
 #[cfg(feature = "evidence")]

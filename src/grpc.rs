@@ -1,0 +1,110 @@
+//! The gRPC surface: the agents' and the reviewers' services, health and reflection, on sockets and TCP.
+
+mod authority;
+mod convert;
+pub mod identity;
+pub mod listen;
+mod review;
+
+pub use authority::AuthorityService;
+pub use review::ReviewService;
+
+use crate::proto;
+use core::time::Duration;
+use listen::Listening;
+use proto::authority_server::AuthorityServer;
+use proto::review_server::ReviewServer;
+use tokio::sync::watch;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic_health::server::HealthReporter;
+
+/// The largest request: a payload of 1 MiB, or parameters of 256 KiB, with all that argues for it.
+pub const MAX_REQUEST: usize = 2 * 1024 * 1024;
+/// The largest answer: an escalation with its payload and its rendering.
+pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
+/// How many calls one connection may have under way, not counting the waits.
+const CALLS_PER_CONNECTION: usize = 1024;
+/// How many streams one connection may have open: one for each waiting agent.
+const STREAMS_PER_CONNECTION: u32 = 16_384;
+
+/// A service that could not go on.
+#[derive(Debug)]
+pub struct ServeError(pub String);
+
+impl core::fmt::Display for ServeError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// Serves the agents until `stop` turns true.
+///
+/// # Errors
+/// [`ServeError`] if a connection could not be accepted any more.
+pub async fn serve_agents(
+    service: AuthorityService,
+    listening: Listening,
+    stop: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let service = AuthorityServer::new(service).max_decoding_message_size(MAX_REQUEST);
+    serve(service, "countersign.v1.Authority", listening, stop).await
+}
+
+/// Serves the reviewers until `stop` turns true.
+///
+/// # Errors
+/// [`ServeError`] if a connection could not be accepted any more.
+pub async fn serve_reviewers(
+    service: ReviewService,
+    listening: Listening,
+    stop: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let service = ReviewServer::new(service).max_decoding_message_size(MAX_REQUEST);
+    serve(service.max_encoding_message_size(MAX_ANSWER), "countersign.v1.Review", listening, stop).await
+}
+
+async fn serve<S>(service: S, name: &str, listening: Listening, stop: watch::Receiver<bool>) -> Result<(), ServeError>
+where
+    S: tower::Service<http::Request<tonic::body::Body>, Error = core::convert::Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Response: axum_core::response::IntoResponse,
+    S::Future: Send + 'static,
+{
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .with_service_name(name)
+        .build_v1()
+        .map_err(|error| ServeError(format!("the service descriptors are unreadable: {error}")))?;
+    let routes = Routes::new(service).add_service(health_service).add_service(reflection);
+    let mut running = tokio::task::JoinSet::new();
+    listening.serve_on(|incoming| {
+        let server = Server::builder()
+            .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
+            .max_concurrent_streams(STREAMS_PER_CONNECTION)
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .http2_keepalive_timeout(Duration::from_secs(20));
+        running.spawn(incoming.run(server, routes.clone(), stopped(stop.clone(), health.clone(), name.to_owned())));
+    });
+    while let Some(ended) = running.join_next().await {
+        ended.map_err(|error| ServeError(error.to_string()))?.map_err(|error| ServeError(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Ends when the service is to stop, after saying so to whoever asks for its health.
+async fn stopped(mut stop: watch::Receiver<bool>, health: HealthReporter, name: String) {
+    // A sender that went away means that nobody can ask to stop any more but everything is ending.
+    drop(stop.wait_for(|stop| *stop).await);
+    health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
+}
