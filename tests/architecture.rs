@@ -49,7 +49,7 @@ const MAP: &[(&str, &[&str])] = &[
         "decision",
         &["condition", "digest", "escalation", "moment", "operation", "party", "policy", "risk", "token"],
     ),
-    ("audit", &["decision", "digest", "escalation", "moment", "operation", "party"]),
+    ("audit", &["decision", "digest", "escalation", "moment", "operation", "party", "risk"]),
     // The promises. The journal is what the store and the durable replay guard are both kept on.
     ("clock", &["moment"]),
     ("entropy", &[]),

@@ -6,6 +6,7 @@ use crate::escalation;
 use crate::moment::Moment;
 use crate::operation::json::{self, Limits};
 use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, TokenId, TxnId};
+use crate::risk::Claims;
 use serde::{Deserialize, Serialize};
 
 /// The longest canonical record in bytes; it holds a payload of 1 MiB in base64 beside everything else.
@@ -100,6 +101,9 @@ pub struct Decided {
     /// What argues for it.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
     pub context: Context,
+    /// What the agent declared.
+    #[serde(default)]
+    pub claims: Claims,
     /// The holder key to bind the token to, in base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder_key: Option<String>,

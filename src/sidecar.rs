@@ -1,0 +1,140 @@
+//! The sidecar: answers an agent's request, follows what people decide, and mints what was allowed.
+
+mod authorize;
+mod follow;
+pub mod issuance;
+mod mint;
+mod report;
+
+pub use authorize::{Answer, Ask};
+pub use follow::Progress;
+pub use mint::Granted;
+pub use report::Report;
+
+use crate::audit::event::RecordError;
+use crate::clock::Clock;
+use crate::desk::DeskError;
+use crate::entropy::{Entropy, NoEntropy};
+use crate::party::{AgentId, EscalationId, ExecutorId, LogOrigin, PersonId, TrustDomain, TxnId};
+use crate::policy::Policy;
+use crate::signer::SignError;
+use crate::store::{Store, StoreError};
+use crate::token::{DraftError, Executor};
+use arc_swap::ArcSwap;
+use core::fmt;
+use core::time::Duration;
+use issuance::Issuance;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How far back an agent's anomalies count (MISSION R2, "recent").
+pub const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Who asks, as the connection proved it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The agent.
+    pub agent: AgentId,
+    /// The person it acts for.
+    pub on_behalf_of: Option<PersonId>,
+}
+
+/// Everything that the sidecar stands on.
+pub struct Sidecar {
+    /// Every token's `iss`.
+    pub domain: TrustDomain,
+    /// This sidecar's log: every token's `cs_log`.
+    pub origin: LogOrigin,
+    /// The policy in force; a reload swaps it whole.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// The executors that tokens may be minted for.
+    pub executors: HashMap<ExecutorId, Executor>,
+    /// Where everything is recorded.
+    pub store: Arc<dyn Store>,
+    /// Where people decide.
+    pub desk: Arc<dyn crate::desk::Desk>,
+    /// The keys that sign tokens.
+    pub issuance: Arc<Issuance>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Why a request got no decision. None of these means yes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SidecarError {
+    /// No executor of this id is registered.
+    UnknownExecutor(ExecutorId),
+    /// The request id was used before, for another operation or executor.
+    RequestReused {
+        /// What it was used for.
+        earlier: TxnId,
+    },
+    /// There is no such decision, or it is another agent's.
+    UnknownDecision(TxnId),
+    /// There is no such escalation, or it is another agent's.
+    UnknownEscalation(EscalationId),
+    /// The escalation is over, so it can't be withdrawn.
+    Over(EscalationId),
+    /// The wall clock was set back; nothing is minted until it has caught up.
+    ClockInDoubt,
+    /// The answer was given with a key that is gone, so its token can't be repeated: ask anew.
+    KeyGone,
+    /// No key may sign now.
+    NoKey(String),
+    /// The token could not be drafted.
+    Draft(DraftError),
+    /// The key refused to sign.
+    Sign(SignError),
+    /// There was no randomness.
+    NoEntropy,
+    /// The record could not be written or read.
+    Store(StoreError),
+    /// The event could not be put into its canonical form.
+    Record(RecordError),
+    /// The desk could not be reached or refused.
+    Desk(DeskError),
+}
+
+impl fmt::Display for SidecarError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownExecutor(id) => write!(f, "no executor `{id}` is registered"),
+            Self::RequestReused { earlier } => {
+                write!(f, "the request id was used before, for another operation or executor (decision `{earlier}`)")
+            }
+            Self::UnknownDecision(id) => write!(f, "there is no decision `{id}` of this agent"),
+            Self::UnknownEscalation(id) => write!(f, "there is no escalation `{id}` of this agent"),
+            Self::Over(id) => write!(f, "escalation `{id}` is over"),
+            Self::ClockInDoubt => f.write_str("the clock was set back; nothing is minted until it has caught up"),
+            Self::KeyGone => f.write_str("the key that signed this answer is gone; ask anew under another request id"),
+            Self::NoKey(why) => write!(f, "no key may sign now: {why}"),
+            Self::Draft(error) => error.fmt(f),
+            Self::Sign(error) => error.fmt(f),
+            Self::NoEntropy => NoEntropy.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Record(error) => error.fmt(f),
+            Self::Desk(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SidecarError {}
+
+macro_rules! from {
+    ($($error:ty => $variant:ident),+ $(,)?) => {
+        $(impl From<$error> for SidecarError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })+
+    };
+}
+from!(DraftError => Draft, SignError => Sign, StoreError => Store, RecordError => Record, DeskError => Desk);
+
+impl From<NoEntropy> for SidecarError {
+    fn from(_: NoEntropy) -> Self {
+        Self::NoEntropy
+    }
+}

@@ -1,0 +1,167 @@
+//! One request, decided and recorded before its answer leaves (DESIGN §3).
+
+use super::mint::Granted;
+use super::{Caller, RECENT, Sidecar, SidecarError};
+use crate::audit::event::{Context, Decided, Event, RequestKey};
+use crate::clock::Reading;
+use crate::decision::{Decision, Outcome, Request, decide};
+use crate::desk::{Opened, Proposal};
+use crate::digest::base64url;
+use crate::moment::Moment;
+use crate::operation::Operation;
+use crate::party::{EscalationId, ExecutorId, TxnId};
+use crate::risk::{Claims, History};
+use crate::store::{Change, Index, StoreError};
+use crate::token::{Executor, PublicKey};
+
+/// A request for one operation.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Who asks.
+    pub caller: Caller,
+    /// Makes the request idempotent.
+    pub request_id: Option<String>,
+    /// What it would run.
+    pub operation: Operation,
+    /// The raw payload, where the operation is of its digest.
+    pub payload: Option<Vec<u8>>,
+    /// Who would act.
+    pub executor: ExecutorId,
+    /// What argues for it.
+    pub context: Context,
+    /// What the agent declares.
+    pub claims: Claims,
+    /// The key whose holder alone may present the token.
+    pub holder: Option<PublicKey>,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The decision's id.
+    pub txn: TxnId,
+    /// The decision, with every factor and reason.
+    pub decision: Decision,
+    /// The token, where it is allowed.
+    pub granted: Option<Granted>,
+    /// The escalation, where people decide.
+    pub opened: Option<Opened>,
+}
+
+impl Sidecar {
+    /// Decides one operation; the answer is recorded, and synced, before it is given.
+    ///
+    /// # Errors
+    /// [`SidecarError`] if it could not be judged or recorded: then nothing may run.
+    pub async fn authorize(&self, ask: Ask) -> Result<Answer, SidecarError> {
+        let executor = self.executors.get(&ask.executor);
+        let executor = executor.ok_or_else(|| SidecarError::UnknownExecutor(ask.executor.clone()))?;
+        let request = ask.request_id.as_deref().map(|id| RequestKey::new(&ask.caller.agent, id));
+        if let Some(answered) = request.map(|key| self.store.answered(key)).transpose()?.flatten() {
+            return self.repeat(&ask, answered).await;
+        }
+        match self.decide_anew(&ask, executor, request).await {
+            // The same request was under way twice; this one was the later.
+            Err(SidecarError::Store(StoreError::Answered(index))) => self.repeat(&ask, index).await,
+            other => other,
+        }
+    }
+
+    async fn decide_anew(
+        &self,
+        ask: &Ask,
+        executor: &Executor,
+        request: Option<RequestKey>,
+    ) -> Result<Answer, SidecarError> {
+        let now = self.sure_time()?;
+        let txn = TxnId::from_random(self.entropy.bits128()?);
+        let decision = self.decide_now(ask, executor, now)?;
+        let escalation = match &decision.outcome {
+            Outcome::Escalate(_) => Some(EscalationId::from_random(self.entropy.bits128()?)),
+            Outcome::Allow { .. } | Outcome::Deny => None,
+        };
+        let decided = Box::new(decided(ask, txn, decision, escalation));
+        if let Outcome::Allow { conditions, .. } = &decided.decision.outcome {
+            let conditions = conditions.clone();
+            let granted = self.mint_allowed(decided.clone(), executor, conditions, now, request).await?;
+            return Ok(Answer { txn, decision: decided.decision, granted: Some(granted), opened: None });
+        }
+        let change = Change::of(now, [Event::Decided(decided.clone())]).answering(request);
+        self.store.commit(change).await?;
+        let opened = self.open(&decided).await?;
+        Ok(Answer { txn, decision: decided.decision, granted: None, opened })
+    }
+
+    /// The decision of the policy in force, narrowed to what the executor can carry out.
+    pub(super) fn decide_now(&self, ask: &Ask, executor: &Executor, now: Moment) -> Result<Decision, SidecarError> {
+        let anomalies = self.store.anomalies(&ask.caller.agent, now.minus(RECENT))?;
+        let request = Request {
+            operation: &ask.operation,
+            claims: &ask.claims,
+            agent: &ask.caller.agent,
+            on_behalf_of: ask.caller.on_behalf_of.as_ref(),
+        };
+        let mut decision = decide(&request, &self.policy.load(), &History { anomalies }, now);
+        if let Some(kind) = decision.conditions().and_then(|conditions| executor.unenforced(conditions)) {
+            let why = format!(
+                "the policy asks for the condition `{kind}`, which the executor `{}` does not enforce",
+                ask.executor
+            );
+            decision.deny(why);
+        }
+        Ok(decision)
+    }
+
+    /// The time, or a refusal while it is in doubt; the doubt is logged once by who watches the clock.
+    pub(super) fn sure_time(&self) -> Result<Moment, SidecarError> {
+        match self.clock.read() {
+            Reading::Sure(now) => Ok(now),
+            Reading::InDoubt { .. } => Err(SidecarError::ClockInDoubt),
+        }
+    }
+
+    async fn open(&self, decided: &Decided) -> Result<Option<Opened>, SidecarError> {
+        let (Some(id), Outcome::Escalate(terms)) = (decided.escalation, &decided.decision.outcome) else {
+            return Ok(None);
+        };
+        let proposal = Proposal { id, decided: decided.clone(), terms: terms.clone() };
+        Ok(Some(self.desk.open(proposal).await?))
+    }
+
+    /// Gives the answer again that was recorded at `index`.
+    async fn repeat(&self, ask: &Ask, index: Index) -> Result<Answer, SidecarError> {
+        let record = self.store.record(index)?;
+        let Event::Decided(decided) = record.event else {
+            return Err(StoreError::Damaged(format!("record {index} is not a decision")).into());
+        };
+        if decided.digest != ask.operation.digest() || decided.executor != ask.executor {
+            return Err(SidecarError::RequestReused { earlier: decided.txn });
+        }
+        let granted = match decided.decision.outcome {
+            Outcome::Allow { .. } => Some(self.granted_at(index + 1, &decided)?),
+            Outcome::Deny | Outcome::Escalate(_) => None,
+        };
+        // Opening is idempotent too: whatever a crash left undone between the two is done now.
+        let opened = self.open(&decided).await?;
+        Ok(Answer { txn: decided.txn, decision: decided.decision, granted, opened })
+    }
+}
+
+fn decided(ask: &Ask, txn: TxnId, decision: Decision, escalation: Option<EscalationId>) -> Decided {
+    Decided {
+        txn,
+        agent: ask.caller.agent.clone(),
+        on_behalf_of: ask.caller.on_behalf_of.clone(),
+        request_id: ask.request_id.clone(),
+        executor: ask.executor.clone(),
+        digest: ask.operation.digest(),
+        // Canonical JSON is UTF-8, so nothing is lost.
+        op: String::from_utf8_lossy(ask.operation.op_bytes()).into_owned(),
+        payload: ask.payload.as_deref().map(base64url),
+        context: ask.context.clone(),
+        claims: ask.claims.clone(),
+        holder_key: ask.holder.as_ref().map(|key| base64url(key.as_bytes())),
+        decision,
+        escalation,
+    }
+}

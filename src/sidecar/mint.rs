@@ -1,0 +1,121 @@
+//! Minting: recorded first, signed after, so that no token exists without its place in the log.
+
+use super::{Sidecar, SidecarError};
+use crate::audit::event::{Decided, Event, Minted, RequestKey};
+use crate::condition::Condition;
+use crate::digest::from_base64url;
+use crate::moment::Moment;
+use crate::party::{EscalationId, TokenId};
+use crate::store::{Change, Index, StoreError};
+use crate::token::{Algorithm, Approval, DEFAULT_LIFE, Draft, Executor, Grant, LogLeaf, PublicKey, RiskScore};
+use core::time::Duration;
+
+/// A token with what goes beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The authority token.
+    pub token: String,
+    /// The certificates from its key to a root.
+    pub certificates: Vec<String>,
+    /// The reviewers' signed votes.
+    pub evidence: Vec<Vec<u8>>,
+    /// The canonical operation.
+    pub op_bytes: Vec<u8>,
+    /// What must hold when it is executed.
+    pub conditions: Vec<Condition>,
+    /// When the token expires.
+    pub expires_at: Moment,
+}
+
+/// What is to be minted for a decision.
+pub(super) struct Mint<'a> {
+    pub(super) decided: &'a Decided,
+    pub(super) executor: &'a Executor,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) approvals: Vec<Approval>,
+    pub(super) escalation: Option<EscalationId>,
+    pub(super) life: Duration,
+}
+
+impl Sidecar {
+    /// Records an allowed decision together with its mint, then signs.
+    pub(super) async fn mint_allowed(
+        &self,
+        decided: Box<Decided>,
+        executor: &Executor,
+        conditions: Vec<Condition>,
+        now: Moment,
+        request: Option<RequestKey>,
+    ) -> Result<Granted, SidecarError> {
+        let life = decided.decision.execute_within().unwrap_or(DEFAULT_LIFE);
+        let mint =
+            Mint { decided: &decided, executor, conditions, approvals: Vec::new(), escalation: None, life };
+        let minted = self.draft(&mint, now)?;
+        let change = Change::of(now, [Event::Decided(decided.clone()), Event::Minted(Box::new(minted.clone()))]);
+        let places = self.store.commit(change.answering(request)).await?;
+        self.sign(&minted, places.end.saturating_sub(1), &decided)
+    }
+
+    /// The claims, without their place in the log, and the key that will sign them.
+    pub(super) fn draft(&self, mint: &Mint<'_>, now: Moment) -> Result<Minted, SidecarError> {
+        let authority = self.issuance.current(now).map_err(|error| SidecarError::NoKey(error.to_string()))?;
+        let decided = mint.decided;
+        let score = u64::from(decided.decision.assessment.score.thousandths());
+        let jti = TokenId::from_random(self.entropy.bits128()?);
+        let grant = Grant {
+            issuer: self.domain.clone(),
+            subject: decided.agent.clone(),
+            on_behalf_of: decided.on_behalf_of.clone(),
+            issued_at: now,
+            life: mint.life,
+            jti,
+            txn: decided.txn,
+            holder: holder(decided)?,
+            operation: decided.digest,
+            policy: decided.decision.policy,
+            risk: RiskScore::from_thousandths(score).ok_or_else(|| damaged("the score is above 1"))?,
+            conditions: mint.conditions.clone(),
+            approvals: mint.approvals.clone(),
+        };
+        let claims = Draft::new(&grant, mint.executor)?.claims_without_log();
+        let claims = String::from_utf8_lossy(&claims).into_owned();
+        Ok(Minted { txn: decided.txn, jti, kid: authority.key_id(), escalation: mint.escalation, claims })
+    }
+
+    /// Signs what is recorded at `index`. The same record always gives the same token.
+    pub(super) fn sign(&self, minted: &Minted, index: Index, decided: &Decided) -> Result<Granted, SidecarError> {
+        let authority = self.issuance.of(minted.kid).ok_or(SidecarError::KeyGone)?;
+        let draft = Draft::from_recorded(minted.claims.as_bytes())
+            .ok_or_else(|| damaged(&format!("the claims in record {index} are not those of a token")))?;
+        let leaf = LogLeaf { origin: self.origin.clone(), index };
+        let input = draft.with_log(&leaf, authority.signer().public_key())?;
+        let signature = authority.signer().sign(input.bytes())?;
+        Ok(Granted {
+            token: input.assemble(&signature),
+            certificates: authority.chain().to_vec(),
+            evidence: Vec::new(),
+            op_bytes: decided.op.clone().into_bytes(),
+            conditions: draft.conditions(),
+            expires_at: draft.expires_at(),
+        })
+    }
+
+    /// The token whose mint is recorded at `index`, again.
+    pub(super) fn granted_at(&self, index: Index, decided: &Decided) -> Result<Granted, SidecarError> {
+        match self.store.record(index)?.event {
+            Event::Minted(minted) if minted.txn == decided.txn => self.sign(&minted, index, decided),
+            _ => Err(damaged(&format!("record {index} is not the mint of decision {}", decided.txn))),
+        }
+    }
+}
+
+fn holder(decided: &Decided) -> Result<Option<PublicKey>, SidecarError> {
+    let Some(text) = &decided.holder_key else { return Ok(None) };
+    let bytes = from_base64url(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let key = bytes.and_then(|bytes| PublicKey::from_bytes(&bytes, Algorithm::EdDsa).ok());
+    key.map(Some).ok_or_else(|| damaged("the holder key is not a key"))
+}
+
+fn damaged(what: &str) -> SidecarError {
+    SidecarError::Store(StoreError::Damaged(what.to_owned()))
+}

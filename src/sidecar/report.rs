@@ -1,0 +1,39 @@
+//! Reports: what became of an operation, as the agent tells it.
+
+use super::{Caller, Sidecar, SidecarError};
+use crate::audit::event::{Event, Outcome, Reported};
+use crate::party::TxnId;
+use crate::store::Change;
+
+/// What an agent reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The decision.
+    pub txn: TxnId,
+    /// What happened.
+    pub outcome: Outcome,
+    /// An executor's refusal code, where the token was refused.
+    pub code: String,
+    /// More, in words.
+    pub detail: String,
+}
+
+impl Sidecar {
+    /// Records what became of a decision of this agent.
+    ///
+    /// # Errors
+    /// [`SidecarError::UnknownDecision`] if it is not this agent's; otherwise what kept it from being recorded.
+    pub async fn report(&self, caller: &Caller, report: Report) -> Result<(), SidecarError> {
+        let unknown = SidecarError::UnknownDecision(report.txn);
+        let Some(index) = self.store.decided(report.txn)? else { return Err(unknown) };
+        match self.store.record(index)?.event {
+            Event::Decided(decided) if decided.agent == caller.agent => {}
+            _ => return Err(unknown),
+        }
+        let Report { txn, outcome, code, detail } = report;
+        let agent = caller.agent.clone();
+        let reported = Reported { txn, agent, outcome, code, detail };
+        self.store.commit(Change::of(self.clock.now(), [Event::Reported(reported)])).await?;
+        Ok(())
+    }
+}
