@@ -1,1 +1,4 @@
 //! An escalation: an operation that people must agree to before it may run.
+
+#[cfg(feature = "engine")]
+pub mod requirement;

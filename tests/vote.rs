@@ -12,6 +12,12 @@
 
 #[path = "vote/openssh.rs"]
 mod openssh;
+#[cfg(feature = "engine")]
+#[path = "vote/requirement.rs"]
+mod requirement;
+#[cfg(feature = "engine")]
+#[path = "vote/roster.rs"]
+mod roster;
 #[path = "vote/security_key.rs"]
 mod security_key;
 #[path = "vote/signature.rs"]

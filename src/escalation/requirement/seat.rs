@@ -1,0 +1,105 @@
+//! A seat: so many people of one pool, each known surely enough.
+
+use super::pool::{Membership, Pool, RoleName};
+use super::{MAX_PEOPLE, RequirementError};
+use crate::party::PersonId;
+use crate::token::Assurance;
+use core::fmt;
+
+/// The name of a seat, as a token's `cs_appr` shows it: written like the name of a role.
+pub type SeatName = RoleName;
+
+/// So many different people of a pool. It always asks for at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    name: Option<SeatName>,
+    pool: Pool,
+    people: usize,
+    min_role: Option<RoleName>,
+    assurance: Assurance,
+}
+
+impl Seat {
+    /// `people` of `pool`, each known with `assurance` or more.
+    ///
+    /// # Errors
+    /// [`RequirementError::NoSeat`] for zero, [`RequirementError::LargerThanPool`] for more than a pool of named
+    /// people has, [`RequirementError::TooLarge`] for more than [`MAX_PEOPLE`].
+    pub fn new(pool: Pool, people: usize, assurance: Assurance) -> Result<Self, RequirementError> {
+        match people {
+            0 => Err(RequirementError::NoSeat),
+            _ if people > MAX_PEOPLE => Err(RequirementError::TooLarge),
+            _ if pool.most().is_some_and(|most| people > most) => Err(RequirementError::LargerThanPool),
+            _ => Ok(Self { name: None, pool, people, min_role: None, assurance }),
+        }
+    }
+
+    /// … each of whom has this role or one above it.
+    #[must_use]
+    pub fn at_least(mut self, role: RoleName) -> Self {
+        self.min_role = Some(role);
+        self
+    }
+
+    /// … under this name.
+    #[must_use]
+    pub fn named(mut self, name: SeatName) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// How many different people it takes; never zero.
+    #[must_use]
+    pub const fn people(&self) -> usize {
+        self.people
+    }
+
+    /// Whom they may be.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The least role of each of them.
+    #[must_use]
+    pub const fn min_role(&self) -> Option<&RoleName> {
+        self.min_role.as_ref()
+    }
+
+    /// How surely each of them must be known.
+    #[must_use]
+    pub const fn assurance(&self) -> Assurance {
+        self.assurance
+    }
+
+    /// The name that it was given.
+    #[must_use]
+    pub const fn name(&self) -> Option<&SeatName> {
+        self.name.as_ref()
+    }
+
+    /// What to call it: its name, or the one role or team it is filled from, or `reviewer`.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        let given = self.name.as_ref().map(SeatName::as_str);
+        given.or_else(|| self.pool.only_group()).unwrap_or("reviewer")
+    }
+
+    /// Whether this person may fill it, if they are known surely enough.
+    #[must_use]
+    pub fn admits(&self, person: &PersonId, membership: &dyn Membership) -> bool {
+        self.pool.admits(person, membership)
+            && self.min_role.as_ref().is_none_or(|least| membership.reaches(person, least))
+    }
+}
+
+/// In words: `2 of role dba or team platform, security-lead or above, signed`.
+impl fmt::Display for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.people, self.pool)?;
+        if let Some(least) = &self.min_role {
+            write!(f, ", {least} or above")?;
+        }
+        write!(f, ", {}", self.assurance.as_str())
+    }
+}

@@ -1,0 +1,55 @@
+//! People for the tests: who holds which role, in which team.
+
+use countersign::escalation::requirement::{Membership, RoleName, TeamName};
+use countersign::party::PersonId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Roles, lowest first; `min_role` goes by this order.
+pub(crate) const ROLES: [&str; 4] = ["dev", "dba", "security", "security-lead"];
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Roster {
+    pub(crate) roles: BTreeMap<PersonId, BTreeSet<String>>,
+    pub(crate) teams: BTreeMap<PersonId, BTreeSet<String>>,
+}
+
+pub(crate) fn person(name: &str) -> PersonId {
+    PersonId::new(name).unwrap()
+}
+
+impl Roster {
+    /// A roster of these people and roles: `of(&[("ada", "dba security")])`.
+    pub(crate) fn of(people: &[(&str, &str)]) -> Self {
+        let mut roster = Self::default();
+        for (name, roles) in people {
+            roster.roles.insert(person(name), roles.split_whitespace().map(ToOwned::to_owned).collect());
+        }
+        roster
+    }
+
+    pub(crate) fn without(&self, name: &str) -> Self {
+        let mut roster = self.clone();
+        roster.roles.remove(&person(name));
+        roster
+    }
+}
+
+impl Membership for Roster {
+    fn people(&self) -> Vec<PersonId> {
+        self.roles.keys().cloned().collect()
+    }
+
+    fn holds(&self, person: &PersonId, role: &RoleName) -> bool {
+        self.roles.get(person).is_some_and(|roles| roles.contains(role.as_str()))
+    }
+
+    fn belongs(&self, person: &PersonId, team: &TeamName) -> bool {
+        self.teams.get(person).is_some_and(|teams| teams.contains(team.as_str()))
+    }
+
+    fn reaches(&self, person: &PersonId, least: &RoleName) -> bool {
+        let rank = |role: &str| ROLES.iter().position(|known| *known == role);
+        let Some(least) = rank(least.as_str()) else { return false };
+        self.roles.get(person).is_some_and(|roles| roles.iter().any(|role| rank(role) >= Some(least)))
+    }
+}
