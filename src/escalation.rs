@@ -2,3 +2,4 @@
 
 #[cfg(feature = "engine")]
 pub mod requirement;
+pub mod vote;

@@ -7,7 +7,7 @@ mod standing;
 mod written;
 
 pub use pool::{Group, Membership, NotAGroup, Pool, RoleName, TeamName};
-pub use seat::{Seat, SeatName};
+pub use seat::Seat;
 pub use standing::{Agreement, Filled, Standing};
 
 use core::fmt;

@@ -65,10 +65,15 @@ impl fmt::Display for KeyFileError {
             Self::Io { path, why } => write!(f, "cannot use `{}`: {why}", path.display()),
             Self::Exposed { path, mode } => {
                 let path = path.display();
-                write!(f, "`{path}` has mode {mode:04o}: a private key is for its owner only (chmod 600 {path})")
+                write!(
+                    f,
+                    "`{path}` has mode {mode:04o}: a private key is for its owner only (chmod 600 {path})"
+                )
             }
             Self::NotAFile(path) => write!(f, "`{}` is not a plain file", path.display()),
-            Self::Malformed { path, what } => write!(f, "`{}` is not a private Ed25519 key: {what}", path.display()),
+            Self::Malformed { path, what } => {
+                write!(f, "`{}` is not a private Ed25519 key: {what}", path.display())
+            }
             Self::NoEntropy => NoEntropy.fmt(f),
         }
     }
@@ -189,7 +194,10 @@ mod tests {
         let (_folder, path, _) = saved();
         for mode in [0o640, 0o604, 0o660, 0o601, 0o777] {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert_eq!(FileSigner::load(&path).unwrap_err(), KeyFileError::Exposed { path: path.clone(), mode });
+            assert_eq!(
+                FileSigner::load(&path).unwrap_err(),
+                KeyFileError::Exposed { path: path.clone(), mode }
+            );
         }
     }
 
@@ -210,9 +218,15 @@ mod tests {
             (" ".repeat(5000), "it is too long"),
         ] {
             std::fs::write(&path, text).unwrap();
-            assert_eq!(FileSigner::load(&path).unwrap_err(), KeyFileError::Malformed { path: path.clone(), what });
+            assert_eq!(
+                FileSigner::load(&path).unwrap_err(),
+                KeyFileError::Malformed { path: path.clone(), what }
+            );
         }
-        assert_eq!(FileSigner::load(folder.path()).unwrap_err(), KeyFileError::NotAFile(folder.path().into()));
+        assert_eq!(
+            FileSigner::load(folder.path()).unwrap_err(),
+            KeyFileError::NotAFile(folder.path().into())
+        );
     }
 
     #[test]

@@ -237,7 +237,7 @@ fn one_person_in_two_roles_fills_one_seat() {
     let Standing::Met(filled) = both.standing(&signed(&["ada", "bob"]), &[], &roster) else {
         panic!("not met")
     };
-    let seats: Vec<_> = filled.iter().map(|filled| (filled.person.as_str(), &*filled.seat)).collect();
+    let seats: Vec<_> = filled.iter().map(|filled| (filled.person.as_str(), filled.seat.as_str())).collect();
     assert_eq!(seats, [("bob", "dba"), ("ada", "security")], "ada moved over for bob");
 }
 

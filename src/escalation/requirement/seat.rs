@@ -2,12 +2,9 @@
 
 use super::pool::{Membership, Pool, RoleName};
 use super::{MAX_PEOPLE, RequirementError};
-use crate::party::PersonId;
+use crate::party::{PersonId, SeatName};
 use crate::token::Assurance;
 use core::fmt;
-
-/// The name of a seat, as a token's `cs_appr` shows it: written like the name of a role.
-pub type SeatName = RoleName;
 
 /// So many different people of a pool. It always asks for at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,11 +75,13 @@ impl Seat {
         self.name.as_ref()
     }
 
-    /// What to call it: its name, or the one role or team it is filled from, or `reviewer`.
+    /// What a token's `cs_appr` calls it: its name, or the one role or team it is filled from, or `reviewer`.
     #[must_use]
-    pub fn label(&self) -> &str {
-        let given = self.name.as_ref().map(SeatName::as_str);
-        given.or_else(|| self.pool.only_group()).unwrap_or("reviewer")
+    #[expect(clippy::expect_used, reason = "the literal is a name; the test below constructs it")]
+    pub fn label(&self) -> SeatName {
+        let group = || self.pool.only_group().and_then(|group| SeatName::new(group).ok());
+        let given = self.name.clone().or_else(group);
+        given.unwrap_or_else(|| SeatName::new("reviewer").expect("`reviewer` is a name"))
     }
 
     /// Whether this person may fill it, if they are known surely enough.
@@ -101,5 +100,24 @@ impl fmt::Display for Seat {
             write!(f, ", {least} or above")?;
         }
         write!(f, ", {}", self.assurance.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::escalation::requirement::TeamName;
+
+    #[test]
+    fn a_seat_is_called_by_its_name_its_one_group_or_reviewer() {
+        let role: RoleName = "dba".parse().unwrap();
+        let team: TeamName = "platform".parse().unwrap();
+        let seat = |pool| Seat::new(pool, 1, Assurance::Signed).unwrap();
+        let by_role = seat(Pool::new([], [role.clone()], []).unwrap());
+        assert_eq!(by_role.label().as_str(), "dba");
+        assert_eq!(by_role.named(SeatName::new("schema").unwrap()).label().as_str(), "schema");
+        assert_eq!(seat(Pool::new([], [], [team.clone()]).unwrap()).label().as_str(), "platform");
+        assert_eq!(seat(Pool::new([], [role], [team]).unwrap()).label().as_str(), "reviewer");
+        assert_eq!(seat(Pool::everyone()).label().as_str(), "reviewer");
     }
 }

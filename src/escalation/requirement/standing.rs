@@ -4,7 +4,7 @@ use super::Requirement;
 use super::matching::Seating;
 use super::pool::Membership;
 use super::seat::Seat;
-use crate::party::PersonId;
+use crate::party::{PersonId, SeatName};
 use crate::token::Assurance;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub struct Filled {
     /// Who.
     pub person: PersonId,
     /// The label of the seat.
-    pub seat: Box<str>,
+    pub seat: SeatName,
 }
 
 /// How far a requirement is met.
@@ -171,7 +171,7 @@ impl Requirement {
         let pairs = places.iter().zip(seating.places());
         let filled = pairs.filter_map(|(seat, person)| {
             let person = (*table.people.get((*person)?)?).clone();
-            Some(Filled { person, seat: self.seats.get(*seat)?.label().into() })
+            Some(Filled { person, seat: self.seats.get(*seat)?.label() })
         });
         filled.collect()
     }

@@ -1,9 +1,9 @@
 //! A requirement as it is written in events: `{"seat": …}`, `{"all": […]}`, `{"any": {"least": …, "of": […]}}`.
 
 use super::pool::{Pool, RoleName, TeamName};
-use super::seat::{Seat, SeatName};
+use super::seat::Seat;
 use super::{Node, Requirement, RequirementError};
-use crate::party::PersonId;
+use crate::party::{PersonId, SeatName};
 use crate::token::Assurance;
 use serde::{Deserialize, Serialize};
 
