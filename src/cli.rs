@@ -1,0 +1,94 @@
+//! The command line: what a person or a script types, and what it ends with.
+
+mod authorize;
+mod connection;
+mod demo;
+mod exec;
+mod exit;
+mod init;
+mod keys;
+mod output;
+mod review;
+mod serve;
+mod ssh;
+mod verify;
+
+pub use exit::{Exit, Failed};
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::moment::Moment;
+use clap::{Parser, Subcommand};
+use std::io::IsTerminal as _;
+
+/// Decides what an AI agent may do, asks people where that is needed, and binds the answer to the exact operation.
+///
+/// Exit codes: 0 done or allowed · 1 failed · 2 wrong usage · 120 denied · 121 expired · 122 undetermined (do not
+/// act) · 123 still pending. `exec` ends with the command's own code.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, max_term_width = 110, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Init(init::Args),
+    Serve(serve::Args),
+    Authorize(authorize::Args),
+    Exec(exec::Args),
+    Verify(verify::Args),
+    /// List, read, approve and deny what waits for people
+    #[command(subcommand)]
+    Review(review::Command),
+    /// Make, rotate, revoke and publish keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+}
+
+/// Reads the command line, does what it says, and tells the exit code.
+#[must_use]
+pub fn run() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            drop(error.print());
+            // Asking for help is no mistake.
+            return if error.use_stderr() { Exit::Usage.code() } else { Exit::Success.code() };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&Failed::plain(format!("cannot start: {error}"))),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Init(args) => init::run(&args),
+            Command::Serve(args) => serve::run(args).await,
+            Command::Authorize(args) => authorize::run(args).await,
+            Command::Exec(args) => exec::run(args).await,
+            Command::Verify(args) => verify::run(&args),
+            Command::Review(command) => review::run(command).await,
+            Command::Keys(command) => keys::run(&command),
+        }
+    });
+    match done {
+        Ok(exit) => exit.code(),
+        Err(failed) => complain(&failed),
+    }
+}
+
+fn complain(failed: &Failed) -> u8 {
+    let (red, plain) = if std::io::stderr().is_terminal() { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
+    eprintln!("{red}error:{plain} {}", output::visible(&failed.what));
+    if let Some(advice) = &failed.advice {
+        eprintln!("  {advice}");
+    }
+    failed.exit.code()
+}
+
+fn now() -> Moment {
+    SystemClock::start().now()
+}

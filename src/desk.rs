@@ -1,0 +1,110 @@
+//! The desk: where escalations are opened and people decide. A sidecar reaches it through one port.
+
+pub mod local;
+mod show;
+mod vote;
+
+pub use show::{Listing, View};
+
+use crate::audit::event::Decided;
+use crate::decision::Terms;
+use crate::escalation::Escalation;
+use crate::moment::Moment;
+use crate::party::{AgentId, EscalationId};
+use crate::store::StoreError;
+use core::fmt;
+use core::pin::Pin;
+use tokio::sync::watch;
+
+/// What is brought before people.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// The escalation's id, chosen by the sidecar; opening the same one again changes nothing.
+    pub id: EscalationId,
+    /// The decision that asks for it.
+    pub decided: Decided,
+    /// Who must agree, and until when.
+    pub terms: Terms,
+}
+
+/// An escalation that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Its id.
+    pub id: EscalationId,
+    /// Unanswered until then, it is denied.
+    pub decide_by: Moment,
+    /// Who must agree, in words.
+    pub requirement: String,
+}
+
+/// An escalation as it stands.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its id.
+    pub id: EscalationId,
+    /// The decision that asked for it.
+    pub decided: Decided,
+    /// Its state, with every vote.
+    pub escalation: Escalation,
+    /// How many records its course has.
+    pub length: usize,
+    /// The signed votes, as an executor checks them.
+    pub evidence: Vec<Vec<u8>>,
+}
+
+/// Why the desk did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeskError {
+    /// There is no such escalation.
+    Unknown(EscalationId),
+    /// It is over.
+    Over(EscalationId),
+    /// It could not be recorded or read.
+    Store(StoreError),
+    /// What is recorded of it makes no sense.
+    Senseless(EscalationId),
+}
+
+impl fmt::Display for DeskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(id) => write!(f, "there is no escalation `{id}`"),
+            Self::Over(id) => write!(f, "escalation `{id}` is over"),
+            Self::Store(error) => error.fmt(f),
+            Self::Senseless(id) => write!(f, "the record of escalation `{id}` makes no sense"),
+        }
+    }
+}
+
+impl std::error::Error for DeskError {}
+
+impl From<StoreError> for DeskError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// An answer that the desk is working on.
+pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, DeskError>> + Send + 'a>>;
+
+/// The port through which a sidecar reaches the desk, in the same process or over the network.
+pub trait Desk: Send + Sync {
+    /// Opens an escalation. Opening it again gives the same answer.
+    fn open(&self, proposal: Proposal) -> Answering<'_, Opened>;
+
+    /// How an escalation stands now; a deadline that has passed has taken effect.
+    fn case(&self, id: EscalationId) -> Answering<'_, Case>;
+
+    /// Withdraws an escalation.
+    fn cancel(&self, id: EscalationId, by: AgentId, reason: String) -> Answering<'_, Case>;
+
+    /// Hands out an approved escalation's authority; from then on it is not approved again.
+    fn claim(&self, id: EscalationId) -> Answering<'_, Case>;
+
+    /// Ends an approved escalation that may not be carried out any more.
+    fn block(&self, id: EscalationId, reasons: Vec<String>) -> Answering<'_, Case>;
+
+    /// A counter that changes whenever the escalation does.
+    fn changes(&self, id: EscalationId) -> watch::Receiver<u64>;
+}
