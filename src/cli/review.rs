@@ -9,7 +9,7 @@ use crate::client::{CastVote, Escalation, ReviewClient, Status, Summary};
 use crate::condition::Condition;
 use crate::digest::PolicyDigest;
 use crate::entropy::{Entropy as _, SystemEntropy};
-use crate::escalation::vote::{Statement, Verdict};
+use crate::escalation::vote::{Choice, Conditions, Nonce, Reason, Statement};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::operation::render::{Rendering, render};
@@ -111,23 +111,23 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
                 conditions.iter().map(|text| Condition::parse_short(text).map_err(|e| (text, e))).collect();
             let conditions = conditions
                 .map_err(|(text, error)| Failed::new(Exit::Usage, format!("condition `{text}`: {error}")))?;
-            vote(voting, Verdict::Approve, conditions).await
+            let conditions = Conditions::new(&conditions).map_err(|error| Failed::new(Exit::Usage, error))?;
+            vote(voting, Choice::Approve(conditions)).await
         }
-        Command::Deny { voting } => vote(voting, Verdict::Deny, Vec::new()).await,
+        Command::Deny { voting } => vote(voting, Choice::Deny).await,
     }
 }
 
-async fn vote(voting: Voting, verdict: Verdict, conditions: Vec<Condition>) -> Result<Exit, Failed> {
+async fn vote(voting: Voting, choice: Choice) -> Result<Exit, Failed> {
     let output = Output::new(voting.json);
     let reviewer = PersonId::new(&voting.reviewer).map_err(|error| Failed::new(Exit::Usage, error))?;
     let client = voting.connection.open().await?;
     let escalation = client.show(&voting.id).await?;
     let rendering = rendering(&escalation)?;
     if !voting.yes {
-        confirm(output, &escalation, &rendering, verdict, &conditions)?;
+        confirm(output, &escalation, &rendering, &choice)?;
     }
-    let statement = statement(&escalation, &rendering, verdict, conditions, &voting.reason, reviewer)?;
-    let bytes = statement.to_canonical();
+    let bytes = statement(&escalation, &rendering, choice, &voting.reason, reviewer)?.to_bytes();
     let signature = SigningKey::load(&voting.key)?.sign(&bytes)?;
     let (status, approvals, reasons) = cast(&client, &voting.id, bytes, signature).await?;
     let document = || json!({ "status": status.as_str(), "approvals": approvals, "reasons": reasons });
@@ -180,45 +180,39 @@ fn rendering(escalation: &Escalation) -> Result<Rendering, Failed> {
 fn statement(
     escalation: &Escalation,
     rendering: &Rendering,
-    verdict: Verdict,
-    conditions: Vec<Condition>,
+    choice: Choice,
     reason: &str,
     reviewer: PersonId,
 ) -> Result<Statement, Failed> {
     let unclear = || Failed::new(Exit::Undetermined, "the service's answer has ids that cannot be read");
     let operation = Operation::from_op_bytes(&escalation.op_bytes).map_err(|_| unclear())?.digest();
     let nonce = SystemEntropy.bits128().map_err(Failed::plain)?;
-    let statement = Statement {
+    Ok(Statement {
         escalation: EscalationId::parse(&escalation.summary.id).ok_or_else(unclear)?,
         operation,
-        rendering: rendering.digest,
+        shown: rendering.digest,
         policy: PolicyDigest::parse(&escalation.policy_digest).ok_or_else(unclear)?,
-        verdict,
-        conditions,
-        reason: reason.to_owned(),
+        choice,
+        reason: Reason::new(reason).map_err(|error| Failed::new(Exit::Usage, error))?,
         reviewer,
-        at: super::now(),
-        nonce,
-    };
-    statement.check().map_err(|error| Failed::new(Exit::Usage, error))?;
-    Ok(statement)
+        time: super::now(),
+        nonce: Nonce::from_random(nonce),
+    })
 }
 
 fn confirm(
     output: Output,
     escalation: &Escalation,
     rendering: &Rendering,
-    verdict: Verdict,
-    conditions: &[Condition],
+    choice: &Choice,
 ) -> Result<(), Failed> {
     if !std::io::stdin().is_terminal() || output.json() {
         return Err(Failed::new(Exit::Usage, "there is no terminal to confirm on").advise("read it, then add --yes"));
     }
     output.line(show_words(output, escalation, rendering));
-    let conditions: Vec<String> = conditions.iter().map(Condition::describe).collect();
+    let conditions: Vec<String> = choice.conditions().iter().map(Condition::describe).collect();
     let with = if conditions.is_empty() { String::new() } else { format!(" if {}", conditions.join(" and ")) };
-    let word = if verdict == Verdict::Approve { "approve" } else { "deny" };
-    drop(write!(std::io::stdout(), "\n{word} this{with}? [y/N] "));
+    drop(write!(std::io::stdout(), "\n{} this{with}? [y/N] ", choice.as_str()));
     drop(std::io::stdout().flush());
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(Failed::plain)?;

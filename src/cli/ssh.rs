@@ -1,13 +1,11 @@
 //! A reviewer's SSH key: a plain one signs here, any other through `ssh-keygen`.
 
 use super::exit::{Exit, Failed};
-use crate::presence::ssh;
+use crate::presence::ssh::{self, VOTE_NAMESPACE};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The namespace of a vote's signature: one made for anything else is no vote.
-pub use ssh::VOTE_NAMESPACE;
 
 /// What signs a vote.
 pub enum SigningKey {
@@ -37,7 +35,7 @@ impl SigningKey {
     /// [`Exit::Failure`] with what `ssh-keygen` said.
     pub fn sign(&self, statement: &[u8]) -> Result<String, Failed> {
         match self {
-            Self::Plain(key) => Ok(key.sign(VOTE_NAMESPACE, statement)),
+            Self::Plain(key) => Ok(key.sign(VOTE_NAMESPACE, statement).to_armored()),
             Self::Program(path) => sign_with_program(path, statement),
         }
     }

@@ -1,0 +1,85 @@
+//! `countersign serve`: sidecar and desk in one process, until it is told to stop.
+
+use super::exit::{Exit, Failed};
+use super::output::Output;
+use crate::config::Config;
+use crate::serve::{Running, start};
+use crate::telemetry;
+use serde_json::json;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serve agents and reviewers from this machine, on an embedded store
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration file
+    #[arg(long, short, env = "COUNTERSIGN_CONFIG", value_name = "FILE", default_value = "countersign.yaml")]
+    config: PathBuf,
+    /// Check configuration, policy, roster and keys, and exit
+    #[arg(long)]
+    check: bool,
+    /// Log JSON lines
+    #[arg(long)]
+    log_json: bool,
+    /// Print the addresses as one JSON document when ready
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failed`] if it could not start, or could not stop in order.
+pub async fn run(args: Args) -> Result<Exit, Failed> {
+    telemetry::start(if args.log_json { telemetry::Format::Json } else { telemetry::Format::Text });
+    let output = Output::new(args.json);
+    let config = Config::load(&args.config).map_err(|error| {
+        Failed::new(Exit::Usage, error).advise("`countersign init` writes a configuration to start from")
+    })?;
+    if args.check {
+        let findings = crate::serve::check(&config).map_err(|error| Failed::new(Exit::Usage, error))?;
+        output.print(|| json!({ "findings": findings }), |_| match findings.as_slice() {
+            [] => "all is well".to_owned(),
+            findings => findings.join("\n"),
+        });
+        return Ok(Exit::Success);
+    }
+    // Asked for before anything slow, so that a stop is never missed.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failed::plain)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failed::plain)?;
+    let mut running = start(&config).await.map_err(Failed::plain)?;
+    announce(output, &running);
+    let failed = tokio::select! {
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        failed = running.failed() => Some(failed),
+    };
+    let stopped = running.stop().await;
+    match failed {
+        Some(failed) => Err(Failed::plain(failed)),
+        None => stopped.map(|()| Exit::Success).map_err(Failed::plain),
+    }
+}
+
+fn announce(output: Output, running: &Running) {
+    let at = running.addresses();
+    let text = |address: &Option<std::net::SocketAddr>| address.map(|address| address.to_string());
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let document = || {
+        json!({
+            "agents": { "socket": path(&at.agent_socket), "tcp": text(&at.agent_tcp) },
+            "reviewers": { "socket": path(&at.reviewer_socket), "tcp": text(&at.reviewer_tcp) },
+        })
+    };
+    output.print(document, |_| {
+        let mut lines = vec!["ready".to_owned()];
+        for (who, socket, tcp) in [
+            ("agents", path(&at.agent_socket), text(&at.agent_tcp)),
+            ("reviewers", path(&at.reviewer_socket), text(&at.reviewer_tcp)),
+        ] {
+            lines.extend(socket.map(|path| format!("  {who:<10} unix:{path}")));
+            lines.extend(tcp.map(|address| format!("  {who:<10} {address}")));
+        }
+        lines.join("\n")
+    });
+}

@@ -1,0 +1,209 @@
+//! Waiting for people: an escalation's states as they come, and the token at its end.
+
+use super::mint::{Granted, Mint};
+use super::{Ask, Caller, Sidecar, SidecarError};
+use crate::audit::event::{Event, Minted};
+use crate::clock::Reading;
+use crate::desk::Case;
+use crate::escalation::Status;
+use crate::moment::Moment;
+use crate::operation::Operation;
+use crate::party::EscalationId;
+use crate::store::{Change, Index, StoreError};
+use core::time::Duration;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// How often a decision is taken again when somebody else moved the escalation meanwhile.
+const ATTEMPTS: usize = 16;
+/// A waiting agent hears at least this often how it stands, so that neither side waits on a dead connection.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// How an escalation stands, as its agent is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Its state.
+    pub status: Status,
+    /// Unanswered until then, it is denied.
+    pub decide_by: Moment,
+    /// Approvals so far.
+    pub approvals: usize,
+    /// Why it ended, or what is missing.
+    pub reasons: Vec<String>,
+    /// The token, once it is claimed.
+    pub granted: Option<Granted>,
+}
+
+impl Sidecar {
+    /// Withdraws an escalation of this agent.
+    ///
+    /// # Errors
+    /// [`SidecarError::UnknownEscalation`] if it is not this agent's, [`SidecarError::Desk`] if it is over.
+    pub async fn cancel(&self, caller: &Caller, id: EscalationId, reason: String) -> Result<Status, SidecarError> {
+        self.case_of(caller, id).await?;
+        let case = self.desk.cancel(id, caller.agent.clone(), reason).await?;
+        Ok(case.escalation.status(self.clock.now()))
+    }
+
+    /// Follows an escalation of this agent to its end; the first item is its present state.
+    ///
+    /// # Errors
+    /// [`SidecarError::UnknownEscalation`] if it is not this agent's.
+    pub async fn follow(
+        self: Arc<Self>,
+        caller: Caller,
+        id: EscalationId,
+    ) -> Result<mpsc::Receiver<Result<Progress, SidecarError>>, SidecarError> {
+        self.case_of(&caller, id).await?;
+        let (tell, told) = mpsc::channel(1);
+        tokio::spawn(async move {
+            let changes = self.desk.changes(id);
+            tokio::select! {
+                () = tell.closed() => {}
+                () = self.tell_each(&caller, id, changes, &tell) => {}
+            }
+        });
+        Ok(told)
+    }
+
+    async fn tell_each(
+        &self,
+        caller: &Caller,
+        id: EscalationId,
+        mut changes: watch::Receiver<u64>,
+        tell: &mpsc::Sender<Result<Progress, SidecarError>>,
+    ) {
+        loop {
+            changes.mark_unchanged();
+            let progress = self.progress(caller, id).await;
+            let wait = match &progress {
+                Ok(progress) if progress.status == Status::Pending => {
+                    // Never before the deadline: what is due is for the desk to say.
+                    let due = progress.decide_by.since(self.clock.now()).saturating_add(Duration::from_millis(1));
+                    Some(due.min(HEARTBEAT))
+                }
+                Ok(_) | Err(_) => None,
+            };
+            let gone = tell.send(progress).await.is_err();
+            let Some(wait) = wait.filter(|_| !gone) else { return };
+            // Whichever comes first, it is read anew.
+            drop(tokio::time::timeout(wait, changes.changed()).await);
+        }
+    }
+
+    /// How an escalation of this agent stands; an approved one is minted by being asked for.
+    async fn progress(&self, caller: &Caller, id: EscalationId) -> Result<Progress, SidecarError> {
+        for _ in 0..ATTEMPTS {
+            let case = self.case_of(caller, id).await?;
+            match case.escalation.status(self.clock.now()) {
+                Status::Approved => self.claim(&case).await?,
+                Status::Claimed => match self.collect(&case).await? {
+                    Some(granted) => return Ok(progress(&case, Status::Claimed, Some(granted))),
+                    None => continue,
+                },
+                status @ (Status::Pending
+                | Status::Denied
+                | Status::Expired
+                | Status::Cancelled
+                | Status::Blocked
+                | Status::Lapsed) => return Ok(progress(&case, status, None)),
+            }
+        }
+        Err(StoreError::Moved(id).into())
+    }
+
+    async fn case_of(&self, caller: &Caller, id: EscalationId) -> Result<Case, SidecarError> {
+        match self.desk.case(id).await {
+            Ok(case) if case.decided.agent == caller.agent => Ok(case),
+            // Whether another agent's escalation exists is nobody's business.
+            Ok(_) | Err(crate::desk::DeskError::Unknown(_)) => Err(SidecarError::UnknownEscalation(id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes an approved escalation's authority, unless what was approved is no longer allowed: approval is not
+    /// access (DESIGN §3).
+    async fn claim(&self, case: &Case) -> Result<(), SidecarError> {
+        let now = self.sure_time()?;
+        let decided = &case.decided;
+        let executor = self.executors.get(&decided.executor);
+        let again = match executor {
+            None => Err(vec![format!("the executor `{}` is not registered any more", decided.executor)]),
+            Some(executor) => {
+                let operation = Operation::from_op_bytes(decided.op.as_bytes());
+                let operation = operation.map_err(|error| damaged(&error.to_string()))?;
+                match operation.digest() == decided.digest {
+                    false => Err(vec!["the recorded operation has another digest".to_owned()]),
+                    true => {
+                        let ask = Ask::of(decided, operation);
+                        let decision = self.decide_now(&ask, executor, now)?;
+                        if decision.denies() { Err(decision.reasons) } else { Ok(()) }
+                    }
+                }
+            }
+        };
+        let step = match again {
+            Ok(()) => self.desk.claim(case.id).await,
+            Err(reasons) => self.desk.block(case.id, reasons).await,
+        };
+        match step {
+            // Somebody else took the step; the next look shows which.
+            Ok(_) | Err(crate::desk::DeskError::Over(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The token of a claimed escalation: the one that was minted, or else the first; `None` to look again.
+    async fn collect(&self, case: &Case) -> Result<Option<Granted>, SidecarError> {
+        let course = self.store.course(case.id)?;
+        if let Some((index, minted)) = course.records.iter().find_map(mint_in) {
+            return self.granted(minted, index, case).map(Some);
+        }
+        let now = match self.clock.read() {
+            Reading::Sure(now) => now,
+            Reading::InDoubt { .. } => return Err(SidecarError::ClockInDoubt),
+        };
+        let unknown = || SidecarError::UnknownExecutor(case.decided.executor.clone());
+        let mint = Mint {
+            decided: &case.decided,
+            executor: self.executors.get(&case.decided.executor).ok_or_else(unknown)?,
+            conditions: case.escalation.conditions().to_vec(),
+            approvals: case.escalation.approvals(),
+            escalation: Some(case.id),
+            life: case.escalation.execute_within(),
+        };
+        let minted = self.draft(&mint, now)?;
+        let change = Change::of(now, [Event::Minted(Box::new(minted.clone()))]);
+        match self.store.commit(change.after(case.id, course.records.len())).await {
+            Ok(places) => self.granted(&minted, places.start, case).map(Some),
+            Err(StoreError::Moved(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn granted(&self, minted: &Minted, index: Index, case: &Case) -> Result<Granted, SidecarError> {
+        let granted = self.sign(minted, index, &case.decided)?;
+        Ok(Granted { evidence: case.evidence.clone(), ..granted })
+    }
+}
+
+fn mint_in((index, record): &(Index, crate::audit::event::Record)) -> Option<(Index, &Minted)> {
+    match &record.event {
+        Event::Minted(minted) => Some((*index, minted)),
+        _ => None,
+    }
+}
+
+fn progress(case: &Case, status: Status, granted: Option<Granted>) -> Progress {
+    Progress {
+        status,
+        decide_by: case.escalation.decide_by(),
+        approvals: case.escalation.approvals().len(),
+        reasons: case.reasons.clone(),
+        granted,
+    }
+}
+
+fn damaged(what: &str) -> SidecarError {
+    SidecarError::Store(StoreError::Damaged(what.to_owned()))
+}
