@@ -1,9 +1,13 @@
-//! The signer: a promise to sign with one Ed25519 key that never leaves it.
+//! The signer: a promise to sign with one Ed25519 key that never leaves it, and the ring of keys that may mint.
 
+pub mod directory;
 pub mod file;
 
-use crate::token::PublicKey;
+use crate::digest::KeyId;
+use crate::moment::Moment;
+use crate::token::{CertifiedKey, PublicKey};
 use core::fmt;
+use std::sync::Arc;
 
 /// Signs with one key.
 pub trait Signer: Send + Sync {
@@ -28,3 +32,93 @@ impl fmt::Display for SignError {
 }
 
 impl std::error::Error for SignError {}
+
+/// A key that may mint tokens, with the certificates that say so.
+#[derive(Clone)]
+pub struct Authority {
+    signer: Arc<dyn Signer>,
+    certified: CertifiedKey,
+    chain: Arc<[String]>,
+}
+
+impl Authority {
+    /// A key with what its certificate says and the certificates that lead to it from a root, the root's first.
+    #[must_use]
+    pub fn new(signer: Arc<dyn Signer>, certified: CertifiedKey, chain: impl Into<Arc<[String]>>) -> Self {
+        Self { signer, certified, chain: chain.into() }
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn signer(&self) -> &dyn Signer {
+        self.signer.as_ref()
+    }
+
+    /// The key's id.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        self.certified.key.id()
+    }
+
+    /// What the key may sign, and for how long.
+    #[must_use]
+    pub const fn certified(&self) -> &CertifiedKey {
+        &self.certified
+    }
+
+    /// The certificates that lead to it from a root, the root's first.
+    #[must_use]
+    pub fn chain(&self) -> &[String] {
+        &self.chain
+    }
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Authority({})", self.key_id())
+    }
+}
+
+/// The keys of a trust domain as executors take them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// The signed trust bundle.
+    pub bundle: String,
+    /// The certificates that lead to its signer from a root, the root's first.
+    pub certificates: Vec<String>,
+    /// The same keys as a plain JWK set.
+    pub jwks: String,
+}
+
+/// Keeps the keys that may mint.
+pub trait Keyring: Send + Sync {
+    /// Every key that is held and not revoked, whether or not its time has come or gone.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if they can't be told.
+    fn held(&self) -> Result<Vec<Authority>, KeyringError>;
+
+    /// Makes a new key and has it certified from `now` on.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if there is no issuer to certify it, or nowhere to keep it.
+    fn renew(&self, now: Moment) -> Result<Authority, KeyringError>;
+
+    /// The keys as executors take them, signed at `now`.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if there is no issuer to sign it.
+    fn publish(&self, now: Moment) -> Result<Published, KeyringError>;
+}
+
+/// Why a ring of keys can't do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyringError(pub String);
+
+impl fmt::Display for KeyringError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for KeyringError {}

@@ -178,7 +178,7 @@ pub struct Risk {
 pub struct Grant {
     /// The authority token.
     pub token: String,
-    /// The certificates from the token's key to a root.
+    /// The certificates that lead from a root to the token's key, the root's first.
     pub certificates: Vec<String>,
     /// The reviewers' signed votes.
     pub evidence: Vec<Vec<u8>>,
@@ -244,7 +244,7 @@ pub struct Progress {
 pub struct TrustBundle {
     /// The signed bundle.
     pub bundle: String,
-    /// The certificates from the bundle's key to a root.
+    /// The certificates that lead from a root to the bundle's key, the root's first.
     pub certificates: Vec<String>,
     /// The same keys as a plain JWK set.
     pub jwks: String,

@@ -15,7 +15,7 @@ use core::time::Duration;
 pub struct Granted {
     /// The authority token.
     pub token: String,
-    /// The certificates from its key to a root.
+    /// The certificates that lead from a root to its key, the root's first.
     pub certificates: Vec<String>,
     /// The reviewers' signed votes.
     pub evidence: Vec<Vec<u8>>,

@@ -1,0 +1,96 @@
+//! The agents' service: `countersign.v1.Authority`.
+
+use super::convert;
+use super::identity::Agents;
+use crate::proto;
+use crate::sidecar::{Report, Sidecar};
+use core::pin::Pin;
+use std::sync::Arc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Request, Response, Status};
+
+
+/// Answers agents.
+#[derive(Clone)]
+pub struct AuthorityService {
+    sidecar: Arc<Sidecar>,
+    agents: Arc<Agents>,
+}
+
+impl AuthorityService {
+    /// Answers the known agents from this sidecar.
+    #[must_use]
+    pub const fn new(sidecar: Arc<Sidecar>, agents: Arc<Agents>) -> Self {
+        Self { sidecar, agents }
+    }
+}
+
+#[tonic::async_trait]
+impl proto::authority_server::Authority for AuthorityService {
+    async fn authorize(
+        &self,
+        request: Request<proto::AuthorizeRequest>,
+    ) -> Result<Response<proto::AuthorizeResponse>, Status> {
+        let caller = self.agents.caller(&request)?;
+        let ask = convert::ask(caller, request.into_inner())?;
+        let agent = ask.caller.agent.clone();
+        let answer = self.sidecar.authorize(ask).await.map_err(convert::sidecar_error)?;
+        tracing::debug!(%agent, decision = %answer.txn, outcome = answer.decision.outcome.as_str(), "decided");
+        Ok(Response::new(convert::answer(answer)))
+    }
+
+    type AwaitStream = Pin<Box<dyn Stream<Item = Result<proto::AwaitResponse, Status>> + Send>>;
+
+    async fn r#await(&self, request: Request<proto::AwaitRequest>) -> Result<Response<Self::AwaitStream>, Status> {
+        let caller = self.agents.caller(&request)?;
+        let id = convert::escalation_id(&request.get_ref().escalation_id)?;
+        let told = self.sidecar.clone().follow(caller, id).await.map_err(convert::sidecar_error)?;
+        let stream = ReceiverStream::new(told).map(move |progress| match progress {
+            Ok(progress) => Ok(convert::progress(id, progress)),
+            Err(error) => Err(convert::sidecar_error(error)),
+        });
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn cancel(
+        &self,
+        request: Request<proto::CancelRequest>,
+    ) -> Result<Response<proto::CancelResponse>, Status> {
+        let caller = self.agents.caller(&request)?;
+        let request = request.into_inner();
+        let id = convert::escalation_id(&request.escalation_id)?;
+        let reason = convert::text("reason", request.reason)?;
+        let status = self.sidecar.cancel(&caller, id, reason).await.map_err(convert::sidecar_error)?;
+        Ok(Response::new(proto::CancelResponse { status: convert::status(status).into() }))
+    }
+
+    async fn report(
+        &self,
+        request: Request<proto::ReportRequest>,
+    ) -> Result<Response<proto::ReportResponse>, Status> {
+        let caller = self.agents.caller(&request)?;
+        let request = request.into_inner();
+        let report = Report {
+            txn: convert::txn_id(&request.decision_id)?,
+            outcome: convert::outcome(request.outcome)?,
+            code: convert::text("code", request.code)?,
+            detail: convert::text("detail", request.detail)?,
+        };
+        self.sidecar.report(&caller, report).await.map_err(convert::sidecar_error)?;
+        Ok(Response::new(proto::ReportResponse {}))
+    }
+
+    async fn get_trust_bundle(
+        &self,
+        request: Request<proto::GetTrustBundleRequest>,
+    ) -> Result<Response<proto::GetTrustBundleResponse>, Status> {
+        self.agents.caller(&request)?;
+        let published = self.sidecar.issuance.published();
+        Ok(Response::new(proto::GetTrustBundleResponse {
+            bundle: published.bundle.clone(),
+            certificates: published.certificates.clone(),
+            jwks: published.jwks.clone(),
+        }))
+    }
+}

@@ -1,0 +1,140 @@
+//! The reviewers' service: `countersign.v1.Review`.
+
+use super::convert;
+use super::identity::Readers;
+use crate::desk::local::LocalDesk;
+use crate::desk::{Case, Listing, View, VoteRefused};
+use crate::escalation::vote::SignedVote;
+use crate::moment::Moment;
+use crate::proto;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+const DEFAULT_LIMIT: u32 = 100;
+const MAX_LIMIT: u32 = 500;
+
+/// Answers reviewers.
+#[derive(Clone)]
+pub struct ReviewService {
+    desk: Arc<LocalDesk>,
+    readers: Arc<Readers>,
+}
+
+impl ReviewService {
+    /// Lets the known readers look at this desk; votes prove themselves.
+    #[must_use]
+    pub const fn new(desk: Arc<LocalDesk>, readers: Arc<Readers>) -> Self {
+        Self { desk, readers }
+    }
+}
+
+#[tonic::async_trait]
+impl proto::review_server::Review for ReviewService {
+    async fn list(&self, request: Request<proto::ListRequest>) -> Result<Response<proto::ListResponse>, Status> {
+        self.readers.admit(&request)?;
+        let request = request.into_inner();
+        let limit = match request.limit {
+            0 => DEFAULT_LIMIT,
+            limit => limit.min(MAX_LIMIT),
+        };
+        let listing = self.desk.list(request.include_ended, limit as usize).await;
+        let Listing { cases, truncated } = listing.map_err(|error| convert::desk_error(&error))?;
+        let now = self.desk.now();
+        let escalations = cases.iter().map(|case| summary(case, now)).collect();
+        Ok(Response::new(proto::ListResponse { escalations, truncated }))
+    }
+
+    async fn show(&self, request: Request<proto::ShowRequest>) -> Result<Response<proto::Escalation>, Status> {
+        self.readers.admit(&request)?;
+        let id = convert::escalation_id(&request.get_ref().escalation_id)?;
+        let view = self.desk.show(id).await.map_err(|error| convert::desk_error(&error))?;
+        Ok(Response::new(escalation(view, self.desk.now())))
+    }
+
+    async fn vote(&self, request: Request<proto::VoteRequest>) -> Result<Response<proto::VoteResponse>, Status> {
+        self.readers.admit(&request)?;
+        let request = request.into_inner();
+        let id = convert::escalation_id(&request.escalation_id)?;
+        let statement = String::from_utf8(request.statement);
+        let statement = statement.map_err(|_| convert::invalid("`statement` is not UTF-8"))?;
+        let signed = SignedVote { statement, signature: request.signature };
+        let case = self.desk.vote(id, signed).await.map_err(refused)?;
+        let status = case.escalation.status(self.desk.now());
+        tracing::info!(escalation = %id, status = status.as_str(), "a vote was recorded");
+        Ok(Response::new(proto::VoteResponse {
+            status: convert::status(status).into(),
+            approvals: approvals(&case),
+            reasons: case.reasons,
+        }))
+    }
+}
+
+fn refused(error: VoteRefused) -> Status {
+    match error {
+        VoteRefused::Desk(error) => convert::desk_error(&error),
+        VoteRefused::Vote(error) => Status::permission_denied(format!("{error} ({})", error.code())),
+        VoteRefused::Step(error) => Status::permission_denied(format!("{error} ({})", error.code())),
+    }
+}
+
+fn approvals(case: &Case) -> u32 {
+    u32::try_from(case.escalation.approvals().len()).unwrap_or(u32::MAX)
+}
+
+fn summary(case: &Case, now: Moment) -> proto::Summary {
+    let (action, resource) = case.subject();
+    proto::Summary {
+        escalation_id: case.id.to_string(),
+        status: convert::status(case.escalation.status(now)).into(),
+        agent: case.decided.agent.to_string(),
+        action,
+        resource,
+        risk: Some(convert::risk(&case.decided.decision.assessment)),
+        opened_at: case.escalation.opened_at().unix_millis(),
+        decide_by: case.escalation.decide_by().unix_millis(),
+        approvals: approvals(case),
+        requirement: case.escalation.requirement().to_string(),
+    }
+}
+
+fn escalation(view: View, now: Moment) -> proto::Escalation {
+    let View { case, payload, rendering, can_complete, conditions_allowed, recent_activity } = view;
+    let decided = &case.decided;
+    let context = decided.context.clone();
+    let votes = case.escalation.votes().iter().map(|vote| proto::CastVote {
+        reviewer: vote.person.to_string(),
+        approve: vote.approves,
+        reason: vote.reason.clone(),
+        conditions: vote.conditions.iter().map(convert::condition).collect(),
+        at: vote.at.unix_millis(),
+        assurance: vote.assurance.to_string(),
+    });
+    proto::Escalation {
+        summary: Some(summary(&case, now)),
+        decision_id: decided.txn.to_string(),
+        executor: decided.executor.to_string(),
+        on_behalf_of: decided.on_behalf_of.as_ref().map(ToString::to_string).unwrap_or_default(),
+        context: Some(proto::Context {
+            reason: context.reason,
+            user_request: context.user_request,
+            reasoning: context.reasoning,
+            blast_radius: context.blast_radius,
+            reversibility: context.reversibility,
+            alternatives: context.alternatives,
+        }),
+        rule: decided.decision.rule.clone().unwrap_or_default(),
+        reasons: decided.decision.reasons.clone(),
+        policy_digest: decided.decision.policy.to_string(),
+        operation_digest: decided.digest.to_string(),
+        op_bytes: decided.op.clone().into_bytes(),
+        payload,
+        rendering: rendering.text,
+        rendering_digest: rendering.digest.to_string(),
+        hazards: rendering.hazards.iter().map(ToString::to_string).collect(),
+        votes: votes.collect(),
+        can_complete,
+        conditions_allowed,
+        conditions: case.escalation.conditions().iter().map(convert::condition).collect(),
+        recent_activity,
+    }
+}

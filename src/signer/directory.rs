@@ -1,0 +1,464 @@
+//! The keys of one trust domain in a folder: root, issuer, the keys that mint, and what was revoked.
+
+use super::file::{FileSigner, KeyFileError};
+use super::{Authority, Keyring, KeyringError, Published, SignError, Signer};
+use crate::digest::KeyId;
+use crate::entropy::Entropy;
+use crate::files;
+use crate::moment::Moment;
+use crate::operation::json::{self, Limits, Object, Value};
+use crate::party::{KeyHolder, TrustDomain};
+use crate::token::{
+    Algorithm, Anchor, AnchorError, BundleContents, BundleError, CertificateError, CertifiedKey, KeyCertificate,
+    KeyUse, MAX_AUTHORITY_KEY_LIFE, MAX_ISSUER_KEY_LIFE, MAX_STATEMENT_LIFE, Pattern, PublicKey, RevocationContents,
+    Scope, StatementError, jwks,
+};
+use core::fmt;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The folder's files. The private root is meant to be taken away after `init`.
+const ROOT: &str = "root.jwk";
+const ROOT_PUBLIC: &str = "root.public.jwk";
+const ISSUER: &str = "issuer.jwk";
+const ISSUER_CERTIFICATE: &str = "issuer.cert";
+const STATE: &str = "state.json";
+const AUTHORITY: &str = "authority-";
+const LIMITS: Limits = Limits { bytes: 1024 * 1024, depth: 4, members: 65_536 };
+
+/// A folder of keys.
+pub struct KeyDirectory {
+    folder: PathBuf,
+    domain: TrustDomain,
+    holder: KeyHolder,
+    scope: Scope,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// Why a folder of keys can't do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectoryError {
+    /// A file could not be used.
+    File(KeyFileError),
+    /// The folder lets others in.
+    Exposed {
+        /// Which folder.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// There are keys already.
+    Exists(PathBuf),
+    /// There is no key for this.
+    Missing(PathBuf),
+    /// A certificate or the state in the folder is not what it should be.
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// No key of this id is here.
+    UnknownKey(KeyId),
+    /// The key refused to sign.
+    Sign(SignError),
+    /// The certificate could not be made.
+    Certificate(CertificateError),
+    /// The bundle could not be made.
+    Bundle(BundleError),
+    /// The revocations could not be made.
+    Revocations(StatementError),
+}
+
+impl fmt::Display for DirectoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::Exposed { path, mode } => {
+                let path = path.display();
+                write!(f, "`{path}` has mode {mode:04o}: a folder of keys is for its owner only (chmod 700 {path})")
+            }
+            Self::Exists(path) => write!(f, "there is a key in `{}` already", path.display()),
+            Self::Missing(path) => write!(f, "there is no `{}`", path.display()),
+            Self::Malformed { path, what } => write!(f, "`{}`: {what}", path.display()),
+            Self::UnknownKey(id) => write!(f, "there is no key `{id}` in this folder"),
+            Self::Sign(error) => error.fmt(f),
+            Self::Certificate(error) => error.fmt(f),
+            Self::Bundle(error) => error.fmt(f),
+            Self::Revocations(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DirectoryError {}
+
+macro_rules! from {
+    ($($error:ty => $variant:ident),+ $(,)?) => {
+        $(impl From<$error> for DirectoryError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })+
+    };
+}
+from!(
+    KeyFileError => File, SignError => Sign, CertificateError => Certificate, BundleError => Bundle,
+    StatementError => Revocations,
+);
+
+impl From<DirectoryError> for KeyringError {
+    fn from(error: DirectoryError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What the folder remembers beside keys: a number that never falls, and what was revoked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct State {
+    sequence: u64,
+    revoked: BTreeSet<KeyId>,
+}
+
+/// A key in the folder, as `keys list` shows it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// What it is for: `root`, `issuer` or `authority`.
+    pub usage: &'static str,
+    /// Its public half.
+    pub key: PublicKey,
+    /// From when on it is valid, and until when; a root has no end.
+    pub window: Option<(Moment, Moment)>,
+    /// Whether its private half is here.
+    pub private: bool,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+impl KeyDirectory {
+    /// The folder, for a sidecar of this name whose keys may sign within this scope.
+    #[must_use]
+    pub fn new(
+        folder: PathBuf,
+        domain: TrustDomain,
+        holder: KeyHolder,
+        scope: Scope,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { folder, domain, holder, scope, entropy }
+    }
+
+    /// The widest scope: any agent, any executor, tokens of the longest life.
+    #[must_use]
+    pub fn any_scope() -> Scope {
+        Scope { agents: vec![Pattern::any()], audiences: vec![Pattern::any()], max_life: crate::token::MAX_LIFE }
+    }
+
+    /// Makes a root and an issuer that it certifies, in a new folder of mode 0700.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Exists`] if there are keys already; otherwise what went wrong.
+    pub fn init(&self, now: Moment) -> Result<(), DirectoryError> {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(|error| self.io("", &error))?;
+        self.check_mode()?;
+        for name in [ROOT, ROOT_PUBLIC, ISSUER] {
+            if self.path(name).exists() {
+                return Err(DirectoryError::Exists(self.folder.clone()));
+            }
+        }
+        let root = FileSigner::generate(self.entropy.as_ref(), Algorithm::EdDsa)?;
+        root.save(&self.path(ROOT))?;
+        let public = Value::from(root.public_key().to_jwk()).to_canonical();
+        self.write(ROOT_PUBLIC, &public)?;
+        self.rotate_issuer(&self.path(ROOT), now)
+    }
+
+    /// Replaces the issuer by a new one that the root certifies.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if the root is not there or is not the one that this folder pins.
+    pub fn rotate_issuer(&self, root: &Path, now: Moment) -> Result<(), DirectoryError> {
+        let root_signer = FileSigner::load(root)?;
+        if root_signer.public_key().id() != self.root()?.id() {
+            return Err(DirectoryError::Malformed {
+                path: root.into(),
+                what: format!("it is not the root that `{ROOT_PUBLIC}` names"),
+            });
+        }
+        let issuer = FileSigner::generate(self.entropy.as_ref(), Algorithm::EdDsa)?;
+        let scope = Self::any_scope();
+        let (certificate, _) =
+            self.certify(&root_signer, issuer.public_key(), KeyUse::Issuer, scope, now, "issuer")?;
+        issuer.save(&self.path(ISSUER))?;
+        self.write(ISSUER_CERTIFICATE, certificate.as_bytes())
+    }
+
+    fn certify(
+        &self,
+        signer: &dyn Signer,
+        key: &PublicKey,
+        usage: KeyUse,
+        scope: Scope,
+        now: Moment,
+        holder: &str,
+    ) -> Result<(String, CertifiedKey), DirectoryError> {
+        let life = match usage {
+            KeyUse::Issuer => MAX_ISSUER_KEY_LIFE,
+            KeyUse::Authority => MAX_AUTHORITY_KEY_LIFE,
+        };
+        let now = Moment::from_unix_seconds(now.unix_seconds());
+        let certified =
+            CertifiedKey { key: key.clone(), usage, not_before: now, expires_at: now.plus(life), scope };
+        let holder = KeyHolder::new(holder).unwrap_or_else(|_| self.holder.clone());
+        let certificate =
+            KeyCertificate { domain: self.domain.clone(), holder, issued_at: now, certified: certified.clone() };
+        let input = certificate.signing_input(signer.public_key())?;
+        let signature = signer.sign(input.bytes())?;
+        Ok((input.assemble(&signature), certified))
+    }
+
+    /// The root's public key, which executors pin.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if it is not there.
+    pub fn root(&self) -> Result<PublicKey, DirectoryError> {
+        let text = self.read(ROOT_PUBLIC)?;
+        let malformed = |what: String| DirectoryError::Malformed { path: self.path(ROOT_PUBLIC), what };
+        let value = json::read(text.as_bytes(), &LIMITS).map_err(|error| malformed(error.to_string()))?;
+        PublicKey::from_jwk(&value).map_err(|error| malformed(error.to_string()))
+    }
+
+    fn anchor(&self) -> Result<Anchor, DirectoryError> {
+        Anchor::new(self.domain.clone(), [self.root()?]).map_err(|error: AnchorError| DirectoryError::Malformed {
+            path: self.path(ROOT_PUBLIC),
+            what: error.to_string(),
+        })
+    }
+
+    fn issuer(&self) -> Result<(FileSigner, String), DirectoryError> {
+        let signer = FileSigner::load(&self.path(ISSUER))?;
+        let certificate = self.read(ISSUER_CERTIFICATE)?;
+        let certified = self.certified(ISSUER_CERTIFICATE, &[&certificate])?;
+        match certified.key.id() == signer.public_key().id() {
+            true => Ok((signer, certificate)),
+            false => Err(self.malformed(ISSUER_CERTIFICATE, "it certifies another key than the issuer's")),
+        }
+    }
+
+    fn certified(&self, name: &str, chain: &[&str]) -> Result<CertifiedKey, DirectoryError> {
+        let anchor = self.anchor()?;
+        anchor.certified(chain).map_err(|error| self.malformed(name, &error.to_string()))
+    }
+
+    /// All keys in the folder.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if a file in it is not what it should be.
+    pub fn list(&self) -> Result<Vec<Listed>, DirectoryError> {
+        let state = self.state()?;
+        let root = self.root()?;
+        let mut keys = vec![Listed {
+            usage: "root",
+            revoked: state.revoked.contains(&root.id()),
+            key: root,
+            window: None,
+            private: self.path(ROOT).exists(),
+        }];
+        let certificate = self.read(ISSUER_CERTIFICATE)?;
+        let issuer = self.certified(ISSUER_CERTIFICATE, &[&certificate])?;
+        keys.push(listed("issuer", &issuer, self.path(ISSUER).exists(), &state));
+        for authority in self.authorities()? {
+            keys.push(listed("authority", authority.certified(), true, &state));
+        }
+        Ok(keys)
+    }
+
+    /// Every key that mints and whose certificate leads to the pinned root, revoked ones too.
+    fn authorities(&self) -> Result<Vec<Authority>, DirectoryError> {
+        let mut found = Vec::new();
+        let entries = fs::read_dir(&self.folder).map_err(|error| self.io("", &error))?;
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        names.sort();
+        for name in names.iter().filter(|name| name.starts_with(AUTHORITY) && name.ends_with(".jwk")) {
+            let certificate_name = name.replace(".jwk", ".cert");
+            let signer = FileSigner::load(&self.path(name))?;
+            let text = self.read(&certificate_name)?;
+            let chain: Vec<&str> = text.split_ascii_whitespace().collect();
+            let certified = self.certified(&certificate_name, &chain)?;
+            if certified.key.id() != signer.public_key().id() {
+                return Err(self.malformed(&certificate_name, "it certifies another key"));
+            }
+            let chain: Vec<String> = chain.into_iter().map(str::to_owned).collect();
+            found.push(Authority::new(Arc::new(signer), certified, chain));
+        }
+        Ok(found)
+    }
+
+    /// Revokes a key at once: it signs nothing more here, and the next bundle and revocations name it.
+    ///
+    /// # Errors
+    /// [`DirectoryError::UnknownKey`] if it is not in this folder.
+    pub fn revoke(&self, id: KeyId) -> Result<(), DirectoryError> {
+        if !self.list()?.iter().any(|listed| listed.key.id() == id && listed.usage == "authority") {
+            return Err(DirectoryError::UnknownKey(id));
+        }
+        let mut state = self.state()?;
+        state.revoked.insert(id);
+        self.save_state(&state)
+    }
+
+    /// A signed list of what is revoked, for executors that ask for one.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if there is no issuer to sign it.
+    pub fn revocations(&self, now: Moment) -> Result<(String, Vec<String>), DirectoryError> {
+        let (issuer, certificate) = self.issuer()?;
+        let state = self.next_state()?;
+        let now = Moment::from_unix_seconds(now.unix_seconds());
+        let contents = RevocationContents {
+            domain: self.domain.clone(),
+            sequence: state.sequence,
+            issued_at: now,
+            expires_at: now.plus(MAX_STATEMENT_LIFE),
+            tokens: BTreeSet::new(),
+            decisions: BTreeSet::new(),
+            agents: BTreeSet::new(),
+            keys: state.revoked,
+            not_before: None,
+        };
+        let input = contents.signing_input(issuer.public_key())?;
+        let signature = issuer.sign(input.bytes())?;
+        Ok((input.assemble(&signature), vec![certificate]))
+    }
+
+    fn state(&self) -> Result<State, DirectoryError> {
+        let text = match fs::read(self.path(STATE)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
+            Err(error) => return Err(self.io(STATE, &error)),
+        };
+        let malformed = || self.malformed(STATE, "it is not the state of a folder of keys");
+        let value = json::read(&text, &LIMITS).map_err(|_| malformed())?;
+        let object = value.as_object().ok_or_else(malformed)?;
+        let sequence = object.get("sequence").and_then(Value::as_u64).ok_or_else(malformed)?;
+        let revoked = object.get("revoked").and_then(Value::as_array).ok_or_else(malformed)?;
+        let revoked = revoked.iter().map(|id| id.as_str().and_then(KeyId::parse).ok_or_else(malformed));
+        Ok(State { sequence, revoked: revoked.collect::<Result<_, _>>()? })
+    }
+
+    /// The state under the next number, saved before anything is signed with it.
+    fn next_state(&self) -> Result<State, DirectoryError> {
+        let mut state = self.state()?;
+        state.sequence += 1;
+        self.save_state(&state)?;
+        Ok(state)
+    }
+
+    fn save_state(&self, state: &State) -> Result<(), DirectoryError> {
+        let revoked: Vec<Value> = state.revoked.iter().map(|id| Value::from(id.to_string())).collect();
+        let object = Object::new().with("revoked", revoked).with("sequence", state.sequence);
+        self.write(STATE, &Value::from(object).to_canonical())
+    }
+
+    fn check_mode(&self) -> Result<(), DirectoryError> {
+        let metadata = fs::metadata(&self.folder).map_err(|error| self.io("", &error))?;
+        let mode = metadata.permissions().mode() & 0o7777;
+        match mode & 0o077 {
+            0 => Ok(()),
+            _ => Err(DirectoryError::Exposed { path: self.folder.clone(), mode }),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn read(&self, name: &str) -> Result<String, DirectoryError> {
+        match fs::read_to_string(self.path(name)) {
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(DirectoryError::Missing(self.path(name))),
+            Err(error) => Err(self.io(name, &error)),
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), DirectoryError> {
+        files::write_public(&self.path(name), bytes).map_err(|error| self.io(name, &error))
+    }
+
+    fn io(&self, name: &str, error: &io::Error) -> DirectoryError {
+        DirectoryError::File(KeyFileError::Io { path: self.path(name), why: error.to_string() })
+    }
+
+    fn malformed(&self, name: &str, what: &str) -> DirectoryError {
+        DirectoryError::Malformed { path: self.path(name), what: what.to_owned() }
+    }
+}
+
+fn listed(usage: &'static str, certified: &CertifiedKey, private: bool, state: &State) -> Listed {
+    Listed {
+        usage,
+        key: certified.key.clone(),
+        window: Some((certified.not_before, certified.expires_at)),
+        private,
+        revoked: state.revoked.contains(&certified.key.id()),
+    }
+}
+
+impl Keyring for KeyDirectory {
+    fn held(&self) -> Result<Vec<Authority>, KeyringError> {
+        self.check_mode()?;
+        let state = self.state()?;
+        let mut held = self.authorities()?;
+        held.retain(|authority| !state.revoked.contains(&authority.key_id()));
+        held.retain(|authority| authority.certified().scope == self.scope);
+        Ok(held)
+    }
+
+    fn renew(&self, now: Moment) -> Result<Authority, KeyringError> {
+        let (issuer, issuer_certificate) = self.issuer()?;
+        let signer = FileSigner::generate(self.entropy.as_ref(), Algorithm::EdDsa).map_err(DirectoryError::File)?;
+        let (certificate, certified) = self.certify(
+            &issuer,
+            signer.public_key(),
+            KeyUse::Authority,
+            self.scope.clone(),
+            now,
+            self.holder.as_str(),
+        )?;
+        let name = format!("{AUTHORITY}{}", signer.public_key().id());
+        let chain = vec![issuer_certificate, certificate];
+        // The certificate first: a key without one would make the folder unreadable.
+        self.write(&format!("{name}.cert"), chain.join("\n").as_bytes())?;
+        signer.save(&self.path(&format!("{name}.jwk"))).map_err(DirectoryError::File)?;
+        Ok(Authority::new(Arc::new(signer), certified, chain))
+    }
+
+    fn publish(&self, now: Moment) -> Result<Published, KeyringError> {
+        let (issuer, issuer_certificate) = self.issuer()?;
+        let state = self.next_state()?;
+        let now = Moment::from_unix_seconds(now.unix_seconds());
+        let keys: Vec<CertifiedKey> = self
+            .authorities()?
+            .into_iter()
+            .map(|authority| authority.certified().clone())
+            .filter(|key| key.expires_at > now && !state.revoked.contains(&key.key.id()))
+            .collect();
+        let contents = BundleContents {
+            domain: self.domain.clone(),
+            sequence: state.sequence,
+            issued_at: now,
+            expires_at: now.plus(MAX_STATEMENT_LIFE),
+            keys,
+            revoked: state.revoked.into_iter().collect(),
+        };
+        let input = contents.signing_input(issuer.public_key()).map_err(DirectoryError::Bundle)?;
+        let signature = issuer.sign(input.bytes()).map_err(DirectoryError::Sign)?;
+        let jwks = String::from_utf8_lossy(&jwks(&contents.keys).to_canonical()).into_owned();
+        Ok(Published { bundle: input.assemble(&signature), certificates: vec![issuer_certificate], jwks })
+    }
+}
