@@ -1,0 +1,252 @@
+//! Facts: what an operation is, where, on what and how much, each with where it was learnt and why.
+
+use super::score::Score;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Defines a closed set of names: their text, their reading, and the list of all.
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+
+        }
+
+        impl $name {
+            /// Every one of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stable name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Reads the stable name; anything else is `None`.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+names! {
+    /// What kind of thing is done (R2).
+    Kind {
+        /// Looks, changes nothing.
+        Read = "read",
+        /// Adds something.
+        Write = "write",
+        /// Changes something that is there.
+        Update = "update",
+        /// Reaches a system outside.
+        ExternalCall = "external_call",
+        /// Removes something.
+        Delete = "delete",
+        /// Changes who may do what, or how a system runs.
+        Admin = "admin",
+        /// The policy does not say what this action is.
+        Unknown = "unknown",
+    }
+}
+names! {
+    /// Where it is done (R2).
+    Environment {
+        /// For trying things out.
+        Test = "test",
+        /// For the last check before production.
+        Staging = "staging",
+        /// What real people depend on.
+        Production = "production",
+    }
+}
+names! {
+    /// How sensitive the data is (R2).
+    Sensitivity {
+        /// Nothing says that it is sensitive.
+        Ordinary = "ordinary",
+        /// Much at a time.
+        Bulk = "bulk",
+        /// Data about people, money, or secrets.
+        Sensitive = "sensitive",
+    }
+}
+names! {
+    /// How much it touches (R2).
+    Scope {
+        /// Few things.
+        Narrow = "narrow",
+        /// Many.
+        Wide = "wide",
+        /// Very many.
+        Huge = "huge",
+        /// Everything there is: a wildcard, a filter that is always true.
+        Everything = "everything",
+        /// The payload is not JSON, so nothing in it says.
+        Unknown = "unknown",
+    }
+}
+names! {
+    /// Where a fact was learnt. Only what comes from the policy, the payload and the record may lower a risk.
+    Source {
+        /// The policy says so: its tables, declarations and words.
+        Policy = "policy",
+        /// Read from the operation's own parameters.
+        Payload = "payload",
+        /// From the record of what happened before.
+        History = "history",
+        /// From the time of the request.
+        Clock = "clock",
+        /// The agent said so; such a fact only ever raises (D5).
+        Claim = "claim",
+    }
+}
+
+/// One fact, where it was learnt, and why in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact<T> {
+    /// What is so.
+    pub value: T,
+    /// Who says so.
+    pub source: Source,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl<T> Fact<T> {
+    /// A fact.
+    #[must_use]
+    pub const fn new(value: T, source: Source, reason: String) -> Self {
+        Self { value, source, reason }
+    }
+}
+
+/// Everything that is known about one operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// What kind of thing is done.
+    pub kind: Fact<Kind>,
+    /// Where.
+    pub environment: Fact<Environment>,
+    /// How sensitive the data is.
+    pub sensitivity: Fact<Sensitivity>,
+    /// How much it touches.
+    pub scope: Fact<Scope>,
+    /// Whether it cannot be undone.
+    pub irreversible: Fact<bool>,
+    /// What it costs, in whole units of the currency that the policy counts in; `None` if nobody said.
+    pub cost: Fact<Option<u64>>,
+}
+
+/// What an agent says about its own operation. Everything here may raise a risk and nothing may lower it (D5).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The kind that the agent declares. A surface that cannot read it passes [`Kind::Unknown`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// The environment that the agent declares. A surface that cannot read it passes the riskiest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+    /// The sensitivity that the agent declares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<Sensitivity>,
+    /// How many rows or objects the agent expects to touch.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "exact")]
+    pub rows: Option<u64>,
+    /// Whether the agent says that it cannot be undone; `false` says nothing.
+    #[serde(default)]
+    pub irreversible: bool,
+    /// What the agent expects it to cost, in whole units of the currency that the policy counts in.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "exact")]
+    pub cost: Option<u64>,
+}
+
+/// The largest number that every JSON library reads exactly, and the canonical form takes (TOKEN §5). A claim of
+/// more is recorded as this.
+const LARGEST: u64 = (1 << 53) - 1;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn exact<S: serde::Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    number.map(|number| number.min(LARGEST)).serialize(serializer)
+}
+
+impl Facts {
+    /// These facts raised by what the agent claims, or `None` if the claims raise nothing.
+    ///
+    /// `weigh` says how risky each value is; a claim of the same or less risk changes nothing.
+    pub(crate) fn raised(&self, claims: &Claims, weigh: &dyn Weigh) -> Option<Self> {
+        let mut facts = self.clone();
+        let mut raised = raise(&mut facts.kind, claims.kind, |kind| weigh.kind(kind));
+        raised |= raise(&mut facts.environment, claims.environment, |place| weigh.environment(place));
+        raised |= raise(&mut facts.sensitivity, claims.sensitivity, |data| weigh.sensitivity(data));
+        raised |=
+            raise(&mut facts.scope, claims.rows.map(|rows| weigh.rows(rows)), |scope| weigh.scope(scope));
+        raised |= raise(&mut facts.irreversible, Some(claims.irreversible), u64::from);
+        raised |= raise(&mut facts.cost, claims.cost.map(|cost| Some(cost.min(LARGEST))), |cost| cost);
+        raised.then_some(facts)
+    }
+}
+
+/// How risky each value of a fact is: the model's tables.
+pub(crate) trait Weigh {
+    fn kind(&self, kind: Kind) -> Score;
+    fn environment(&self, environment: Environment) -> Score;
+    fn sensitivity(&self, sensitivity: Sensitivity) -> Score;
+    fn scope(&self, scope: Scope) -> Score;
+    fn rows(&self, rows: u64) -> Scope;
+}
+
+fn raise<T: Copy + Said, W: Ord>(fact: &mut Fact<T>, claimed: Option<T>, weigh: impl Fn(T) -> W) -> bool {
+    let Some(claimed) = claimed.filter(|claimed| weigh(*claimed) > weigh(fact.value)) else { return false };
+    *fact = Fact::new(claimed, Source::Claim, format!("the agent itself says {}", claimed.said()));
+    true
+}
+
+/// How a claimed value is put into words.
+trait Said {
+    fn said(self) -> String;
+}
+
+impl Said for Kind {
+    fn said(self) -> String {
+        format!("that this is `{self}`")
+    }
+}
+
+impl Said for Environment {
+    fn said(self) -> String {
+        format!("that this is `{self}`")
+    }
+}
+
+impl Said for Sensitivity {
+    fn said(self) -> String {
+        format!("that the data is `{self}`")
+    }
+}
+
+impl Said for Scope {
+    fn said(self) -> String {
+        format!("that the scope is `{self}`")
+    }
+}
+
+impl Said for bool {
+    fn said(self) -> String {
+        if self { "that this cannot be undone".to_owned() } else { "that this can be undone".to_owned() }
+    }
+}
+
+impl Said for Option<u64> {
+    fn said(self) -> String {
+        self.map_or_else(|| "nothing of its cost".to_owned(), |cost| format!("that it costs {cost}"))
+    }
+}
