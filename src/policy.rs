@@ -1,1 +1,163 @@
-//! (policy)
+//! Policy: the document that says what an organisation allows, denies and asks people about, read strictly and
+//! compiled whole.
+//!
+//! A policy is one YAML file of at most 1 MiB (`examples/policies/starter.yaml` explains every key). Its `rules:`
+//! are ordered and the first that matches decides; where none does, `levels:` says what each level of risk gets.
+//! Unknown keys and wrong types are errors that name file, line and column.
+//!
+//! Names are compared in two ways, so that a difference of case is never a way around a rule: a rule that denies or
+//! escalates matches whatever the case, one that allows matches only what is written exactly as in its pattern.
+
+mod blocks;
+mod check;
+mod document;
+mod index;
+mod model;
+mod outcome;
+pub(crate) mod parse;
+pub(crate) mod read;
+mod rule;
+mod source;
+mod span;
+
+pub use check::{Finding, Severity};
+pub use outcome::{Outcome, Terms};
+pub use rule::{Match, Query, Rule};
+pub use source::{At, Problem, SourceError};
+pub(crate) use source::{Fault, utf8};
+pub(crate) use span::shown;
+pub use span::{NotASpan, Span};
+
+use crate::digest::{PolicyDigest, sha256};
+use crate::escalation::requirement::RoleName;
+use crate::risk::catalog::Catalog;
+use crate::risk::{Floor, Level, Model};
+use index::RuleIndex;
+
+/// Why a text is not a policy.
+pub type PolicyError = SourceError;
+
+/// The most rules of a policy, and the most entries of each of its other lists.
+pub const MAX_RULES: usize = 10_000;
+
+/// What keeps a policy's digest apart from every other SHA-256.
+const LABEL: &[u8] = b"countersign/policy/v1\n";
+
+/// A policy that was read and checked whole.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    name: Box<str>,
+    file: Box<str>,
+    text: Box<str>,
+    digest: PolicyDigest,
+    model: Model,
+    floors: Vec<Floor>,
+    catalog: Catalog,
+    roles: Vec<(RoleName, At)>,
+    rules: Vec<Rule>,
+    index: RuleIndex,
+    levels: Levels,
+}
+
+/// What each level gets where no rule matches. Critical is always denied.
+#[derive(Clone, Debug, PartialEq)]
+struct Levels {
+    low: Entry,
+    medium: Entry,
+    high: Entry,
+}
+
+/// What one level gets, and where that is written.
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    outcome: Outcome,
+    at: At,
+}
+
+impl Policy {
+    /// Reads a policy; `file_name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`PolicyError`]: the first problem, with its place. Nothing of a policy with a problem is used.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, PolicyError> {
+        document::read(text, file_name).map_err(|fault| fault.within(text, file_name))
+    }
+
+    /// Reads a policy from the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`], and for bytes that are not UTF-8.
+    pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self, PolicyError> {
+        Self::parse(utf8(bytes, file_name)?, file_name)
+    }
+
+    /// The policy's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text that it was read from.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The digest of the text, whole and as it was loaded, comments included:
+    /// SHA-256 of `countersign/policy/v1`, a line feed, and the bytes of the file.
+    #[must_use]
+    pub const fn digest(&self) -> PolicyDigest {
+        self.digest
+    }
+
+    /// The risk model.
+    #[must_use]
+    pub const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The floors, the standard ones included unless the policy switched them off.
+    #[must_use]
+    pub fn floors(&self) -> &[Floor] {
+        &self.floors
+    }
+
+    /// What the policy declares about actions and resources.
+    #[must_use]
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The roles in their order, lowest first, if the policy lists them.
+    pub fn roles(&self) -> impl Iterator<Item = &RoleName> {
+        self.roles.iter().map(|(role, _)| role)
+    }
+
+    /// The rules, in order.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The first rule that matches.
+    #[must_use]
+    pub fn rule_for(&self, query: &Query<'_>) -> Option<&Rule> {
+        let candidates = self.index.candidates(query.subject, query.agent);
+        candidates.into_iter().filter_map(|number| self.rules.get(number)).find(|rule| rule.matches(query))
+    }
+
+    /// What a level gets where no rule matches.
+    #[must_use]
+    pub const fn outcome_of(&self, level: Level) -> &Outcome {
+        match level {
+            Level::Low => &self.levels.low.outcome,
+            Level::Medium => &self.levels.medium.outcome,
+            Level::High => &self.levels.high.outcome,
+            Level::Critical => &Outcome::Deny,
+        }
+    }
+}
+
+fn digest_of(text: &str) -> PolicyDigest {
+    PolicyDigest::from_bytes(sha256(&[LABEL, text.as_bytes()]))
+}

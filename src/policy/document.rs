@@ -1,0 +1,271 @@
+//! The policy document: its keys at the top, its rules, and what each level gets.
+
+use super::blocks::{self, Defaults};
+use super::index::RuleIndex;
+use super::model;
+use super::parse::{self, Node, Yaml};
+use super::read::{self, Fields, expected, list, one_or_more, sentence, text, word};
+use super::rule::{Match, Rule};
+use super::source::{At, Fault, Problem};
+use super::{Entry, Levels, Outcome, Policy, digest_of};
+use crate::condition::{Condition, tightest};
+use crate::escalation::requirement::RoleName;
+use crate::operation::json;
+use crate::risk::catalog::Catalog;
+use crate::risk::{Floor, Level};
+use std::collections::HashMap;
+
+const DOCUMENT: &[&str] =
+    &["version", "name", "defaults", "risk", "classify", "resources", "floors", "roles", "rules", "levels"];
+const RULE: &[&str] = &["name", "match", "decision", "conditions", "reason", "escalation"];
+const MATCH: &[&str] = &[
+    "action",
+    "resource",
+    "agent",
+    "on_behalf_of",
+    "environment",
+    "kind",
+    "sensitivity",
+    "scope",
+    "irreversible",
+    "cost_over",
+    "level",
+];
+const LEVELS: &[&str] = &["low", "medium", "high", "critical"];
+const LEVEL: &[&str] = &["decision", "conditions", "escalation"];
+
+/// Reads and compiles a whole policy.
+pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
+    let root = parse::parse(text)?;
+    let fields = Fields::of(&root, DOCUMENT)?;
+    read::version(&fields)?;
+    let name = sentence(fields.required("name")?)?;
+    let roles = fields.read("roles", roles)?.unwrap_or_default();
+    let defaults = fields.read("defaults", |node| blocks::defaults(node, &roles))?.unwrap_or_default();
+    let risk = fields.read("risk", model::risk)?.unwrap_or_default();
+    let classes = fields.read("classify", blocks::classes)?.unwrap_or_default();
+    let declarations = fields.read("resources", blocks::declarations)?.unwrap_or_default();
+    let mut floors = if risk.standard_floors { Floor::standard() } else { Vec::new() };
+    floors.extend(fields.read("floors", blocks::floors)?.unwrap_or_default());
+    let context = Context { defaults: &defaults, roles: &roles };
+    let rules = fields.read("rules", |node| context.rules(node))?.unwrap_or_default();
+    let levels = context.levels(fields.get("levels"), root.at)?;
+    Ok(Policy {
+        name: name.into(),
+        file: file.into(),
+        text: text.into(),
+        digest: digest_of(text),
+        model: risk.model,
+        floors,
+        catalog: Catalog::new(classes, declarations),
+        index: RuleIndex::new(&rules),
+        roles,
+        rules,
+        levels,
+    })
+}
+
+fn roles(node: &Node) -> Result<Vec<(RoleName, At)>, Fault> {
+    let mut roles: Vec<(RoleName, At)> = Vec::new();
+    for node in list(node)? {
+        let role = blocks::name::<RoleName>(node, text(node)?)?;
+        if let Some((_, first)) = roles.iter().find(|(other, _)| *other == role) {
+            return Err(Fault::new(node.at, Problem::Duplicate(role.to_string(), first.line)));
+        }
+        roles.push((role, node.at));
+    }
+    Ok(roles)
+}
+
+/// The names of a level, for hints.
+fn level_names() -> Vec<String> {
+    Level::ALL.iter().map(ToString::to_string).collect()
+}
+
+/// One level.
+pub(super) fn level(node: &Node) -> Result<Level, Fault> {
+    word(node, |text| Level::ALL.into_iter().find(|level| level.as_str() == text), level_names)
+}
+
+/// What rules and levels fall back on.
+struct Context<'a> {
+    defaults: &'a Defaults,
+    roles: &'a [(RoleName, At)],
+}
+
+impl Context<'_> {
+    fn rules(&self, node: &Node) -> Result<Vec<Rule>, Fault> {
+        let mut rules = Vec::new();
+        let mut names: HashMap<Box<str>, usize> = HashMap::new();
+        for node in list(node)? {
+            let rule = self.rule(node)?;
+            if let Some(first) = names.insert(rule.name.clone(), node.at.line) {
+                return Err(Fault::new(rule.at, Problem::Duplicate(rule.name.into(), first)));
+            }
+            rules.push(rule);
+        }
+        Ok(rules)
+    }
+
+    fn rule(&self, node: &Node) -> Result<Rule, Fault> {
+        let fields = Fields::of(node, RULE)?;
+        let name = fields.required("name")?;
+        Ok(Rule {
+            name: sentence(name)?.into(),
+            matches: fields.read("match", matching)?.unwrap_or_default(),
+            outcome: self.outcome(&fields, fields.required("decision")?, 1)?,
+            reason: fields.read("reason", sentence)?.map(Into::into),
+            at: name.at,
+        })
+    }
+
+    fn levels(&self, node: Option<&Node>, root: At) -> Result<Levels, Fault> {
+        let fields = node.map(|node| Fields::of(node, LEVELS)).transpose()?;
+        let at = node.map_or(root, |node| node.at);
+        let entry = |key: &str, approvals, absent: &dyn Fn() -> Result<Outcome, Fault>| match fields
+            .and_then(|fields| fields.get(key))
+        {
+            Some(node) => Ok(Entry { outcome: self.level(node, approvals)?, at: node.at }),
+            None => Ok(Entry { outcome: absent()?, at }),
+        };
+        let asking = |approvals| self.defaults.terms(None, approvals, at, self.roles).map(Outcome::Escalate);
+        let low = entry("low", 1, &|| Ok(Outcome::Allow { conditions: Vec::new() }))?;
+        let medium = entry("medium", 1, &|| asking(1))?;
+        let high = entry("high", 2, &|| asking(2))?;
+        if let Some(node) = fields.and_then(|fields| fields.get("critical"))
+            && self.level(node, 1)? != Outcome::Deny
+        {
+            return Err(Fault::new(node.at, Problem::CriticalIsDenied));
+        }
+        if rank(&medium.outcome) < rank(&low.outcome) {
+            return Err(Fault::new(medium.at, Problem::NotRising("medium", "low")));
+        }
+        if rank(&high.outcome) < rank(&medium.outcome) {
+            return Err(Fault::new(high.at, Problem::NotRising("high", "medium")));
+        }
+        Ok(Levels { low, medium, high })
+    }
+
+    /// What a level gets: a word, or a mapping as in a rule.
+    fn level(&self, node: &Node, approvals: usize) -> Result<Outcome, Fault> {
+        match &node.value {
+            Yaml::Text(_) => {
+                let nothing = Node { at: node.at, value: Yaml::Map(Vec::new()) };
+                self.outcome(&Fields::of(&nothing, LEVEL)?, node, approvals)
+            }
+            Yaml::Map(_) => {
+                let fields = Fields::of(node, LEVEL)?;
+                self.outcome(&fields, fields.required("decision")?, approvals)
+            }
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
+                Err(expected(node, "a decision or a mapping"))
+            }
+        }
+    }
+
+    fn outcome(&self, fields: &Fields<'_>, decision: &Node, approvals: usize) -> Result<Outcome, Fault> {
+        let conditions = fields.read("conditions", conditions)?.unwrap_or_default();
+        let escalation = fields.get("escalation");
+        let effect =
+            word(decision, Effect::parse, || ["allow", "deny", "escalate"].map(str::to_owned).to_vec())?;
+        if effect != Effect::Escalate
+            && let Some(key) = fields.key("escalation")
+        {
+            return Err(Fault::new(key.at, Problem::EscalationWithoutEscalate));
+        }
+        match effect {
+            Effect::Allow => Ok(Outcome::Allow { conditions }),
+            Effect::Deny => match fields.key("conditions") {
+                Some(key) => Err(Fault::new(key.at, Problem::ConditionsOnDeny)),
+                None => Ok(Outcome::Deny),
+            },
+            Effect::Escalate => {
+                let mut terms = self.defaults.terms(escalation, approvals, decision.at, self.roles)?;
+                terms.conditions = conditions;
+                Ok(Outcome::Escalate(terms))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Allow,
+    Deny,
+    Escalate,
+}
+
+impl Effect {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "allow" => Some(Self::Allow),
+            "deny" => Some(Self::Deny),
+            "escalate" => Some(Self::Escalate),
+            _ => None,
+        }
+    }
+}
+
+/// How strict an outcome is: by its effect, then by how many people it takes.
+fn rank(outcome: &Outcome) -> (u8, usize) {
+    match outcome {
+        Outcome::Allow { .. } => (0, 0),
+        Outcome::Escalate(terms) => (1, terms.requirement.people()),
+        Outcome::Deny => (2, 0),
+    }
+}
+
+fn matching(node: &Node) -> Result<Match, Fault> {
+    let fields = Fields::of(node, MATCH)?;
+    Ok(Match {
+        situation: blocks::situation(&fields)?,
+        agent: fields.read("agent", |node| one_or_more(node, blocks::glob))?.unwrap_or_default(),
+        on_behalf_of: fields
+            .read("on_behalf_of", |node| one_or_more(node, blocks::glob))?
+            .unwrap_or_default(),
+        level: fields.read("level", |node| one_or_more(node, level))?.unwrap_or_default(),
+    })
+}
+
+/// The most conditions of one rule.
+const MAX_CONDITIONS: usize = 16;
+
+fn conditions(node: &Node) -> Result<Vec<Condition>, Fault> {
+    if let Yaml::List(list) = &node.value
+        && list.len() > MAX_CONDITIONS
+    {
+        return Err(Fault::new(node.at, Problem::TooMany(MAX_CONDITIONS)));
+    }
+    let conditions = one_or_more(node, condition)?;
+    tightest(&conditions)
+        .map_err(|contradiction| Fault::new(node.at, Problem::Contradiction(contradiction.0.to_string())))
+}
+
+/// A condition in its short form, or as a mapping with its `type`.
+fn condition(node: &Node) -> Result<Condition, Fault> {
+    let wrong = |why: String| Fault::new(node.at, Problem::Condition(why));
+    match &node.value {
+        Yaml::Text(text) => Condition::parse_short(text).map_err(|error| wrong(error.to_string())),
+        Yaml::Map(_) => Condition::from_value(&value(node)?).map_err(|error| wrong(error.to_string())),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
+            Err(expected(node, "a condition such as `canary:max_percent=10`"))
+        }
+    }
+}
+
+fn value(node: &Node) -> Result<json::Value, Fault> {
+    Ok(match &node.value {
+        Yaml::Null => json::Value::Null,
+        Yaml::Bool(truth) => json::Value::from(*truth),
+        Yaml::Number(_) => json::Value::from(read::whole::<u64>(node)?),
+        Yaml::Text(text) => json::Value::from(text.as_str()),
+        Yaml::List(list) => json::Value::from(list.iter().map(value).collect::<Result<Vec<_>, _>>()?),
+        Yaml::Map(entries) => {
+            let mut object = json::Object::new();
+            for (key, node) in entries {
+                object.set(text(key)?, value(node)?);
+            }
+            json::Value::from(object)
+        }
+    })
+}
