@@ -1,1 +1,138 @@
-//! (reviewer)
+//! Reviewers: the roster of the people who may be asked, their roles, teams, keys and accounts.
+//!
+//! A roster is one YAML file (`examples/policies/roster.yaml` explains every key), read as strictly as a policy.
+//! Nobody shares a key or an account with another, so that a key or an account always means one person.
+
+mod roster;
+
+pub use crate::policy::SourceError as RosterError;
+
+use crate::escalation::requirement::{Membership, Pool, Requirement, RoleName, TeamName};
+use crate::party::PersonId;
+use crate::presence::ssh::PublicKey;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A person who may be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Who.
+    pub id: PersonId,
+    /// What they are called.
+    pub name: Box<str>,
+    /// The roles that they hold.
+    pub roles: BTreeSet<RoleName>,
+    /// The teams that they belong to.
+    pub teams: BTreeSet<TeamName>,
+    /// The keys with which they sign votes.
+    pub keys: Vec<PublicKey>,
+    /// Their other names: accounts, addresses, user names.
+    pub accounts: BTreeSet<Box<str>>,
+}
+
+/// Everyone who may be asked, and what they may be asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    /// In the order of the roster, lowest first.
+    roles: Vec<RoleName>,
+    people: BTreeMap<PersonId, Person>,
+    by_key: HashMap<Vec<u8>, PersonId>,
+    by_account: HashMap<Box<str>, PersonId>,
+}
+
+impl Directory {
+    /// Reads a roster; `file_name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`RosterError`]: the first problem, with its place.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, RosterError> {
+        roster::read(text).map_err(|fault| fault.within(text, file_name))
+    }
+
+    /// Reads a roster from the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Directory::parse`], and for bytes that are not UTF-8.
+    pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self, RosterError> {
+        Self::parse(crate::policy::utf8(bytes, file_name)?, file_name)
+    }
+
+    /// The person of this id.
+    #[must_use]
+    pub fn person(&self, id: &PersonId) -> Option<&Person> {
+        self.people.get(id)
+    }
+
+    /// Everyone, by id.
+    pub fn people(&self) -> impl Iterator<Item = &Person> {
+        self.people.values()
+    }
+
+    /// The roles, lowest first.
+    #[must_use]
+    pub fn roles(&self) -> &[RoleName] {
+        &self.roles
+    }
+
+    /// The teams that anyone belongs to.
+    #[must_use]
+    pub fn teams(&self) -> BTreeSet<&TeamName> {
+        self.people().flat_map(|person| &person.teams).collect()
+    }
+
+    /// The place of a role in the order, lowest first.
+    #[must_use]
+    pub fn rank(&self, role: &RoleName) -> Option<usize> {
+        self.roles.iter().position(|other| other == role)
+    }
+
+    /// Whose key this is.
+    #[must_use]
+    pub fn person_of_key(&self, key: &PublicKey) -> Option<&Person> {
+        self.people.get(self.by_key.get(key.blob())?)
+    }
+
+    /// Who is known by this id or by this account, compared without case.
+    ///
+    /// The person an agent acts for is looked up with it, so that they cannot approve their own request (P4).
+    #[must_use]
+    pub fn person_known_as(&self, name: &str) -> Option<&Person> {
+        self.people.get(self.by_account.get(&*name.to_ascii_lowercase())?)
+    }
+
+    /// Everyone in this pool.
+    #[must_use]
+    pub fn members(&self, pool: &Pool) -> BTreeSet<&PersonId> {
+        self.people.keys().filter(|person| pool.admits(person, self)).collect()
+    }
+
+    /// Everyone who could fill a seat of this requirement.
+    #[must_use]
+    pub fn eligible(&self, requirement: &Requirement) -> BTreeSet<&PersonId> {
+        self.people.keys().filter(|person| requirement.admits(person, self)).collect()
+    }
+}
+
+impl Membership for Directory {
+    fn people(&self) -> Vec<PersonId> {
+        self.people.keys().cloned().collect()
+    }
+
+    fn holds(&self, person: &PersonId, role: &RoleName) -> bool {
+        self.person(person).is_some_and(|person| person.roles.contains(role))
+    }
+
+    fn belongs(&self, person: &PersonId, team: &TeamName) -> bool {
+        self.person(person).is_some_and(|person| person.teams.contains(team))
+    }
+
+    /// A role that the roster does not declare is above everyone.
+    fn reaches(&self, person: &PersonId, least: &RoleName) -> bool {
+        let Some(least) = self.rank(least) else { return false };
+        let Some(person) = self.person(person) else { return false };
+        person.roles.iter().filter_map(|role| self.rank(role)).any(|rank| rank >= least)
+    }
+
+    fn knows(&self, person: &PersonId) -> bool {
+        self.people.contains_key(person)
+    }
+}
