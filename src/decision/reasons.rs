@@ -1,0 +1,163 @@
+//! Reasons: why a decision is what it is and what would change it, in words that people read (D1).
+
+use super::{By, Decision, Ruling};
+use crate::policy::{Outcome, Policy, Terms, shown};
+use crate::risk::model::Thresholds;
+use crate::risk::{Assessment, Level, LiftedBy, Score, quoted};
+
+/// The decision that follows from a ruling, with its reasons; `unclaimed` is the ruling without the agent's claims,
+/// where these changed any fact.
+pub(super) fn explain(
+    policy: &Policy,
+    assessment: Assessment,
+    ruling: Ruling<'_>,
+    unclaimed: Option<&Ruling<'_>>,
+) -> Decision {
+    let mut reasons = Vec::with_capacity(16);
+    reasons.push(verdict(&ruling));
+    if let By::Rule(rule) = ruling.by
+        && let Some(reason) = &rule.reason
+    {
+        reasons.push(format!("the rule's reason: {reason}"));
+    }
+    if let Some(unclaimed) = unclaimed {
+        reasons.push(claims(&ruling, unclaimed));
+    }
+    reasons.push(level(&assessment, &policy.model().thresholds));
+    reasons.extend(assessment.floors.iter().map(|floor| lifting(floor, assessment.level_of_score)));
+    reasons.extend(assessment.factors.iter().map(ToString::to_string));
+    if assessment.facts.irreversible.value {
+        reasons.push(format!("it cannot be undone: {}", assessment.facts.irreversible.reason));
+    }
+    if assessment.facts.cost.value.is_some() {
+        reasons.push(assessment.facts.cost.reason.clone());
+    }
+    if let Outcome::Escalate(terms) = &ruling.outcome {
+        reasons.push(asks(terms));
+    }
+    let conditions = ruling.outcome.conditions().iter();
+    reasons.extend(conditions.map(|condition| format!("only if: {}", condition.describe())));
+    reasons.push(change(policy, &assessment, &ruling));
+    let rule = match ruling.by {
+        By::Rule(rule) => Some(rule.name.to_string()),
+        By::Blocked(_) | By::Level(_) | By::Irreconcilable => None,
+    };
+    Decision { outcome: ruling.outcome, assessment, rule, policy: policy.digest(), reasons }
+}
+
+fn effect(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Allow { .. } => "allowed",
+        Outcome::Deny => "denied",
+        Outcome::Escalate(_) => "escalated",
+    }
+}
+
+fn verdict(ruling: &Ruling<'_>) -> String {
+    let effect = effect(&ruling.outcome);
+    match ruling.by {
+        By::Rule(rule) => format!("{effect} by rule {}, line {}", quoted(&rule.name), rule.at.line),
+        By::Level(level) => format!("{effect}: no rule matches, and this is what `{level}` risk gets"),
+        By::Blocked(level) => {
+            format!("{effect}: `{level}` risk never runs, whatever any rule says or anyone approves")
+        }
+        By::Irreconcilable => {
+            format!(
+                "{effect}: with the agent's claims and without, the policy asks for what cannot hold together"
+            )
+        }
+    }
+}
+
+fn claims(ruling: &Ruling<'_>, unclaimed: &Ruling<'_>) -> String {
+    let without = effect(&unclaimed.outcome);
+    let by = match unclaimed.by {
+        By::Rule(rule) => format!("by rule {}", quoted(&rule.name)),
+        By::Level(level) | By::Blocked(level) => format!("as `{level}` risk"),
+        By::Irreconcilable => "as contradictory".to_owned(),
+    };
+    if ruling.by == unclaimed.by && ruling.outcome == unclaimed.outcome {
+        format!("the agent's own claims raise the risk; without them it would be {without} {by} all the same")
+    } else {
+        format!(
+            "the agent's own claims raise the risk; without them it would be {without} {by}, and the stricter holds"
+        )
+    }
+}
+
+fn level(assessment: &Assessment, thresholds: &Thresholds) -> String {
+    let Assessment { score, level, level_of_score, .. } = assessment;
+    let range = match level_of_score {
+        Level::Low => format!("below {}", thresholds.medium),
+        Level::Medium => format!("{} to below {}", thresholds.medium, thresholds.high),
+        Level::High => format!("{} to below {}", thresholds.high, thresholds.critical),
+        Level::Critical => format!("{} or more", thresholds.critical),
+    };
+    if level == level_of_score {
+        format!("the risk is `{level}`: the score {score} is {range}")
+    } else {
+        format!("the risk is `{level}`: the score {score} alone, {range}, would be `{level_of_score}`")
+    }
+}
+
+fn lifting(floor: &LiftedBy, level_of_score: Level) -> String {
+    let LiftedBy { floor, level } = floor;
+    if *level > level_of_score {
+        format!("floor {} lifts it to `{level}`", quoted(floor))
+    } else {
+        format!("floor {} applies too: at least `{level}`", quoted(floor))
+    }
+}
+
+fn asks(terms: &Terms) -> String {
+    format!(
+        "it takes {}, within {}; the token must be collected within {} and used within {}",
+        terms.requirement,
+        shown(terms.decide_within),
+        shown(terms.claim_within),
+        shown(terms.execute_within)
+    )
+}
+
+/// What would have to be otherwise for another answer.
+fn change(policy: &Policy, assessment: &Assessment, ruling: &Ruling<'_>) -> String {
+    if let By::Rule(rule) = ruling.by {
+        return format!(
+            "what would change it: another operation, or a change to rule {} or to those before it",
+            quoted(&rule.name)
+        );
+    }
+    let lifting = assessment.floors.iter().filter(|floor| floor.level == assessment.level);
+    let lifting: Vec<String> = lifting.map(|floor| quoted(&floor.floor)).collect();
+    if assessment.level > assessment.level_of_score {
+        return format!(
+            "what would change it: an operation that floor {} does not describe",
+            lifting.join(", ")
+        );
+    }
+    let begins = match assessment.level {
+        Level::Low => {
+            let next = policy.model().thresholds.medium;
+            return format!(
+                "what would change it: {} more, and it would be `medium`",
+                less(next, assessment.score)
+            );
+        }
+        Level::Medium => policy.model().thresholds.medium,
+        Level::High => policy.model().thresholds.high,
+        Level::Critical => policy.model().thresholds.critical,
+    };
+    let over = less(assessment.score, begins);
+    let largest = assessment.factors.iter().max_by_key(|factor| factor.contribution);
+    let largest = largest.map_or_else(String::new, |factor| {
+        format!("; most of it comes from {}, {}", factor.name, factor.contribution)
+    });
+    format!(
+        "what would change it: a score more than {over} lower would no longer be `{}`{largest}",
+        assessment.level
+    )
+}
+
+fn less(from: Score, what: Score) -> Score {
+    Score::from_thousandths(from.thousandths().saturating_sub(what.thousandths())).unwrap_or_default()
+}
