@@ -104,7 +104,7 @@ impl TimeWindow {
     /// The window `[from, until)`; `None` if it is empty or an end is not a whole second.
     #[must_use]
     pub fn new(from: Moment, until: Moment) -> Option<Self> {
-        let whole = |moment: Moment| moment.unix_millis() % 1000 == 0;
+        let whole = |moment: Moment| moment.unix_millis().is_multiple_of(1000);
         (from < until && whole(from) && whole(until)).then_some(Self { from, until })
     }
 

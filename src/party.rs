@@ -90,6 +90,10 @@ name! {
 }
 
 name! {
+    /// Who holds a certified key, an issuer or a sidecar: a key certificate's `sub`.
+    KeyHolder
+}
+name! {
     /// A seat of a requirement that an approval filled: the name of its pool or role.
     SeatName
 }

@@ -112,18 +112,26 @@ impl Condition {
 
 /// A value as the schema wants it; what can't be one stays text, which the schema then refuses where it must.
 fn typed(kind: ConditionKind, member: &str, value: &str) -> Value {
+    let text = || Value::from(value);
     match kind {
         ConditionKind::Mask => Value::from(value.split('+').map(Value::from).collect::<Vec<_>>()),
         ConditionKind::TimeWindow => match Moment::from_rfc3339(value) {
-            Some(moment) if moment.unix_millis() % 1000 == 0 => Value::from(moment.unix_seconds()),
-            _ => Value::from(value),
+            Some(moment) if moment.unix_millis().is_multiple_of(1000) => Value::from(moment.unix_seconds()),
+            Some(_) | None => text(),
         },
-        ConditionKind::TargetSubset => Value::from(value),
-        ConditionKind::MaxAmount if member == "currency" => Value::from(value),
-        _ if value.bytes().all(|b| b.is_ascii_digit()) => {
-            value.parse::<u64>().map_or_else(|_| Value::from(value), Value::from)
+        ConditionKind::MaxAmount if member == "currency" => text(),
+        ConditionKind::TargetSubset => text(),
+        ConditionKind::Canary
+        | ConditionKind::RowLimit
+        | ConditionKind::MaxAmount
+        | ConditionKind::DryRun
+        | ConditionKind::Rate
+        | ConditionKind::RollbackWithin
+        | ConditionKind::OnlineConsume => {
+            let digits = value.bytes().all(|b| b.is_ascii_digit());
+            let number = digits.then(|| value.parse::<u64>().ok()).flatten();
+            number.map_or_else(text, Value::from)
         }
-        _ => Value::from(value),
     }
 }
 

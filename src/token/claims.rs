@@ -186,8 +186,9 @@ impl ReadClaims {
             PublicKey::from_jwk(cnf.value("jwk")?).map_err(|_| ClaimFault::Wrong("cnf"))
         })?;
         let approvals = members.optional("cs_appr", |list| {
-            list.as_array().filter(|list| !list.is_empty()).ok_or(ClaimFault::Wrong("cs_appr"))?;
-            list.as_array().unwrap_or_default().iter().map(read_approval).collect::<Result<Vec<_>, _>>()
+            let list = list.as_array().filter(|list| !list.is_empty());
+            let list = list.ok_or(ClaimFault::Wrong("cs_appr"))?;
+            list.iter().map(read_approval).collect::<Result<Vec<_>, _>>()
         })?;
         let conditions = members.optional("cs_cond", |list| {
             let list = list.as_array().filter(|list| !list.is_empty());

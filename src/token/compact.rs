@@ -27,8 +27,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The `typ`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Authority => "countersign-authority+jwt",
             Self::KeyCertificate => "countersign-keycert+jwt",

@@ -69,12 +69,13 @@ impl<'a> Members<'a> {
         Ok(Self { object, within: Some(within) })
     }
 
-    fn wrong(&self, name: &'static str) -> ClaimFault {
-        ClaimFault::Wrong(self.within.unwrap_or(name))
+    /// The members of an object in the claim `within`, whose names were checked already.
+    pub(super) const fn inner_unchecked(object: &'a Object, within: &'static str) -> Self {
+        Self { object, within: Some(within) }
     }
 
-    pub(super) const fn object(&self) -> &'a Object {
-        self.object
+    fn wrong(&self, name: &'static str) -> ClaimFault {
+        ClaimFault::Wrong(self.within.unwrap_or(name))
     }
 
     pub(super) fn value(&self, name: &'static str) -> Result<&'a Value, ClaimFault> {
