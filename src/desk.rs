@@ -1,9 +1,10 @@
 //! The desk: where escalations are opened and people decide. A sidecar reaches it through one port.
 
-pub mod local;
+mod local;
 mod show;
-mod vote;
+mod words;
 
+pub use local::{LocalDesk, VoteRefused};
 pub use show::{Listing, View};
 
 use crate::audit::event::Decided;
@@ -38,19 +39,17 @@ pub struct Opened {
     pub requirement: String,
 }
 
-/// An escalation as it stands.
+/// An escalation as it stands: what was decided, and what became of it.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub struct Docket {
     /// Its id.
     pub id: EscalationId,
     /// The decision that asked for it.
     pub decided: Decided,
     /// Its state, with every vote.
     pub escalation: Escalation,
-    /// How many records its course has.
-    pub length: usize,
-    /// The signed votes, as an executor checks them.
-    pub evidence: Vec<Vec<u8>>,
+    /// Why it stands so, in words: what is missing, or why it ended.
+    pub reasons: Vec<String>,
 }
 
 /// Why the desk did not do what was asked.
@@ -63,7 +62,9 @@ pub enum DeskError {
     /// It could not be recorded or read.
     Store(StoreError),
     /// What is recorded of it makes no sense.
-    Senseless(EscalationId),
+    Senseless(EscalationId, String),
+    /// Too many people changed it at the same time; try again.
+    Contended(EscalationId),
 }
 
 impl fmt::Display for DeskError {
@@ -72,7 +73,8 @@ impl fmt::Display for DeskError {
             Self::Unknown(id) => write!(f, "there is no escalation `{id}`"),
             Self::Over(id) => write!(f, "escalation `{id}` is over"),
             Self::Store(error) => error.fmt(f),
-            Self::Senseless(id) => write!(f, "the record of escalation `{id}` makes no sense"),
+            Self::Senseless(id, why) => write!(f, "the record of escalation `{id}` makes no sense: {why}"),
+            Self::Contended(id) => write!(f, "escalation `{id}` is being changed by too many at once; try again"),
         }
     }
 }
@@ -94,16 +96,16 @@ pub trait Desk: Send + Sync {
     fn open(&self, proposal: Proposal) -> Answering<'_, Opened>;
 
     /// How an escalation stands now; a deadline that has passed has taken effect.
-    fn case(&self, id: EscalationId) -> Answering<'_, Case>;
+    fn docket(&self, id: EscalationId) -> Answering<'_, Docket>;
 
     /// Withdraws an escalation.
-    fn cancel(&self, id: EscalationId, by: AgentId, reason: String) -> Answering<'_, Case>;
+    fn cancel(&self, id: EscalationId, by: AgentId, reason: String) -> Answering<'_, Docket>;
 
     /// Hands out an approved escalation's authority; from then on it is not approved again.
-    fn claim(&self, id: EscalationId) -> Answering<'_, Case>;
+    fn claim(&self, id: EscalationId) -> Answering<'_, Docket>;
 
     /// Ends an approved escalation that may not be carried out any more.
-    fn block(&self, id: EscalationId, reasons: Vec<String>) -> Answering<'_, Case>;
+    fn block(&self, id: EscalationId, reasons: Vec<String>) -> Answering<'_, Docket>;
 
     /// A counter that changes whenever the escalation does.
     fn changes(&self, id: EscalationId) -> watch::Receiver<u64>;

@@ -98,6 +98,9 @@ pub trait Keyring: Send + Sync {
     /// [`KeyringError`] if they can't be told.
     fn held(&self) -> Result<Vec<Authority>, KeyringError>;
 
+    /// Whether the key may sign for everything that this ring is configured for, and nothing else.
+    fn in_scope(&self, authority: &Authority) -> bool;
+
     /// Makes a new key and has it certified from `now` on.
     ///
     /// # Errors

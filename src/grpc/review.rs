@@ -2,8 +2,7 @@
 
 use super::convert;
 use super::identity::Readers;
-use crate::desk::local::LocalDesk;
-use crate::desk::{Case, Listing, View, VoteRefused};
+use crate::desk::{Docket, Listing, LocalDesk, View, VoteRefused};
 use crate::escalation::vote::SignedVote;
 use crate::moment::Moment;
 use crate::proto;
@@ -38,9 +37,9 @@ impl proto::review_server::Review for ReviewService {
             limit => limit.min(MAX_LIMIT),
         };
         let listing = self.desk.list(request.include_ended, limit as usize).await;
-        let Listing { cases, truncated } = listing.map_err(|error| convert::desk_error(&error))?;
+        let Listing { dockets, truncated } = listing.map_err(|error| convert::desk_error(&error))?;
         let now = self.desk.now();
-        let escalations = cases.iter().map(|case| summary(case, now)).collect();
+        let escalations = dockets.iter().map(|docket| summary(docket, now)).collect();
         Ok(Response::new(proto::ListResponse { escalations, truncated }))
     }
 
@@ -58,13 +57,13 @@ impl proto::review_server::Review for ReviewService {
         let statement = String::from_utf8(request.statement);
         let statement = statement.map_err(|_| convert::invalid("`statement` is not UTF-8"))?;
         let signed = SignedVote { statement, signature: request.signature };
-        let case = self.desk.vote(id, signed).await.map_err(refused)?;
-        let status = case.escalation.status(self.desk.now());
+        let docket = self.desk.vote(id, signed).await.map_err(refused)?;
+        let status = docket.escalation.status_at(self.desk.now());
         tracing::info!(escalation = %id, status = status.as_str(), "a vote was recorded");
         Ok(Response::new(proto::VoteResponse {
             status: convert::status(status).into(),
-            approvals: approvals(&case),
-            reasons: case.reasons,
+            approvals: approvals(&docket),
+            reasons: docket.reasons,
         }))
     }
 }
@@ -77,31 +76,31 @@ fn refused(error: VoteRefused) -> Status {
     }
 }
 
-fn approvals(case: &Case) -> u32 {
-    u32::try_from(case.escalation.approvals().len()).unwrap_or(u32::MAX)
+fn approvals(docket: &Docket) -> u32 {
+    u32::try_from(docket.escalation.approvals().len()).unwrap_or(u32::MAX)
 }
 
-fn summary(case: &Case, now: Moment) -> proto::Summary {
-    let (action, resource) = case.subject();
+fn summary(docket: &Docket, now: Moment) -> proto::Summary {
+    let (action, resource) = docket.subject();
     proto::Summary {
-        escalation_id: case.id.to_string(),
-        status: convert::status(case.escalation.status(now)).into(),
-        agent: case.decided.agent.to_string(),
+        escalation_id: docket.id.to_string(),
+        status: convert::status(docket.escalation.status_at(now)).into(),
+        agent: docket.decided.agent.to_string(),
         action,
         resource,
-        risk: Some(convert::risk(&case.decided.decision.assessment)),
-        opened_at: case.escalation.opened_at().unix_millis(),
-        decide_by: case.escalation.decide_by().unix_millis(),
-        approvals: approvals(case),
-        requirement: case.escalation.requirement().to_string(),
+        risk: Some(convert::risk(&docket.decided.decision.assessment)),
+        opened_at: docket.escalation.opened_at().unix_millis(),
+        decide_by: docket.escalation.decide_by().unix_millis(),
+        approvals: approvals(docket),
+        requirement: docket.escalation.requirement().to_string(),
     }
 }
 
 fn escalation(view: View, now: Moment) -> proto::Escalation {
-    let View { case, payload, rendering, can_complete, conditions_allowed, recent_activity } = view;
-    let decided = &case.decided;
+    let View { docket, payload, rendering, can_complete, conditions_allowed, recent_activity } = view;
+    let decided = &docket.decided;
     let context = decided.context.clone();
-    let votes = case.escalation.votes().iter().map(|vote| proto::CastVote {
+    let votes = docket.escalation.votes().iter().map(|vote| proto::CastVote {
         reviewer: vote.person.to_string(),
         approve: vote.approves,
         reason: vote.reason.clone(),
@@ -110,7 +109,7 @@ fn escalation(view: View, now: Moment) -> proto::Escalation {
         assurance: vote.assurance.to_string(),
     });
     proto::Escalation {
-        summary: Some(summary(&case, now)),
+        summary: Some(summary(&docket, now)),
         decision_id: decided.txn.to_string(),
         executor: decided.executor.to_string(),
         on_behalf_of: decided.on_behalf_of.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -134,7 +133,7 @@ fn escalation(view: View, now: Moment) -> proto::Escalation {
         votes: votes.collect(),
         can_complete,
         conditions_allowed,
-        conditions: case.escalation.conditions().iter().map(convert::condition).collect(),
+        conditions: docket.escalation.conditions().iter().map(convert::condition).collect(),
         recent_activity,
     }
 }

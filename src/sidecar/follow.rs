@@ -4,7 +4,7 @@ use super::mint::{Granted, Mint};
 use super::{Ask, Caller, Sidecar, SidecarError};
 use crate::audit::event::{Event, Minted};
 use crate::clock::Reading;
-use crate::desk::Case;
+use crate::desk::Docket;
 use crate::escalation::Status;
 use crate::moment::Moment;
 use crate::operation::Operation;
@@ -40,9 +40,9 @@ impl Sidecar {
     /// # Errors
     /// [`SidecarError::UnknownEscalation`] if it is not this agent's, [`SidecarError::Desk`] if it is over.
     pub async fn cancel(&self, caller: &Caller, id: EscalationId, reason: String) -> Result<Status, SidecarError> {
-        self.case_of(caller, id).await?;
-        let case = self.desk.cancel(id, caller.agent.clone(), reason).await?;
-        Ok(case.escalation.status(self.clock.now()))
+        self.docket_of(caller, id).await?;
+        let docket = self.desk.cancel(id, caller.agent.clone(), reason).await?;
+        Ok(docket.escalation.status_at(self.clock.now()))
     }
 
     /// Follows an escalation of this agent to its end; the first item is its present state.
@@ -54,7 +54,7 @@ impl Sidecar {
         caller: Caller,
         id: EscalationId,
     ) -> Result<mpsc::Receiver<Result<Progress, SidecarError>>, SidecarError> {
-        self.case_of(&caller, id).await?;
+        self.docket_of(&caller, id).await?;
         let (tell, told) = mpsc::channel(1);
         tokio::spawn(async move {
             let changes = self.desk.changes(id);
@@ -94,11 +94,11 @@ impl Sidecar {
     /// How an escalation of this agent stands; an approved one is minted by being asked for.
     async fn progress(&self, caller: &Caller, id: EscalationId) -> Result<Progress, SidecarError> {
         for _ in 0..ATTEMPTS {
-            let case = self.case_of(caller, id).await?;
-            match case.escalation.status(self.clock.now()) {
-                Status::Approved => self.claim(&case).await?,
-                Status::Claimed => match self.collect(&case).await? {
-                    Some(granted) => return Ok(progress(&case, Status::Claimed, Some(granted))),
+            let docket = self.docket_of(caller, id).await?;
+            match docket.escalation.status_at(self.clock.now()) {
+                Status::Approved => self.claim(&docket).await?,
+                Status::Claimed => match self.collect(&docket).await? {
+                    Some(granted) => return Ok(progress(&docket, Status::Claimed, Some(granted))),
                     None => continue,
                 },
                 status @ (Status::Pending
@@ -106,15 +106,15 @@ impl Sidecar {
                 | Status::Expired
                 | Status::Cancelled
                 | Status::Blocked
-                | Status::Lapsed) => return Ok(progress(&case, status, None)),
+                | Status::Lapsed) => return Ok(progress(&docket, status, None)),
             }
         }
         Err(StoreError::Moved(id).into())
     }
 
-    async fn case_of(&self, caller: &Caller, id: EscalationId) -> Result<Case, SidecarError> {
-        match self.desk.case(id).await {
-            Ok(case) if case.decided.agent == caller.agent => Ok(case),
+    async fn docket_of(&self, caller: &Caller, id: EscalationId) -> Result<Docket, SidecarError> {
+        match self.desk.docket(id).await {
+            Ok(docket) if docket.decided.agent == caller.agent => Ok(docket),
             // Whether another agent's escalation exists is nobody's business.
             Ok(_) | Err(crate::desk::DeskError::Unknown(_)) => Err(SidecarError::UnknownEscalation(id)),
             Err(error) => Err(error.into()),
@@ -123,9 +123,9 @@ impl Sidecar {
 
     /// Takes an approved escalation's authority, unless what was approved is no longer allowed: approval is not
     /// access (DESIGN §3).
-    async fn claim(&self, case: &Case) -> Result<(), SidecarError> {
+    async fn claim(&self, docket: &Docket) -> Result<(), SidecarError> {
         let now = self.sure_time()?;
-        let decided = &case.decided;
+        let decided = &docket.decided;
         let executor = self.executors.get(&decided.executor);
         let again = match executor {
             None => Err(vec![format!("the executor `{}` is not registered any more", decided.executor)]),
@@ -143,8 +143,8 @@ impl Sidecar {
             }
         };
         let step = match again {
-            Ok(()) => self.desk.claim(case.id).await,
-            Err(reasons) => self.desk.block(case.id, reasons).await,
+            Ok(()) => self.desk.claim(docket.id).await,
+            Err(reasons) => self.desk.block(docket.id, reasons).await,
         };
         match step {
             // Somebody else took the step; the next look shows which.
@@ -154,36 +154,36 @@ impl Sidecar {
     }
 
     /// The token of a claimed escalation: the one that was minted, or else the first; `None` to look again.
-    async fn collect(&self, case: &Case) -> Result<Option<Granted>, SidecarError> {
-        let course = self.store.course(case.id)?;
+    async fn collect(&self, docket: &Docket) -> Result<Option<Granted>, SidecarError> {
+        let course = self.store.course(docket.id)?;
         if let Some((index, minted)) = course.records.iter().find_map(mint_in) {
-            return self.granted(minted, index, case).map(Some);
+            return self.granted(minted, index, docket).map(Some);
         }
         let now = match self.clock.read() {
             Reading::Sure(now) => now,
             Reading::InDoubt { .. } => return Err(SidecarError::ClockInDoubt),
         };
-        let unknown = || SidecarError::UnknownExecutor(case.decided.executor.clone());
+        let unknown = || SidecarError::UnknownExecutor(docket.decided.executor.clone());
         let mint = Mint {
-            decided: &case.decided,
-            executor: self.executors.get(&case.decided.executor).ok_or_else(unknown)?,
-            conditions: case.escalation.conditions().to_vec(),
-            approvals: case.escalation.approvals(),
-            escalation: Some(case.id),
-            life: case.escalation.execute_within(),
+            decided: &docket.decided,
+            executor: self.executors.get(&docket.decided.executor).ok_or_else(unknown)?,
+            conditions: docket.escalation.conditions().to_vec(),
+            approvals: docket.escalation.approvals(),
+            escalation: Some(docket.id),
+            life: docket.escalation.execute_within(),
         };
         let minted = self.draft(&mint, now)?;
         let change = Change::of(now, [Event::Minted(Box::new(minted.clone()))]);
-        match self.store.commit(change.after(case.id, course.records.len())).await {
-            Ok(places) => self.granted(&minted, places.start, case).map(Some),
+        match self.store.commit(change.after(docket.id, course.records.len())).await {
+            Ok(places) => self.granted(&minted, places.start, docket).map(Some),
             Err(StoreError::Moved(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn granted(&self, minted: &Minted, index: Index, case: &Case) -> Result<Granted, SidecarError> {
-        let granted = self.sign(minted, index, &case.decided)?;
-        Ok(Granted { evidence: case.evidence.clone(), ..granted })
+    fn granted(&self, minted: &Minted, index: Index, docket: &Docket) -> Result<Granted, SidecarError> {
+        let granted = self.sign(minted, index, &docket.decided)?;
+        Ok(Granted { evidence: docket.evidence.clone(), ..granted })
     }
 }
 
@@ -194,12 +194,12 @@ fn mint_in((index, record): &(Index, crate::audit::event::Record)) -> Option<(In
     }
 }
 
-fn progress(case: &Case, status: Status, granted: Option<Granted>) -> Progress {
+fn progress(docket: &Docket, status: Status, granted: Option<Granted>) -> Progress {
     Progress {
         status,
-        decide_by: case.escalation.decide_by(),
-        approvals: case.escalation.approvals().len(),
-        reasons: case.reasons.clone(),
+        decide_by: docket.escalation.decide_by(),
+        approvals: docket.escalation.approvals().len(),
+        reasons: docket.reasons.clone(),
         granted,
     }
 }

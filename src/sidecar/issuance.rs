@@ -40,7 +40,7 @@ impl Issuance {
         let _one_at_a_time = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut held = self.ring.held()?;
         held.sort_by_key(|authority| core::cmp::Reverse(authority.certified().not_before));
-        let fresh = held.first().is_some_and(|newest| {
+        let fresh = held.iter().find(|authority| self.ring.in_scope(authority)).is_some_and(|newest| {
             let certified = newest.certified();
             let half = certified.expires_at.since(certified.not_before) / 2;
             certified.not_before <= now && now < certified.not_before.plus(half)
@@ -62,7 +62,8 @@ impl Issuance {
     pub fn current(&self, now: Moment) -> Result<Authority, KeyringError> {
         let serves = |authority: &&Authority| {
             let certified = authority.certified();
-            certified.not_before <= now && now.plus(MAX_LIFE) < certified.expires_at
+            let lives = certified.not_before <= now && now.plus(MAX_LIFE) < certified.expires_at;
+            lives && self.ring.in_scope(authority)
         };
         let held = self.held.load();
         held.iter().find(serves).cloned().ok_or_else(|| KeyringError("every key has expired or is about to".to_owned()))

@@ -415,8 +415,11 @@ impl Keyring for KeyDirectory {
         let state = self.state()?;
         let mut held = self.authorities()?;
         held.retain(|authority| !state.revoked.contains(&authority.key_id()));
-        held.retain(|authority| authority.certified().scope == self.scope);
         Ok(held)
+    }
+
+    fn in_scope(&self, authority: &Authority) -> bool {
+        authority.certified().scope == self.scope
     }
 
     fn renew(&self, now: Moment) -> Result<Authority, KeyringError> {
