@@ -1,5 +1,33 @@
 //! An escalation: an operation that people must agree to before it may run.
+//!
+//! [`vote`] is what a reviewer signs, `requirement` says who must agree, and `Escalation` is the state machine: a
+//! fold over its [`Event`]s, so that the log alone says how it stands. [`evidence`] is the same votes as an executor
+//! checks them, trusting neither sidecar nor desk.
 
 #[cfg(feature = "engine")]
+mod event;
+pub mod evidence;
+#[cfg(feature = "engine")]
+mod fold;
+#[cfg(feature = "engine")]
+mod refusal;
+#[cfg(feature = "engine")]
 pub mod requirement;
+#[cfg(feature = "engine")]
+mod state;
+#[cfg(feature = "engine")]
+mod step;
 pub mod vote;
+
+#[cfg(feature = "engine")]
+pub use event::{Cast, Denial, Event, Grant, Opening, Seated};
+#[cfg(feature = "engine")]
+pub use fold::CourseError;
+#[cfg(feature = "engine")]
+pub use refusal::{TransitionError, VoteRefusal};
+#[cfg(feature = "engine")]
+pub use state::{
+    Approved, Blocked, Cancelled, Case, Claimed, Denied, Escalation, Expired, Lapsed, Pending, Status,
+};
+#[cfg(feature = "engine")]
+pub use step::{Attestation, Ballot, Counted, MAX_REFUSALS, Step};

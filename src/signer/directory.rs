@@ -9,9 +9,9 @@ use crate::moment::Moment;
 use crate::operation::json::{self, Limits, Object, Value};
 use crate::party::{KeyHolder, TrustDomain};
 use crate::token::{
-    Algorithm, Anchor, AnchorError, BundleContents, BundleError, CertificateError, CertifiedKey, KeyCertificate,
-    KeyUse, MAX_AUTHORITY_KEY_LIFE, MAX_ISSUER_KEY_LIFE, MAX_STATEMENT_LIFE, Pattern, PublicKey, RevocationContents,
-    Scope, StatementError, jwks,
+    Algorithm, Anchor, AnchorError, BundleContents, BundleError, CertificateError, CertifiedKey,
+    KeyCertificate, KeyUse, MAX_AUTHORITY_KEY_LIFE, MAX_ISSUER_KEY_LIFE, MAX_STATEMENT_LIFE, Pattern,
+    PublicKey, RevocationContents, Scope, StatementError, jwks,
 };
 use core::fmt;
 use std::collections::BTreeSet;
@@ -80,7 +80,10 @@ impl fmt::Display for DirectoryError {
             Self::File(error) => error.fmt(f),
             Self::Exposed { path, mode } => {
                 let path = path.display();
-                write!(f, "`{path}` has mode {mode:04o}: a folder of keys is for its owner only (chmod 700 {path})")
+                write!(
+                    f,
+                    "`{path}` has mode {mode:04o}: a folder of keys is for its owner only (chmod 700 {path})"
+                )
             }
             Self::Exists(path) => write!(f, "there is a key in `{}` already", path.display()),
             Self::Missing(path) => write!(f, "there is no `{}`", path.display()),
@@ -154,7 +157,11 @@ impl KeyDirectory {
     /// The widest scope: any agent, any executor, tokens of the longest life.
     #[must_use]
     pub fn any_scope() -> Scope {
-        Scope { agents: vec![Pattern::any()], audiences: vec![Pattern::any()], max_life: crate::token::MAX_LIFE }
+        Scope {
+            agents: vec![Pattern::any()],
+            audiences: vec![Pattern::any()],
+            max_life: crate::token::MAX_LIFE,
+        }
     }
 
     /// Makes a root and an issuer that it certifies, in a new folder of mode 0700.
@@ -214,8 +221,12 @@ impl KeyDirectory {
         let certified =
             CertifiedKey { key: key.clone(), usage, not_before: now, expires_at: now.plus(life), scope };
         let holder = KeyHolder::new(holder).unwrap_or_else(|_| self.holder.clone());
-        let certificate =
-            KeyCertificate { domain: self.domain.clone(), holder, issued_at: now, certified: certified.clone() };
+        let certificate = KeyCertificate {
+            domain: self.domain.clone(),
+            holder,
+            issued_at: now,
+            certified: certified.clone(),
+        };
         let input = certificate.signing_input(signer.public_key())?;
         let signature = signer.sign(input.bytes())?;
         Ok((input.assemble(&signature), certified))
@@ -233,9 +244,8 @@ impl KeyDirectory {
     }
 
     fn anchor(&self) -> Result<Anchor, DirectoryError> {
-        Anchor::new(self.domain.clone(), [self.root()?]).map_err(|error: AnchorError| DirectoryError::Malformed {
-            path: self.path(ROOT_PUBLIC),
-            what: error.to_string(),
+        Anchor::new(self.domain.clone(), [self.root()?]).map_err(|error: AnchorError| {
+            DirectoryError::Malformed { path: self.path(ROOT_PUBLIC), what: error.to_string() }
         })
     }
 
@@ -381,7 +391,9 @@ impl KeyDirectory {
     fn read(&self, name: &str) -> Result<String, DirectoryError> {
         match fs::read_to_string(self.path(name)) {
             Ok(text) => Ok(text.trim().to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(DirectoryError::Missing(self.path(name))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(DirectoryError::Missing(self.path(name)))
+            }
             Err(error) => Err(self.io(name, &error)),
         }
     }
@@ -424,7 +436,8 @@ impl Keyring for KeyDirectory {
 
     fn renew(&self, now: Moment) -> Result<Authority, KeyringError> {
         let (issuer, issuer_certificate) = self.issuer()?;
-        let signer = FileSigner::generate(self.entropy.as_ref(), Algorithm::EdDsa).map_err(DirectoryError::File)?;
+        let signer =
+            FileSigner::generate(self.entropy.as_ref(), Algorithm::EdDsa).map_err(DirectoryError::File)?;
         let (certificate, certified) = self.certify(
             &issuer,
             signer.public_key(),

@@ -356,3 +356,19 @@ fn read_choice(object: &Object) -> Result<Choice, StatementError> {
         _ => Err(StatementError::Member("decision")),
     }
 }
+
+/// As its canonical text.
+#[cfg(feature = "engine")]
+impl serde::Serialize for Statement {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_text())
+    }
+}
+
+#[cfg(feature = "engine")]
+impl<'de> serde::Deserialize<'de> for Statement {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::from_bytes(text.as_bytes()).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,335 @@
+//! The states of an escalation, each with just its own facts.
+
+use super::event::{Cast, Denial, Event, Grant, Opening};
+use super::evidence;
+use super::requirement::{Agreement, Membership, Standing};
+use super::step::MAX_REFUSALS;
+use crate::moment::Moment;
+use crate::party::{AgentId, PersonId};
+use core::fmt;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// An escalation as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Escalation {
+    /// People may vote.
+    Pending(Pending),
+    /// Enough agreed; the approval waits to be claimed.
+    Approved(Approved),
+    /// Somebody said no, or nobody could mean what was said together.
+    Denied(Denied),
+    /// Nobody decided in time.
+    Expired(Expired),
+    /// The agent withdrew it.
+    Cancelled(Cancelled),
+    /// It may not or cannot be carried out, whatever anyone approves.
+    Blocked(Blocked),
+    /// The approval was turned into a token.
+    Claimed(Claimed),
+    /// The approval was not claimed in time.
+    Lapsed(Lapsed),
+}
+
+/// What all states have: what was asked, and who said what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case {
+    pub(super) opening: Box<Opening>,
+    pub(super) votes: Vec<Cast>,
+    pub(super) refusals: usize,
+}
+
+/// People may vote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    pub(super) case: Case,
+}
+
+/// Enough people agreed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approved {
+    pub(super) case: Case,
+    pub(super) grant: Box<Grant>,
+}
+
+/// It was denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    pub(super) case: Case,
+    /// When.
+    pub at: Moment,
+    /// By whom or what.
+    pub cause: Denial,
+}
+
+/// Nobody decided in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    pub(super) case: Case,
+    /// When the time was over.
+    pub at: Moment,
+}
+
+/// The agent withdrew it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancelled {
+    pub(super) case: Case,
+    /// When.
+    pub at: Moment,
+    /// Which agent.
+    pub by: AgentId,
+    /// Why, in its words.
+    pub reason: String,
+}
+
+/// It may not or cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    pub(super) case: Case,
+    /// When.
+    pub at: Moment,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+}
+
+/// The approval was turned into a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    pub(super) case: Case,
+    pub(super) grant: Box<Grant>,
+    /// When.
+    pub at: Moment,
+}
+
+/// The approval was not claimed in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lapsed {
+    pub(super) case: Case,
+    pub(super) grant: Box<Grant>,
+    /// When the time was over.
+    pub at: Moment,
+}
+
+/// The name of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// People may vote.
+    Pending,
+    /// Enough agreed.
+    Approved,
+    /// Denied.
+    Denied,
+    /// Nobody decided in time.
+    Expired,
+    /// Withdrawn.
+    Cancelled,
+    /// May not or cannot be carried out.
+    Blocked,
+    /// Turned into a token.
+    Claimed,
+    /// Not claimed in time.
+    Lapsed,
+}
+
+impl Status {
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Blocked => "blocked",
+            Self::Claimed => "claimed",
+            Self::Lapsed => "lapsed",
+        }
+    }
+
+    /// Whether nothing can happen to it any more.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        !matches!(self, Self::Pending | Self::Approved)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Case {
+    pub(super) const fn new(opening: Box<Opening>) -> Self {
+        Self { opening, votes: Vec::new(), refusals: 0 }
+    }
+
+    /// What was asked.
+    #[must_use]
+    pub const fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    /// The votes that were counted, in the order they came.
+    #[must_use]
+    pub fn votes(&self) -> &[Cast] {
+        &self.votes
+    }
+
+    /// Whether more refused votes are recorded; a flood of them must not fill the log.
+    pub(super) const fn records_refusals(&self) -> bool {
+        self.refusals < MAX_REFUSALS
+    }
+
+    pub(super) fn is_requester(&self, person: &PersonId) -> bool {
+        self.opening.operators.contains(person) || self.opening.agent.as_str() == person.as_str()
+    }
+
+    pub(super) fn is_beneficiary(&self, person: &PersonId) -> bool {
+        self.opening.on_behalf_of.as_ref() == Some(person)
+    }
+
+    pub(super) fn has_voted(&self, person: &PersonId) -> bool {
+        self.votes.iter().any(|vote| vote.person() == person)
+    }
+
+    pub(super) fn denial(&self) -> Option<&Cast> {
+        self.votes.iter().find(|vote| !vote.approves())
+    }
+
+    pub(super) fn agreements(&self) -> Vec<Agreement> {
+        let approving = self.votes.iter().filter(|vote| vote.approves());
+        approving.map(|vote| Agreement { person: vote.person().clone(), assurance: vote.assurance }).collect()
+    }
+
+    /// Those who could still vote: everyone but who has voted, who asks and whom it is for.
+    fn others(&self, membership: &dyn Membership) -> Vec<PersonId> {
+        let may = |person: &PersonId| {
+            !self.has_voted(person) && !self.is_requester(person) && !self.is_beneficiary(person)
+        };
+        membership.people().into_iter().filter(may).collect()
+    }
+
+    /// How far the requirement is met by the people who agreed and still may review.
+    #[must_use]
+    pub fn standing(&self, membership: &dyn Membership) -> Standing {
+        self.opening.requirement.standing(&self.agreements(), &self.others(membership), membership)
+    }
+
+    /// The smallest sets of people who could still complete it, at most `limit`.
+    #[must_use]
+    pub fn completions(&self, membership: &dyn Membership, limit: usize) -> Vec<BTreeSet<PersonId>> {
+        let others = self.others(membership);
+        self.opening.requirement.completions(&self.agreements(), &others, membership, limit)
+    }
+}
+
+impl Escalation {
+    /// What was asked, and who said what.
+    #[must_use]
+    pub const fn case(&self) -> &Case {
+        match self {
+            Self::Pending(state) => &state.case,
+            Self::Approved(state) => &state.case,
+            Self::Denied(state) => &state.case,
+            Self::Expired(state) => &state.case,
+            Self::Cancelled(state) => &state.case,
+            Self::Blocked(state) => &state.case,
+            Self::Claimed(state) => &state.case,
+            Self::Lapsed(state) => &state.case,
+        }
+    }
+
+    /// The name of the recorded state. Whether a deadline has passed since, [`status_at`](Self::status_at) knows.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Pending(_) => Status::Pending,
+            Self::Approved(_) => Status::Approved,
+            Self::Denied(_) => Status::Denied,
+            Self::Expired(_) => Status::Expired,
+            Self::Cancelled(_) => Status::Cancelled,
+            Self::Blocked(_) => Status::Blocked,
+            Self::Claimed(_) => Status::Claimed,
+            Self::Lapsed(_) => Status::Lapsed,
+        }
+    }
+
+    /// The state at this moment: a deadline that has passed has taken effect, recorded or not.
+    #[must_use]
+    pub fn status_at(&self, now: Moment) -> Status {
+        match self.due(now) {
+            Some(Event::Denied { .. }) => Status::Denied,
+            Some(Event::Expired { .. }) => Status::Expired,
+            Some(Event::Lapsed { .. }) => Status::Lapsed,
+            Some(
+                Event::Opened(_)
+                | Event::Voted(_)
+                | Event::VoteRefused { .. }
+                | Event::Approved(_)
+                | Event::Cancelled { .. }
+                | Event::Blocked { .. }
+                | Event::Claimed { .. },
+            )
+            | None => self.status(),
+        }
+    }
+
+    /// What was granted, where it was approved and not blocked afterwards.
+    #[must_use]
+    pub const fn grant(&self) -> Option<&Grant> {
+        match self {
+            Self::Approved(Approved { grant, .. })
+            | Self::Claimed(Claimed { grant, .. })
+            | Self::Lapsed(Lapsed { grant, .. }) => Some(grant),
+            Self::Pending(_) | Self::Denied(_) | Self::Expired(_) | Self::Cancelled(_) | Self::Blocked(_) => {
+                None
+            }
+        }
+    }
+
+    /// The moment at which it changes by itself, if nothing else happens.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        match self {
+            Self::Pending(state) => Some(state.case.opening.decide_by),
+            Self::Approved(state) => Some(state.grant.claim_by),
+            Self::Denied(_)
+            | Self::Expired(_)
+            | Self::Cancelled(_)
+            | Self::Blocked(_)
+            | Self::Claimed(_)
+            | Self::Lapsed(_) => None,
+        }
+    }
+
+    /// The signed votes of those who were seated, as an executor checks them, in the order of the token's `cs_appr`.
+    #[must_use]
+    pub fn evidence(&self) -> Vec<Vec<u8>> {
+        let seated = self.grant().map(|grant| grant.seated.as_slice()).unwrap_or_default();
+        let vote_of = |person: &PersonId| self.case().votes.iter().find(|vote| vote.person() == person);
+        let signed = seated.iter().filter_map(|seated| vote_of(&seated.person)?.signed());
+        signed.map(|vote| evidence::to_bytes(&vote)).collect()
+    }
+
+    /// Why it ended, in words; empty while it has not.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<String> {
+        match self {
+            Self::Pending(_) | Self::Approved(_) | Self::Claimed(_) => Vec::new(),
+            Self::Denied(denied) => match &denied.cause {
+                Denial::Reviewer(person) => {
+                    let reason = self.case().denial().map(|vote| vote.statement.reason.to_string());
+                    vec![format!("{person} denied it: {}", reason.unwrap_or_default())]
+                }
+                Denial::Contradiction(kind) => vec![format!("the conditions `{kind}` contradict each other")],
+            },
+            Self::Expired(expired) => vec![format!("nobody decided until {}", expired.at)],
+            Self::Cancelled(cancelled) => vec![format!("{} withdrew it: {}", cancelled.by, cancelled.reason)],
+            Self::Blocked(blocked) => blocked.reasons.clone(),
+            Self::Lapsed(lapsed) => vec![format!("the approval was not claimed until {}", lapsed.at)],
+        }
+    }
+}
