@@ -8,6 +8,7 @@ mod roster;
 pub use crate::policy::SourceError as RosterError;
 
 use crate::escalation::requirement::{Membership, Pool, Requirement, RoleName, TeamName};
+use crate::escalation::vote::Keys;
 use crate::party::PersonId;
 use crate::presence::ssh::PublicKey;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -112,6 +113,12 @@ impl Directory {
     }
 }
 
+impl Keys for Directory {
+    fn holds(&self, person: &PersonId, key: &PublicKey) -> bool {
+        self.person_of_key(key).is_some_and(|owner| owner.id == *person)
+    }
+}
+
 impl Membership for Directory {
     fn people(&self) -> Vec<PersonId> {
         self.people.keys().cloned().collect()
@@ -130,6 +137,10 @@ impl Membership for Directory {
         let Some(least) = self.rank(least) else { return false };
         let Some(person) = self.person(person) else { return false };
         person.roles.iter().filter_map(|role| self.rank(role)).any(|rank| rank >= least)
+    }
+
+    fn known_as(&self, name: &str) -> Option<PersonId> {
+        self.person_known_as(name).map(|person| person.id.clone())
     }
 
     fn knows(&self, person: &PersonId) -> bool {

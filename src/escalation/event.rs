@@ -129,6 +129,9 @@ pub struct Opening {
     /// How long an approval may wait to be claimed, in milliseconds.
     #[serde(with = "millis")]
     pub claim_within: Duration,
+    /// How long the token may live once it is claimed, in milliseconds.
+    #[serde(with = "millis")]
+    pub execute_within: Duration,
 }
 
 /// A vote that was counted.

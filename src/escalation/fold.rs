@@ -104,7 +104,7 @@ impl Escalation {
                 case.refusals += 1;
                 Ok(any)
             }
-            (any, _) => Err(CourseError::OutOfOrder(any.status(), event.name())),
+            (any, _) => Err(CourseError::OutOfOrder(any.recorded_status(), event.name())),
         }
     }
 
@@ -134,8 +134,8 @@ impl Case {
             && vote.at < opening.decide_by
             && vote.signature.is_some() == (vote.assurance == Assurance::Signed)
             && !self.has_voted(vote.person())
-            && !self.is_requester(vote.person())
-            && !self.is_beneficiary(vote.person())
+            && !self.is_requester(vote.person(), &|_| None)
+            && !self.is_beneficiary(vote.person(), &|_| None)
             && self.denial().is_none()
     }
 

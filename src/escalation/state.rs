@@ -1,11 +1,13 @@
 //! The states of an escalation, each with just its own facts.
 
-use super::event::{Cast, Denial, Event, Grant, Opening};
+use super::event::{Cast, Denial, Event, Grant, Opening, Seated};
 use super::evidence;
 use super::requirement::{Agreement, Membership, Standing};
 use super::step::MAX_REFUSALS;
+use crate::condition::Condition;
 use crate::moment::Moment;
 use crate::party::{AgentId, PersonId};
+use crate::token::Approval;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -161,6 +163,9 @@ impl fmt::Display for Status {
     }
 }
 
+/// Who goes by this name; the roster of the moment knows.
+pub(super) type KnownAs<'a> = &'a dyn Fn(&str) -> Option<PersonId>;
+
 impl Case {
     pub(super) const fn new(opening: Box<Opening>) -> Self {
         Self { opening, votes: Vec::new(), refusals: 0 }
@@ -183,12 +188,16 @@ impl Case {
         self.refusals < MAX_REFUSALS
     }
 
-    pub(super) fn is_requester(&self, person: &PersonId) -> bool {
-        self.opening.operators.contains(person) || self.opening.agent.as_str() == person.as_str()
+    /// Whether this person asks, or runs the agent that asks, under whichever of their names.
+    pub(super) fn is_requester(&self, person: &PersonId, known_as: KnownAs<'_>) -> bool {
+        let is = |name: &str| name == person.as_str() || known_as(name).as_ref() == Some(person);
+        is(self.opening.agent.as_str()) || self.opening.operators.iter().any(|operator| is(operator.as_str()))
     }
 
-    pub(super) fn is_beneficiary(&self, person: &PersonId) -> bool {
-        self.opening.on_behalf_of.as_ref() == Some(person)
+    /// Whether the agent acts for this person, under whichever of their names.
+    pub(super) fn is_beneficiary(&self, person: &PersonId, known_as: KnownAs<'_>) -> bool {
+        let is = |name: &str| name == person.as_str() || known_as(name).as_ref() == Some(person);
+        self.opening.on_behalf_of.as_ref().is_some_and(|name| is(name.as_str()))
     }
 
     pub(super) fn has_voted(&self, person: &PersonId) -> bool {
@@ -199,6 +208,12 @@ impl Case {
         self.votes.iter().find(|vote| !vote.approves())
     }
 
+    /// How many people have agreed so far, whichever seats they fill.
+    #[must_use]
+    pub fn agreed(&self) -> usize {
+        self.votes.iter().filter(|vote| vote.approves()).count()
+    }
+
     pub(super) fn agreements(&self) -> Vec<Agreement> {
         let approving = self.votes.iter().filter(|vote| vote.approves());
         approving.map(|vote| Agreement { person: vote.person().clone(), assurance: vote.assurance }).collect()
@@ -206,8 +221,11 @@ impl Case {
 
     /// Those who could still vote: everyone but who has voted, who asks and whom it is for.
     fn others(&self, membership: &dyn Membership) -> Vec<PersonId> {
+        let known_as = |name: &str| membership.known_as(name);
         let may = |person: &PersonId| {
-            !self.has_voted(person) && !self.is_requester(person) && !self.is_beneficiary(person)
+            !self.has_voted(person)
+                && !self.is_requester(person, &known_as)
+                && !self.is_beneficiary(person, &known_as)
         };
         membership.people().into_iter().filter(may).collect()
     }
@@ -242,9 +260,9 @@ impl Escalation {
         }
     }
 
-    /// The name of the recorded state. Whether a deadline has passed since, [`status_at`](Self::status_at) knows.
+    /// The name of the recorded state. Whether a deadline has passed since, [`status`](Self::status) knows.
     #[must_use]
-    pub const fn status(&self) -> Status {
+    pub const fn recorded_status(&self) -> Status {
         match self {
             Self::Pending(_) => Status::Pending,
             Self::Approved(_) => Status::Approved,
@@ -259,7 +277,7 @@ impl Escalation {
 
     /// The state at this moment: a deadline that has passed has taken effect, recorded or not.
     #[must_use]
-    pub fn status_at(&self, now: Moment) -> Status {
+    pub fn status(&self, now: Moment) -> Status {
         match self.due(now) {
             Some(Event::Denied { .. }) => Status::Denied,
             Some(Event::Expired { .. }) => Status::Expired,
@@ -273,7 +291,7 @@ impl Escalation {
                 | Event::Blocked { .. }
                 | Event::Claimed { .. },
             )
-            | None => self.status(),
+            | None => self.recorded_status(),
         }
     }
 
@@ -288,6 +306,18 @@ impl Escalation {
                 None
             }
         }
+    }
+
+    /// Who filled which seat, as a token's `cs_appr` says it; empty where nothing is granted.
+    #[must_use]
+    pub fn approvals(&self) -> Vec<Approval> {
+        self.grant().map(|grant| grant.seated.iter().map(Seated::to_approval).collect()).unwrap_or_default()
+    }
+
+    /// What must hold when it is executed; empty where nothing is granted.
+    #[must_use]
+    pub fn conditions(&self) -> &[Condition] {
+        self.grant().map(|grant| grant.conditions.as_slice()).unwrap_or_default()
     }
 
     /// The moment at which it changes by itself, if nothing else happens.

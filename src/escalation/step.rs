@@ -170,18 +170,19 @@ impl Escalation {
         let require = |holds: bool, refusal| if holds { Ok(()) } else { Err(refusal) };
         require(statement.escalation == opening.id, VoteRefusal::OtherEscalation)?;
         let Self::Pending(Pending { case }) = self else {
-            return Err(VoteRefusal::Resolved(self.status()));
+            return Err(VoteRefusal::Resolved(self.recorded_status()));
         };
         match self.due(now) {
             Some(Event::Expired { .. }) => return Err(VoteRefusal::Late),
-            Some(_) => return Err(VoteRefusal::Resolved(self.status_at(now))),
+            Some(_) => return Err(VoteRefusal::Resolved(self.status(now))),
             None => {}
         }
         require(statement.operation == opening.operation, VoteRefusal::OtherOperation)?;
         require(statement.shown == opening.shown, VoteRefusal::OtherRendering)?;
         require(statement.policy == opening.policy, VoteRefusal::OtherPolicy)?;
-        require(!case.is_requester(person), VoteRefusal::Requester)?;
-        require(!case.is_beneficiary(person), VoteRefusal::OnBehalfOf)?;
+        let known_as = |name: &str| membership.known_as(name);
+        require(!case.is_requester(person, &known_as), VoteRefusal::Requester)?;
+        require(!case.is_beneficiary(person, &known_as), VoteRefusal::OnBehalfOf)?;
         let needed = opening.requirement.assurance_for(person, membership).ok_or(VoteRefusal::NotInPool)?;
         require(!case.has_voted(person), VoteRefusal::AlreadyVoted)?;
         let in_time =
@@ -211,7 +212,7 @@ impl Escalation {
             let cancelled = Event::Cancelled { at: now, by: by.clone(), reason: reason.to_owned() };
             return Step { events: vec![cancelled], result: Ok(()) };
         }
-        Step { events, result: Err(TransitionError::Over(self.status_at(now))) }
+        Step { events, result: Err(TransitionError::Over(self.status(now))) }
     }
 
     /// Turns an approval into authority, once.
@@ -221,7 +222,7 @@ impl Escalation {
                 Step { events: vec![Event::Claimed { at: now }], result: Ok((*approved.grant).clone()) }
             }
             (_, due) => {
-                let error = TransitionError::NotApproved(self.status_at(now));
+                let error = TransitionError::NotApproved(self.status(now));
                 Step { events: due.into_iter().collect(), result: Err(error) }
             }
         }
@@ -234,7 +235,7 @@ impl Escalation {
                 Step { events: vec![Event::Blocked { at: now, reasons }], result: Ok(()) }
             }
             (_, due) => {
-                let error = TransitionError::Over(self.status_at(now));
+                let error = TransitionError::Over(self.status(now));
                 Step { events: due.into_iter().collect(), result: Err(error) }
             }
         }

@@ -11,6 +11,7 @@ pub(crate) const ROLES: [&str; 4] = ["dev", "dba", "security", "security-lead"];
 pub(crate) struct Roster {
     pub(crate) roles: BTreeMap<PersonId, BTreeSet<String>>,
     pub(crate) teams: BTreeMap<PersonId, BTreeSet<String>>,
+    pub(crate) accounts: BTreeMap<String, PersonId>,
 }
 
 pub(crate) fn person(name: &str) -> PersonId {
@@ -45,6 +46,11 @@ impl Membership for Roster {
 
     fn belongs(&self, person: &PersonId, team: &TeamName) -> bool {
         self.teams.get(person).is_some_and(|teams| teams.contains(team.as_str()))
+    }
+
+    fn known_as(&self, name: &str) -> Option<PersonId> {
+        let account = self.accounts.get(name).cloned();
+        account.or_else(|| self.roles.keys().find(|person| person.as_str() == name).cloned())
     }
 
     fn reaches(&self, person: &PersonId, least: &RoleName) -> bool {

@@ -89,6 +89,9 @@ pub trait Membership {
     fn belongs(&self, person: &PersonId, team: &TeamName) -> bool;
     /// Whether a role of this person is `least` or above it in the declared order of roles.
     fn reaches(&self, person: &PersonId, least: &RoleName) -> bool;
+    /// Who goes by this name: their id, or any account or address of theirs. So nobody votes on what they asked for
+    /// under another name (E2).
+    fn known_as(&self, name: &str) -> Option<PersonId>;
 
     /// Whether this person may review at all.
     fn knows(&self, person: &PersonId) -> bool {
