@@ -21,6 +21,22 @@ pub fn write_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, bytes, 0o644)
 }
 
+/// Refuses a file that anybody but its owner may read or write.
+///
+/// # Errors
+/// What the system says, or `PermissionDenied` with the mode and what to do.
+pub fn refuse_exposed(path: &Path) -> io::Result<()> {
+    let mode = std::fs::metadata(path)?.permissions().mode() & 0o7777;
+    match mode & 0o077 {
+        0 => Ok(()),
+        _ => {
+            let path = path.display();
+            let what = format!("`{path}` has mode {mode:04o}: a private key is for its owner only (chmod 600 {path})");
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
+        }
+    }
+}
+
 fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut new = name.to_owned();

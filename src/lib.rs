@@ -49,9 +49,23 @@ pub mod signer;
 pub mod store;
 
 // ── the story ──
+#[cfg(feature = "server")]
+pub mod desk;
+#[cfg(feature = "server")]
+pub mod sidecar;
 
 // ── the surfaces: they translate, they decide nothing ──
+#[cfg(feature = "server")]
+pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
+pub mod grpc;
 #[cfg(feature = "client")]
 mod proto;
+#[cfg(feature = "server")]
+pub mod serve;
+#[cfg(feature = "server")]
+pub mod telemetry;

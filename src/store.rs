@@ -11,7 +11,7 @@ use core::pin::Pin;
 pub type Index = u64;
 
 /// One change: events that are recorded together or not at all.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Change {
     /// The events, in order.
     pub records: Vec<Record>,

@@ -6,7 +6,7 @@ use crate::audit::event::{Context, Decided, Event, RequestKey};
 use crate::clock::Reading;
 use crate::decision::{Decision, Outcome, Request, decide};
 use crate::desk::{Opened, Proposal};
-use crate::digest::base64url;
+use crate::digest::{OperationDigest, base64url};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{EscalationId, ExecutorId, TxnId};
@@ -42,10 +42,28 @@ pub struct Answer {
     pub txn: TxnId,
     /// The decision, with every factor and reason.
     pub decision: Decision,
+    /// The operation's digest.
+    pub operation: OperationDigest,
     /// The token, where it is allowed.
     pub granted: Option<Granted>,
     /// The escalation, where people decide.
     pub opened: Option<Opened>,
+}
+
+impl Ask {
+    /// The request that a recorded decision answered.
+    pub(super) fn of(decided: &Decided, operation: Operation) -> Self {
+        Self {
+            caller: Caller { agent: decided.agent.clone(), on_behalf_of: decided.on_behalf_of.clone() },
+            request_id: decided.request_id.clone(),
+            operation,
+            payload: None,
+            executor: decided.executor.clone(),
+            context: decided.context.clone(),
+            claims: decided.claims.clone(),
+            holder: None,
+        }
+    }
 }
 
 impl Sidecar {
@@ -81,15 +99,15 @@ impl Sidecar {
             Outcome::Allow { .. } | Outcome::Deny => None,
         };
         let decided = Box::new(decided(ask, txn, decision, escalation));
-        if let Outcome::Allow { conditions, .. } = &decided.decision.outcome {
+        if let Outcome::Allow { conditions } = &decided.decision.outcome {
             let conditions = conditions.clone();
             let granted = self.mint_allowed(decided.clone(), executor, conditions, now, request).await?;
-            return Ok(Answer { txn, decision: decided.decision, granted: Some(granted), opened: None });
+            return Ok(Answer { txn, operation: decided.digest, decision: decided.decision, granted: Some(granted), opened: None });
         }
         let change = Change::of(now, [Event::Decided(decided.clone())]).answering(request);
         self.store.commit(change).await?;
         let opened = self.open(&decided).await?;
-        Ok(Answer { txn, decision: decided.decision, granted: None, opened })
+        Ok(Answer { txn, operation: decided.digest, decision: decided.decision, granted: None, opened })
     }
 
     /// The decision of the policy in force, narrowed to what the executor can carry out.
@@ -102,12 +120,13 @@ impl Sidecar {
             on_behalf_of: ask.caller.on_behalf_of.as_ref(),
         };
         let mut decision = decide(&request, &self.policy.load(), &History { anomalies }, now);
-        if let Some(kind) = decision.conditions().and_then(|conditions| executor.unenforced(conditions)) {
+        if let Some(kind) = executor.unenforced(decision.outcome.conditions()) {
             let why = format!(
                 "the policy asks for the condition `{kind}`, which the executor `{}` does not enforce",
                 ask.executor
             );
-            decision.deny(why);
+            decision.outcome = Outcome::Deny;
+            decision.reasons.push(why);
         }
         Ok(decision)
     }
@@ -143,7 +162,7 @@ impl Sidecar {
         };
         // Opening is idempotent too: whatever a crash left undone between the two is done now.
         let opened = self.open(&decided).await?;
-        Ok(Answer { txn: decided.txn, decision: decided.decision, granted, opened })
+        Ok(Answer { txn: decided.txn, operation: decided.digest, decision: decided.decision, granted, opened })
     }
 }
 

@@ -47,9 +47,9 @@ impl Sidecar {
         now: Moment,
         request: Option<RequestKey>,
     ) -> Result<Granted, SidecarError> {
-        let life = decided.decision.execute_within().unwrap_or(DEFAULT_LIFE);
+        let approvals = Vec::new();
         let mint =
-            Mint { decided: &decided, executor, conditions, approvals: Vec::new(), escalation: None, life };
+            Mint { decided: &decided, executor, conditions, approvals, escalation: None, life: DEFAULT_LIFE };
         let minted = self.draft(&mint, now)?;
         let change = Change::of(now, [Event::Decided(decided.clone()), Event::Minted(Box::new(minted.clone()))]);
         let places = self.store.commit(change.answering(request)).await?;

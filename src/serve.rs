@@ -1,0 +1,357 @@
+//! Putting it together: the one file that names concrete adapters, starts them in order, and stops them in order.
+
+use crate::audit::event::{Event, Record};
+use crate::clock::{Clock, Reading, SystemClock};
+use crate::condition::ConditionKind;
+use crate::config::{Access, Config, Endpoint, Tls};
+use crate::desk::LocalDesk;
+use crate::entropy::SystemEntropy;
+use crate::grpc::identity::{Agents, Proof, Readers};
+use crate::grpc::listen::Listening;
+use crate::grpc::{AuthorityService, ReviewService, serve_agents, serve_reviewers};
+use crate::party::{ExecutorId, KeyHolder, LogOrigin};
+use crate::policy::Policy;
+use crate::reviewer::Directory;
+use crate::sidecar::issuance::Issuance;
+use crate::sidecar::{Caller, Sidecar};
+use crate::signer::directory::KeyDirectory;
+use crate::store::embedded::EmbeddedStore;
+use crate::store::{Change, Store};
+use crate::token::{Executor, MAX_LIFE, Pattern, Scope};
+use arc_swap::ArcSwap;
+use core::fmt::Display;
+use core::time::Duration;
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+
+/// How often keys are looked after: renewed at half life, and read anew after a revocation.
+const KEY_ROUNDS: Duration = Duration::from_secs(30);
+/// How often the clock is looked at, so that a doubt is recorded even if nobody asks.
+const CLOCK_ROUNDS: Duration = Duration::from_secs(1);
+
+/// Why a service did not start, or stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeFailed(pub String);
+
+impl Display for ServeFailed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ServeFailed {}
+
+fn failed(what: impl Display) -> ServeFailed {
+    ServeFailed(what.to_string())
+}
+
+/// Where a running service can be reached.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// The agents' Unix socket.
+    pub agent_socket: Option<PathBuf>,
+    /// The agents' TCP address.
+    pub agent_tcp: Option<SocketAddr>,
+    /// The reviewers' Unix socket.
+    pub reviewer_socket: Option<PathBuf>,
+    /// The reviewers' TCP address.
+    pub reviewer_tcp: Option<SocketAddr>,
+}
+
+/// A running service.
+pub struct Running {
+    addresses: Addresses,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    keepers: Vec<JoinHandle<()>>,
+    failures: mpsc::Receiver<ServeFailed>,
+    store: Arc<EmbeddedStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Running {
+    /// Where it can be reached.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Waits until it can't go on, and says why.
+    pub async fn failed(&mut self) -> ServeFailed {
+        self.failures.recv().await.unwrap_or_else(|| failed("every part of the service ended"))
+    }
+
+    /// Stops taking calls, lets those under way end, records the stop and closes the store.
+    ///
+    /// # Errors
+    /// [`ServeFailed`] if the store could not be closed in order; nothing that was acknowledged is lost then either.
+    pub async fn stop(self) -> Result<(), ServeFailed> {
+        drop(self.stop.send(true));
+        for mut server in self.servers {
+            // Waiting agents hold their streams open; they come back and follow again.
+            if tokio::time::timeout(Duration::from_secs(3), &mut server).await.is_err() {
+                server.abort();
+            }
+        }
+        for keeper in self.keepers {
+            keeper.abort();
+        }
+        let stopped = Change::of(self.clock.now(), [Event::Stopped {}]);
+        let recorded = self.store.commit(stopped).await.map_err(failed);
+        self.store.close().await.map_err(failed)?;
+        for socket in [self.addresses.agent_socket, self.addresses.reviewer_socket].into_iter().flatten() {
+            drop(std::fs::remove_file(socket));
+        }
+        recorded.map(|_| ())
+    }
+}
+
+struct Loaded {
+    policy: Policy,
+    directory: Directory,
+    roster: String,
+}
+
+fn load(config: &Config) -> Result<Loaded, ServeFailed> {
+    let read = |path: &Path| {
+        let bytes = std::fs::read(path).map_err(|error| failed(format!("cannot read `{}`: {error}", path.display())))?;
+        Ok::<_, ServeFailed>((bytes, path.display().to_string()))
+    };
+    let (policy, name) = read(&config.policy)?;
+    let policy = Policy::from_bytes(&policy, &name).map_err(failed)?;
+    let (roster, name) = read(&config.roster)?;
+    let directory = Directory::from_bytes(&roster, &name).map_err(failed)?;
+    Ok(Loaded { policy, directory, roster: String::from_utf8_lossy(&roster).into_owned() })
+}
+
+/// Checks everything that `start` would read, and says what is questionable about it.
+///
+/// # Errors
+/// [`ServeFailed`] for what would keep it from starting.
+pub fn check(config: &Config) -> Result<Vec<String>, ServeFailed> {
+    let loaded = load(config)?;
+    key_directory(config)?.list().map_err(failed)?;
+    Ok(findings(config, &loaded))
+}
+
+fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
+    let mut findings: Vec<String> =
+        loaded.policy.check(&loaded.directory).iter().map(ToString::to_string).collect();
+    for agent in config.agents.iter().filter(|agent| config.reviewers.contains(&agent.by)) {
+        findings.push(format!(
+            "agent `{}` proves itself like a reviewer: it can read everybody's escalations (it still can't vote)",
+            agent.id
+        ));
+    }
+    if let Some(agent) = &config.unsafe_anyone_on_loopback_is {
+        findings.push(format!("UNSAFE: anyone on this machine who reaches the TCP port passes as `{agent}`"));
+    }
+    findings
+}
+
+/// The folder of keys that this configuration mints with.
+///
+/// # Errors
+/// [`ServeFailed`] if the names in the configuration can't be scoped.
+pub fn key_directory(config: &Config) -> Result<KeyDirectory, ServeFailed> {
+    let pattern = |name: &str| Pattern::parse(name).ok_or_else(|| failed(format!("`{name}` can't be in a key's scope")));
+    let mut agents: BTreeSet<&str> = config.agents.iter().map(|agent| agent.id.as_str()).collect();
+    agents.extend(config.unsafe_anyone_on_loopback_is.as_ref().map(crate::party::AgentId::as_str));
+    let scope = Scope {
+        agents: agents.into_iter().map(pattern).collect::<Result<_, _>>()?,
+        audiences: config.executors.iter().map(|executor| pattern(executor.id.as_str())).collect::<Result<_, _>>()?,
+        max_life: MAX_LIFE,
+    };
+    let holder = KeyHolder::new("sidecar").map_err(failed)?;
+    let folder = config.data.join("keys");
+    Ok(KeyDirectory::new(folder, config.trust_domain.clone(), holder, scope, Arc::new(SystemEntropy)))
+}
+
+/// Starts everything; whoever connects after this is served.
+///
+/// # Errors
+/// [`ServeFailed`] with what was wrong, where, and what to do.
+pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
+    let loaded = load(config)?;
+    for finding in findings(config, &loaded) {
+        tracing::warn!("{finding}");
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let now = clock.now();
+    let (store, opened) = EmbeddedStore::open(&config.data).map_err(failed)?;
+    let store = Arc::new(store);
+    tracing::info!(records = store.len(), "{opened}");
+    let issuance = Arc::new(Issuance::start(Box::new(key_directory(config)?), now).map_err(|error| {
+        failed(format!("the keys in `{}` can't be used: {error}", config.data.join("keys").display()))
+    })?);
+    let signing = issuance.current(now).map_err(failed)?;
+    let events = [
+        Event::Started { version: env!("CARGO_PKG_VERSION").to_owned() },
+        Event::PolicyLoaded { digest: loaded.policy.digest(), text: loaded.policy.text().to_owned() },
+        Event::RosterLoaded { text: loaded.roster },
+        Event::KeyCertified { kid: signing.key_id(), certificate: signing.chain().join("\n") },
+    ];
+    store.commit(Change::of(now, events)).await.map_err(failed)?;
+
+    let executors = executors(config)?;
+    let enforced = config.executors.iter().map(|e| (e.id.clone(), e.condition_kinds().into_iter().collect()));
+    let enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>> = enforced.collect();
+    let directory = Arc::new(ArcSwap::from_pointee(loaded.directory));
+    let desk = LocalDesk::new(store.clone(), directory, enforced, clock.clone()).map_err(failed)?;
+    let desk = Arc::new(desk);
+    let sidecar = Arc::new(Sidecar {
+        domain: config.trust_domain.clone(),
+        origin: LogOrigin::new(&format!("{}/sidecar", config.trust_domain)).map_err(failed)?,
+        policy: Arc::new(ArcSwap::from_pointee(loaded.policy)),
+        executors,
+        store: store.clone(),
+        desk: desk.clone(),
+        issuance: issuance.clone(),
+        clock: clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+    });
+
+    let (stop, stopping) = watch::channel(false);
+    let (fail, failures) = mpsc::channel(4);
+    let mut addresses = Addresses::default();
+    let mut listening = Listening::default();
+    addresses.agent_socket.clone_from(&config.listen.agents.socket);
+    addresses.agent_tcp = bind(&mut listening, &config.listen.agents).await?;
+    let agents = AuthorityService::new(sidecar, Arc::new(agents(config)?));
+    let mut servers = vec![run(serve_agents(agents, listening, stopping.clone()), fail.clone())];
+    let mut listening = Listening::default();
+    addresses.reviewer_socket.clone_from(&config.listen.reviewers.socket);
+    addresses.reviewer_tcp = bind(&mut listening, &config.listen.reviewers).await?;
+    let readers = config.reviewers.iter().map(proof).collect::<Result<_, _>>()?;
+    let reviewers = ReviewService::new(desk.clone(), Arc::new(Readers(readers)));
+    servers.push(run(serve_reviewers(reviewers, listening, stopping), fail));
+    let keepers = vec![
+        tokio::spawn(async move {
+            desk.watch_deadlines().await;
+        }),
+        tokio::spawn(look_after_keys(issuance, store.clone(), clock.clone())),
+        tokio::spawn(look_at_the_clock(store.clone(), clock.clone())),
+    ];
+    Ok(Running { addresses, stop, servers, keepers, failures, store, clock })
+}
+
+fn run(
+    server: impl Future<Output = Result<(), crate::grpc::ServeError>> + Send + 'static,
+    fail: mpsc::Sender<ServeFailed>,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = server.await {
+            drop(fail.send(failed(error)).await);
+        }
+    })
+}
+
+async fn look_after_keys(issuance: Arc<Issuance>, store: Arc<EmbeddedStore>, clock: Arc<dyn Clock>) {
+    loop {
+        tokio::time::sleep(KEY_ROUNDS).await;
+        let now = clock.now();
+        let issuance = issuance.clone();
+        // It reads and writes files.
+        match tokio::task::spawn_blocking(move || issuance.refresh(now)).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(new))) => {
+                let event = Event::KeyCertified { kid: new.key_id(), certificate: new.chain().join("\n") };
+                if let Err(error) = store.commit(Change::of(now, [event])).await {
+                    tracing::error!(%error, "a renewed key could not be recorded");
+                }
+            }
+            Ok(Err(error)) => tracing::error!(%error, "the keys could not be looked after"),
+            Err(error) => tracing::error!(%error, "the keys could not be looked after"),
+        }
+    }
+}
+
+async fn look_at_the_clock(store: Arc<EmbeddedStore>, clock: Arc<dyn Clock>) {
+    let mut doubted = false;
+    loop {
+        match clock.read() {
+            Reading::Sure(_) => doubted = false,
+            Reading::InDoubt { wall, latest } if !doubted => {
+                doubted = true;
+                tracing::error!(%wall, %latest, "the clock was set back: nothing is minted until it has caught up");
+                let change = Change { records: vec![Record::new(latest, Event::ClockInDoubt { wall })], ..Change::default() };
+                if let Err(error) = store.commit(change).await {
+                    tracing::error!(%error, "a doubt about the clock could not be recorded");
+                }
+            }
+            Reading::InDoubt { .. } => {}
+        }
+        tokio::time::sleep(CLOCK_ROUNDS).await;
+    }
+}
+
+fn executors(config: &Config) -> Result<HashMap<ExecutorId, Executor>, ServeFailed> {
+    let register = |executor: &crate::config::Executor| {
+        let registered = match executor.plain {
+            true => Executor::plain(executor.id.clone()),
+            false => Executor::new(executor.id.clone(), executor.condition_kinds()),
+        };
+        Ok((executor.id.clone(), registered.map_err(failed)?))
+    };
+    config.executors.iter().map(register).collect()
+}
+
+fn agents(config: &Config) -> Result<Agents, ServeFailed> {
+    let mut known = HashMap::new();
+    for agent in &config.agents {
+        let caller = Caller { agent: agent.id.clone(), on_behalf_of: agent.on_behalf_of.clone() };
+        known.insert(proof(&agent.by)?, caller);
+    }
+    let anyone = config.unsafe_anyone_on_loopback_is.as_ref();
+    let anyone_on_loopback = anyone.map(|agent| Caller { agent: agent.clone(), on_behalf_of: None });
+    Ok(Agents { known, anyone_on_loopback })
+}
+
+fn proof(access: &Access) -> Result<Proof, ServeFailed> {
+    let hex = |text: &String| from_hex(text).ok_or_else(|| failed("a SHA-256 is 64 hexadecimal digits"));
+    match (access.uid, &access.token_sha256, &access.certificate_sha256) {
+        (Some(uid), None, None) => Ok(Proof::Uid(uid)),
+        (None, Some(token), None) => hex(token).map(Proof::Bearer),
+        (None, None, Some(certificate)) => hex(certificate).map(Proof::Certificate),
+        _ => Err(failed("a credential is exactly one of `uid`, `token_sha256` and `certificate_sha256`")),
+    }
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let bytes: Vec<u8> = digits?.chunks_exact(2).filter_map(|pair| Some(pair.first()? << 4 | pair.get(1)?)).collect();
+    bytes.try_into().ok()
+}
+
+async fn bind(listening: &mut Listening, endpoint: &Endpoint) -> Result<Option<SocketAddr>, ServeFailed> {
+    if let Some(path) = &endpoint.socket {
+        let mode = if endpoint.socket_for_everyone { 0o666 } else { 0o660 };
+        listening
+            .bind_socket(path, mode)
+            .map_err(|error| failed(format!("cannot listen on `{}`: {error}", path.display())))?;
+    }
+    let Some(address) = endpoint.tcp else { return Ok(None) };
+    let tls = endpoint.tls.as_ref().map(tls).transpose()?;
+    let bound = listening.bind_tcp(address, tls).await;
+    bound.map(Some).map_err(|error| failed(format!("cannot listen on {address}: {error}")))
+}
+
+fn tls(tls: &Tls) -> Result<ServerTlsConfig, ServeFailed> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| failed(format!("cannot read `{}`: {error}", path.display())))
+    };
+    let key = read(&tls.key)?;
+    crate::files::refuse_exposed(&tls.key).map_err(failed)?;
+    let config = ServerTlsConfig::new().identity(Identity::from_pem(read(&tls.certificate)?, key));
+    match &tls.client_authority {
+        // Optional, so that a bearer token serves too; what a connection proves is judged for each call.
+        Some(path) => Ok(config.client_ca_root(Certificate::from_pem(read(path)?)).client_auth_optional(true)),
+        None => Ok(config),
+    }
+}
