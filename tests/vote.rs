@@ -10,8 +10,12 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "vote/evidence.rs"]
+mod evidence;
 #[path = "vote/openssh.rs"]
 mod openssh;
+#[path = "vote/people.rs"]
+mod people;
 #[cfg(feature = "engine")]
 #[path = "vote/requirement.rs"]
 mod requirement;
@@ -22,3 +26,5 @@ mod roster;
 mod security_key;
 #[path = "vote/signature.rs"]
 mod signature;
+#[path = "vote/statement.rs"]
+mod statement;

@@ -10,11 +10,11 @@ pub use pinned::{PinError, PinnedKeys};
 
 use super::vote::{CLOCK_SKEW, Choice, SignedVote, Statement, VerifiedVote, VoteError, verify};
 use crate::condition::{Condition, tightest};
-use crate::digest::VoteDigest;
+use crate::digest::{RenderingDigest, VoteDigest};
 use crate::moment::Moment;
 use crate::operation::json::{Limits, Object, Value, read};
 use crate::party::{EscalationId, PersonId};
-use crate::token::{Approval, Assurance, Claims};
+use crate::token::{Approval, Assurance, Claims, EvidenceCheck, EvidenceError};
 use core::fmt;
 use core::num::NonZeroUsize;
 use core::time::Duration;
@@ -199,7 +199,7 @@ impl RosterEvidence {
         claims: &Claims,
         approval: &Approval,
         vote: &Statement,
-        proceedings: &mut Option<(EscalationId, crate::digest::RenderingDigest)>,
+        proceedings: &mut Option<(EscalationId, RenderingDigest)>,
     ) -> Result<(), EvidenceFault> {
         let require = |holds: bool, fault| if holds { Ok(()) } else { Err(fault) };
         let second = Moment::from_unix_seconds(vote.time.unix_seconds());
@@ -216,6 +216,27 @@ impl RosterEvidence {
         let issued = claims.times.issued_at;
         let in_time = vote.time <= issued.plus(CLOCK_SKEW) && vote.time.plus(self.max_age) >= issued;
         require(in_time, EvidenceFault::WrongTime)
+    }
+}
+
+/// The verifier asks only where a token names approvals at all: an executor that wants people for everything says so
+/// in its floor as well.
+impl EvidenceCheck for RosterEvidence {
+    fn check(&self, claims: &Claims, evidence: &[&[u8]]) -> Result<(), EvidenceError> {
+        self.prove(claims, evidence).map_err(|fault| match fault {
+            EvidenceFault::Missing | EvidenceFault::TooFewApprovals => EvidenceError::Missing,
+            EvidenceFault::Unasked
+            | EvidenceFault::Malformed
+            | EvidenceFault::Vote(_)
+            | EvidenceFault::NotDistinct
+            | EvidenceFault::OtherVoter
+            | EvidenceFault::Denial
+            | EvidenceFault::OtherOperation
+            | EvidenceFault::OtherPolicy
+            | EvidenceFault::Spliced
+            | EvidenceFault::ConditionDropped
+            | EvidenceFault::WrongTime => EvidenceError::Invalid,
+        })
     }
 }
 

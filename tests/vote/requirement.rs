@@ -1,6 +1,7 @@
 //! The requirement algebra beside a model that tries every assignment of people to seats.
 
-use crate::roster::{ROLES, Roster, person};
+use crate::people::person;
+use crate::roster::{ROLES, Roster};
 use countersign::escalation::requirement::{
     Agreement, Membership as _, Pool, Requirement, RequirementError, Seat, Standing,
 };

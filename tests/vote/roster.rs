@@ -1,5 +1,6 @@
 //! People for the tests: who holds which role, in which team.
 
+use crate::people::person;
 use countersign::escalation::requirement::{Membership, RoleName, TeamName};
 use countersign::party::PersonId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,10 +13,6 @@ pub(crate) struct Roster {
     pub(crate) roles: BTreeMap<PersonId, BTreeSet<String>>,
     pub(crate) teams: BTreeMap<PersonId, BTreeSet<String>>,
     pub(crate) accounts: BTreeMap<String, PersonId>,
-}
-
-pub(crate) fn person(name: &str) -> PersonId {
-    PersonId::new(name).unwrap()
 }
 
 impl Roster {
