@@ -205,14 +205,18 @@ impl Config {
         }
         let loopback = self.listen.agents.tcp.is_some_and(|address| address.ip().is_loopback());
         if self.unsafe_anyone_on_loopback_is.is_some() && !loopback {
-            return Err("`unsafe_anyone_on_loopback_is` needs `listen.agents.tcp` on a loopback address".to_owned());
+            return Err(
+                "`unsafe_anyone_on_loopback_is` needs `listen.agents.tcp` on a loopback address".to_owned()
+            );
         }
         let mut ids = HashSet::new();
         for executor in &self.executors {
             if !ids.insert(&executor.id) {
                 return Err(format!("executor `{}` is registered twice", executor.id));
             }
-            if let Some(unknown) = executor.conditions.iter().find(|name| ConditionKind::parse(name).is_none()) {
+            if let Some(unknown) =
+                executor.conditions.iter().find(|name| ConditionKind::parse(name).is_none())
+            {
                 return Err(format!("executor `{}`: unknown condition `{unknown}`", executor.id));
             }
             if executor.plain && !executor.conditions.is_empty() {

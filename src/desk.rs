@@ -74,7 +74,9 @@ impl fmt::Display for DeskError {
             Self::Over(id) => write!(f, "escalation `{id}` is over"),
             Self::Store(error) => error.fmt(f),
             Self::Senseless(id, why) => write!(f, "the record of escalation `{id}` makes no sense: {why}"),
-            Self::Contended(id) => write!(f, "escalation `{id}` is being changed by too many at once; try again"),
+            Self::Contended(id) => {
+                write!(f, "escalation `{id}` is being changed by too many at once; try again")
+            }
         }
     }
 }

@@ -31,7 +31,9 @@ pub fn refuse_exposed(path: &Path) -> io::Result<()> {
         0 => Ok(()),
         _ => {
             let path = path.display();
-            let what = format!("`{path}` has mode {mode:04o}: a private key is for its owner only (chmod 600 {path})");
+            let what = format!(
+                "`{path}` has mode {mode:04o}: a private key is for its owner only (chmod 600 {path})"
+            );
             Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
         }
     }

@@ -15,7 +15,6 @@ use listen::Listening;
 use proto::authority_server::AuthorityServer;
 use proto::review_server::ReviewServer;
 use tokio::sync::watch;
-use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic_health::server::HealthReporter;
@@ -52,7 +51,7 @@ pub async fn serve_agents(
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let service = AuthorityServer::new(service).max_decoding_message_size(MAX_REQUEST);
-    serve(service, "countersign.v1.Authority", listening, stop).await
+    serve(Routes::new(service), "countersign.v1.Authority", listening, stop).await
 }
 
 /// Serves the reviewers until `stop` turns true.
@@ -65,20 +64,16 @@ pub async fn serve_reviewers(
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let service = ReviewServer::new(service).max_decoding_message_size(MAX_REQUEST);
-    serve(service.max_encoding_message_size(MAX_ANSWER), "countersign.v1.Review", listening, stop).await
+    let service = service.max_encoding_message_size(MAX_ANSWER);
+    serve(Routes::new(service), "countersign.v1.Review", listening, stop).await
 }
 
-async fn serve<S>(service: S, name: &str, listening: Listening, stop: watch::Receiver<bool>) -> Result<(), ServeError>
-where
-    S: tower::Service<http::Request<tonic::body::Body>, Error = core::convert::Infallible>
-        + NamedService
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Response: axum_core::response::IntoResponse,
-    S::Future: Send + 'static,
-{
+async fn serve(
+    service: Routes,
+    name: &str,
+    listening: Listening,
+    stop: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
     let reflection = tonic_reflection::server::Builder::configure()
@@ -86,18 +81,24 @@ where
         .with_service_name(name)
         .build_v1()
         .map_err(|error| ServeError(format!("the service descriptors are unreadable: {error}")))?;
-    let routes = Routes::new(service).add_service(health_service).add_service(reflection);
+    let routes = service.add_service(health_service).add_service(reflection);
     let mut running = tokio::task::JoinSet::new();
     listening.serve_on(|incoming| {
         let server = Server::builder()
             .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
             .max_concurrent_streams(STREAMS_PER_CONNECTION)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
-            .http2_keepalive_timeout(Duration::from_secs(20));
-        running.spawn(incoming.run(server, routes.clone(), stopped(stop.clone(), health.clone(), name.to_owned())));
+            .http2_keepalive_timeout(Some(Duration::from_secs(20)));
+        running.spawn(incoming.run(
+            server,
+            routes.clone(),
+            stopped(stop.clone(), health.clone(), name.to_owned()),
+        ));
     });
     while let Some(ended) = running.join_next().await {
-        ended.map_err(|error| ServeError(error.to_string()))?.map_err(|error| ServeError(error.to_string()))?;
+        ended
+            .map_err(|error| ServeError(error.to_string()))?
+            .map_err(|error| ServeError(error.to_string()))?;
     }
     Ok(())
 }

@@ -55,8 +55,6 @@ pub mod desk;
 pub mod sidecar;
 
 // ── the surfaces: they translate, they decide nothing ──
-#[cfg(feature = "server")]
-pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "server")]
@@ -65,7 +63,5 @@ pub mod config;
 pub mod grpc;
 #[cfg(feature = "client")]
 mod proto;
-#[cfg(feature = "server")]
-pub mod serve;
 #[cfg(feature = "server")]
 pub mod telemetry;

@@ -75,8 +75,6 @@ pub enum SidecarError {
     UnknownDecision(TxnId),
     /// There is no such escalation, or it is another agent's.
     UnknownEscalation(EscalationId),
-    /// The escalation is over, so it can't be withdrawn.
-    Over(EscalationId),
     /// The wall clock was set back; nothing is minted until it has caught up.
     ClockInDoubt,
     /// The answer was given with a key that is gone, so its token can't be repeated: ask anew.
@@ -102,13 +100,19 @@ impl fmt::Display for SidecarError {
         match self {
             Self::UnknownExecutor(id) => write!(f, "no executor `{id}` is registered"),
             Self::RequestReused { earlier } => {
-                write!(f, "the request id was used before, for another operation or executor (decision `{earlier}`)")
+                write!(
+                    f,
+                    "the request id was used before, for another operation or executor (decision `{earlier}`)"
+                )
             }
             Self::UnknownDecision(id) => write!(f, "there is no decision `{id}` of this agent"),
             Self::UnknownEscalation(id) => write!(f, "there is no escalation `{id}` of this agent"),
-            Self::Over(id) => write!(f, "escalation `{id}` is over"),
-            Self::ClockInDoubt => f.write_str("the clock was set back; nothing is minted until it has caught up"),
-            Self::KeyGone => f.write_str("the key that signed this answer is gone; ask anew under another request id"),
+            Self::ClockInDoubt => {
+                f.write_str("the clock was set back; nothing is minted until it has caught up")
+            }
+            Self::KeyGone => {
+                f.write_str("the key that signed this answer is gone; ask anew under another request id")
+            }
             Self::NoKey(why) => write!(f, "no key may sign now: {why}"),
             Self::Draft(error) => error.fmt(f),
             Self::Sign(error) => error.fmt(f),

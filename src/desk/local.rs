@@ -110,7 +110,8 @@ impl LocalDesk {
                 }
             }
             let next = self.deadlines().first().map(|(moment, _)| *moment);
-            let wait = next.map_or(core::time::Duration::from_secs(3600), |next| next.since(self.clock.now()));
+            let wait =
+                next.map_or(core::time::Duration::from_secs(3600), |next| next.since(self.clock.now()));
             // A second at most, so that a clock that was set forward is noticed.
             let wait = wait.min(core::time::Duration::from_secs(1));
             drop(tokio::time::timeout(wait, self.sooner.notified()).await);
@@ -230,14 +231,14 @@ impl LocalDesk {
             opened_at: now,
             decide_by: now.plus(terms.decide_within),
             claim_within: terms.claim_within,
+            execute_within: terms.execute_within,
         })
     }
 }
 
 /// What a reviewer is shown of a decision, and the payload it was made from.
 pub(super) fn rendering(id: EscalationId, decided: &Decided) -> Result<(Rendering, Vec<u8>), DeskError> {
-    let operation =
-        Operation::from_op_bytes(decided.op.as_bytes()).map_err(|error| senseless(id, &error))?;
+    let operation = Operation::from_op_bytes(decided.op.as_bytes()).map_err(|error| senseless(id, &error))?;
     let payload = match &decided.payload {
         None => None,
         Some(text) => {

@@ -4,7 +4,6 @@ use super::local::{LocalDesk, rendering};
 use super::words::can_complete;
 use super::{Desk as _, DeskError, Docket};
 use crate::audit::event::{Decided, Event};
-use crate::condition::ConditionKind;
 use crate::operation::Operation;
 use crate::operation::render::Rendering;
 use crate::party::EscalationId;
@@ -66,7 +65,8 @@ impl LocalDesk {
         let (rendering, payload) = rendering(id, &docket.decided)?;
         let directory = self.directory.load();
         let enforced = self.enforced.get(&docket.decided.executor);
-        let conditions_allowed = enforced.into_iter().flatten().map(ConditionKind::as_str).map(str::to_owned).collect();
+        let conditions_allowed =
+            enforced.into_iter().flatten().map(|kind| kind.as_str().to_owned()).collect();
         let can_complete = can_complete(&docket.escalation, &directory);
         let recent_activity = self.recent_activity(&docket.decided)?;
         Ok(View { docket, payload, rendering, can_complete, conditions_allowed, recent_activity })

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 /// What is missing, or why it ended.
 pub(super) fn reasons(escalation: &Escalation, directory: &Directory, now: Moment) -> Vec<String> {
     match escalation {
-        Escalation::Pending(_) if escalation.status_at(now) == Status::Expired => vec![expired(escalation)],
-        Escalation::Pending(pending) => vec![match pending.case().standing(directory) {
+        Escalation::Pending(_) if escalation.status(now) == Status::Expired => vec![expired(escalation)],
+        Escalation::Pending(_) => vec![match escalation.case().standing(directory) {
             Standing::Met(_) => "enough people have agreed".to_owned(),
             Standing::Missing(1) => "one more person must agree".to_owned(),
             Standing::Missing(people) => format!("{people} more people must agree"),
@@ -29,7 +29,9 @@ pub(super) fn reasons(escalation: &Escalation, directory: &Directory, now: Momen
         Escalation::Cancelled(cancelled) if cancelled.reason.is_empty() => {
             vec![format!("withdrawn by {}", cancelled.by)]
         }
-        Escalation::Cancelled(cancelled) => vec![format!("withdrawn by {}: {}", cancelled.by, cancelled.reason)],
+        Escalation::Cancelled(cancelled) => {
+            vec![format!("withdrawn by {}: {}", cancelled.by, cancelled.reason)]
+        }
         Escalation::Blocked(blocked) => blocked.reasons.clone(),
         Escalation::Lapsed(_) => vec!["it was approved, and the token was not collected in time".to_owned()],
     }
@@ -37,12 +39,14 @@ pub(super) fn reasons(escalation: &Escalation, directory: &Directory, now: Momen
 
 /// The smallest sets of people who could still complete it.
 pub(super) fn can_complete(escalation: &Escalation, directory: &Directory) -> Vec<String> {
-    let Escalation::Pending(pending) = escalation else { return Vec::new() };
-    let sets = pending.case().completions(directory, 10);
-    sets.iter().map(|people: &BTreeSet<PersonId>| {
-        let names: Vec<&str> = people.iter().map(PersonId::as_str).collect();
-        names.join(" and ")
-    }).collect()
+    let Escalation::Pending(_) = escalation else { return Vec::new() };
+    let sets = escalation.case().completions(directory, 10);
+    sets.iter()
+        .map(|people: &BTreeSet<PersonId>| {
+            let names: Vec<&str> = people.iter().map(PersonId::as_str).collect();
+            names.join(" and ")
+        })
+        .collect()
 }
 
 fn expired(escalation: &Escalation) -> String {
@@ -53,8 +57,10 @@ fn approvals(escalation: &Escalation) -> Vec<String> {
     let approving = escalation.case().votes().iter().filter(|vote| vote.approves());
     approving
         .map(|vote| {
-            let conditions: Vec<String> = vote.statement.choice.conditions().iter().map(Condition::describe).collect();
-            let only_if = if conditions.is_empty() { String::new() } else { format!(", {}", conditions.join(" and ")) };
+            let conditions: Vec<String> =
+                vote.statement.choice.conditions().iter().map(Condition::describe).collect();
+            let only_if =
+                if conditions.is_empty() { String::new() } else { format!(", {}", conditions.join(" and ")) };
             format!("approved by {}{only_if}: {}", vote.person(), vote.statement.reason.as_str())
         })
         .collect()

@@ -10,7 +10,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
-
 /// Answers agents.
 #[derive(Clone)]
 pub struct AuthorityService {
@@ -42,7 +41,10 @@ impl proto::authority_server::Authority for AuthorityService {
 
     type AwaitStream = Pin<Box<dyn Stream<Item = Result<proto::AwaitResponse, Status>> + Send>>;
 
-    async fn r#await(&self, request: Request<proto::AwaitRequest>) -> Result<Response<Self::AwaitStream>, Status> {
+    async fn r#await(
+        &self,
+        request: Request<proto::AwaitRequest>,
+    ) -> Result<Response<Self::AwaitStream>, Status> {
         let caller = self.agents.caller(&request)?;
         let id = convert::escalation_id(&request.get_ref().escalation_id)?;
         let told = self.sidecar.clone().follow(caller, id).await.map_err(convert::sidecar_error)?;

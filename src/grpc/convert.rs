@@ -23,7 +23,8 @@ pub(super) fn ask(caller: Caller, wire: proto::AuthorizeRequest) -> Result<Ask, 
     let request_id = request_id(wire.request_id)?;
     let operation = wire.operation.ok_or_else(|| invalid("`operation` is missing"))?;
     let (operation, payload) = read_operation(operation)?;
-    let executor = ExecutorId::new(&wire.executor).map_err(|error| invalid(format!("`executor`: {error}")))?;
+    let executor =
+        ExecutorId::new(&wire.executor).map_err(|error| invalid(format!("`executor`: {error}")))?;
     Ok(Ask {
         caller,
         request_id,
@@ -45,11 +46,14 @@ fn request_id(text: String) -> Result<Option<String>, Status> {
 }
 
 fn read_operation(wire: proto::Operation) -> Result<(Operation, Option<Vec<u8>>), Status> {
-    let wrong = |error: crate::operation::OperationError| invalid(format!("`operation`: {error} ({})", error.code()));
+    let wrong =
+        |error: crate::operation::OperationError| invalid(format!("`operation`: {error} ({})", error.code()));
     match wire.body {
         None => Err(invalid("`operation` has neither `parameters` nor `payload`")),
         Some(proto::operation::Body::Parameters(parameters)) => {
-            Operation::from_json(&wire.action, &wire.resource, &parameters).map_err(wrong).map(|op| (op, None))
+            Operation::from_json(&wire.action, &wire.resource, &parameters)
+                .map_err(wrong)
+                .map(|op| (op, None))
         }
         Some(proto::operation::Body::Payload(payload)) if payload.len() > MAX_PAYLOAD => {
             Err(invalid(format!("`payload` is longer than {MAX_PAYLOAD} bytes")))
@@ -62,8 +66,7 @@ fn read_operation(wire: proto::Operation) -> Result<(Operation, Option<Vec<u8>>)
 }
 
 fn context(wire: proto::Context) -> Result<Context, Status> {
-    let texts =
-        [&wire.reason, &wire.user_request, &wire.reasoning, &wire.blast_radius, &wire.reversibility];
+    let texts = [&wire.reason, &wire.user_request, &wire.reasoning, &wire.blast_radius, &wire.reversibility];
     if texts.into_iter().chain(&wire.alternatives).any(|text| text.len() > MAX_TEXT) {
         return Err(invalid(format!("a text in `context` is longer than {MAX_TEXT} bytes")));
     }
@@ -105,7 +108,9 @@ fn holder(bytes: &[u8]) -> Result<Option<PublicKey>, Status> {
         return Ok(None);
     }
     let key = <[u8; 32]>::try_from(bytes).map_err(|_| invalid("`holder_key` is not 32 bytes"))?;
-    PublicKey::from_bytes(&key, Algorithm::EdDsa).map(Some).map_err(|error| invalid(format!("`holder_key`: {error}")))
+    PublicKey::from_bytes(&key, Algorithm::EdDsa)
+        .map(Some)
+        .map_err(|error| invalid(format!("`holder_key`: {error}")))
 }
 
 /// An id of the form that the service gave out.
@@ -183,7 +188,12 @@ pub(super) fn risk(assessment: &Assessment) -> proto::Risk {
         score: assessment.score.thousandths().into(),
         level: level.into(),
         factors: factors.collect(),
-        floors: assessment.floors.iter().map(ToString::to_string).collect(),
+        floors: assessment
+            .floors
+            .iter()
+            .filter(|floor| floor.level > assessment.level_of_score)
+            .map(|lifted| format!("`{}` lifts it to {}", lifted.floor, lifted.level))
+            .collect(),
     }
 }
 
@@ -237,9 +247,10 @@ pub(super) fn sidecar_error(error: SidecarError) -> Status {
         SidecarError::RequestReused { .. } => Status::already_exists(words),
         SidecarError::UnknownDecision(_) | SidecarError::UnknownEscalation(_) => Status::not_found(words),
         SidecarError::KeyGone | SidecarError::Draft(_) => Status::failed_precondition(words),
-        SidecarError::ClockInDoubt | SidecarError::NoKey(_) | SidecarError::Sign(_) | SidecarError::NoEntropy => {
-            Status::unavailable(words)
-        }
+        SidecarError::ClockInDoubt
+        | SidecarError::NoKey(_)
+        | SidecarError::Sign(_)
+        | SidecarError::NoEntropy => Status::unavailable(words),
         SidecarError::Record(_) => Status::invalid_argument(words),
         SidecarError::Store(error) => store_error(&error),
         SidecarError::Desk(error) => desk_error(&error),
@@ -251,7 +262,11 @@ pub(super) fn desk_error(error: &DeskError) -> Status {
     match error {
         DeskError::Unknown(_) => Status::not_found(error.to_string()),
         DeskError::Over(_) => Status::failed_precondition(error.to_string()),
-        DeskError::Senseless(_) => Status::data_loss(error.to_string()),
+        DeskError::Contended(_) => Status::aborted(error.to_string()),
+        DeskError::Senseless(_, cause) => {
+            tracing::error!(%cause, "the record of an escalation makes no sense");
+            Status::data_loss("the record of the escalation cannot be read")
+        }
         DeskError::Store(error) => store_error(error),
     }
 }

@@ -66,8 +66,12 @@ impl Readers {
 
 fn unknown(proofs: &[Proof]) -> Status {
     let seen = match proofs {
-        [] => "the connection proves no identity: use the Unix socket, a bearer token or a client certificate",
-        [Proof::Uid(uid), ..] => return Status::unauthenticated(format!("no agent or reviewer has uid {uid}")),
+        [] => {
+            "the connection proves no identity: use the Unix socket, a bearer token or a client certificate"
+        }
+        [Proof::Uid(uid), ..] => {
+            return Status::unauthenticated(format!("no agent or reviewer has uid {uid}"));
+        }
         [Proof::Bearer(_), ..] => "the bearer token is not known",
         [Proof::Certificate(_), ..] => "the client certificate is not known",
     };
@@ -94,5 +98,7 @@ fn proofs<T>(request: &Request<T>) -> Result<Vec<Proof>, Status> {
 
 fn peer_address(extensions: &Extensions) -> Option<SocketAddr> {
     let plain = extensions.get::<TcpConnectInfo>();
-    plain.or_else(|| extensions.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref))?.remote_addr()
+    plain
+        .or_else(|| extensions.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref))?
+        .remote_addr()
 }

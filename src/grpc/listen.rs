@@ -35,10 +35,16 @@ impl Listening {
     pub fn bind_socket(&mut self, path: &Path, mode: u32) -> io::Result<()> {
         if let Ok(metadata) = std::fs::symlink_metadata(path) {
             if !metadata.file_type().is_socket() {
-                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "there is a file that is no socket",
+                ));
             }
             if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process serves on this socket"));
+                return Err(io::Error::new(
+                    io::ErrorKind::AddrInUse,
+                    "another process serves on this socket",
+                ));
             }
         }
         let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -56,7 +62,11 @@ impl Listening {
     ///
     /// # Errors
     /// What the system says.
-    pub async fn bind_tcp(&mut self, address: SocketAddr, tls: Option<ServerTlsConfig>) -> io::Result<SocketAddr> {
+    pub async fn bind_tcp(
+        &mut self,
+        address: SocketAddr,
+        tls: Option<ServerTlsConfig>,
+    ) -> io::Result<SocketAddr> {
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
         self.tcp = Some((listener, tls));

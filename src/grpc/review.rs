@@ -29,28 +29,37 @@ impl ReviewService {
 
 #[tonic::async_trait]
 impl proto::review_server::Review for ReviewService {
-    async fn list(&self, request: Request<proto::ListRequest>) -> Result<Response<proto::ListResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<proto::ListRequest>,
+    ) -> Result<Response<proto::ListResponse>, Status> {
         self.readers.admit(&request)?;
         let request = request.into_inner();
         let limit = match request.limit {
             0 => DEFAULT_LIMIT,
             limit => limit.min(MAX_LIMIT),
         };
-        let listing = self.desk.list(request.include_ended, limit as usize).await;
+        let listing = self.desk.list(request.include_ended, usize::try_from(limit).unwrap_or(usize::MAX));
         let Listing { dockets, truncated } = listing.map_err(|error| convert::desk_error(&error))?;
         let now = self.desk.now();
         let escalations = dockets.iter().map(|docket| summary(docket, now)).collect();
         Ok(Response::new(proto::ListResponse { escalations, truncated }))
     }
 
-    async fn show(&self, request: Request<proto::ShowRequest>) -> Result<Response<proto::Escalation>, Status> {
+    async fn show(
+        &self,
+        request: Request<proto::ShowRequest>,
+    ) -> Result<Response<proto::Escalation>, Status> {
         self.readers.admit(&request)?;
         let id = convert::escalation_id(&request.get_ref().escalation_id)?;
         let view = self.desk.show(id).await.map_err(|error| convert::desk_error(&error))?;
         Ok(Response::new(escalation(view, self.desk.now())))
     }
 
-    async fn vote(&self, request: Request<proto::VoteRequest>) -> Result<Response<proto::VoteResponse>, Status> {
+    async fn vote(
+        &self,
+        request: Request<proto::VoteRequest>,
+    ) -> Result<Response<proto::VoteResponse>, Status> {
         self.readers.admit(&request)?;
         let request = request.into_inner();
         let id = convert::escalation_id(&request.escalation_id)?;
@@ -58,7 +67,7 @@ impl proto::review_server::Review for ReviewService {
         let statement = statement.map_err(|_| convert::invalid("`statement` is not UTF-8"))?;
         let signed = SignedVote { statement, signature: request.signature };
         let docket = self.desk.vote(id, signed).await.map_err(refused)?;
-        let status = docket.escalation.status_at(self.desk.now());
+        let status = docket.escalation.status(self.desk.now());
         tracing::info!(escalation = %id, status = status.as_str(), "a vote was recorded");
         Ok(Response::new(proto::VoteResponse {
             status: convert::status(status).into(),
@@ -72,27 +81,28 @@ fn refused(error: VoteRefused) -> Status {
     match error {
         VoteRefused::Desk(error) => convert::desk_error(&error),
         VoteRefused::Vote(error) => Status::permission_denied(format!("{error} ({})", error.code())),
-        VoteRefused::Step(error) => Status::permission_denied(format!("{error} ({})", error.code())),
+        VoteRefused::Refused(error) => Status::permission_denied(format!("{error} ({})", error.code())),
     }
 }
 
 fn approvals(docket: &Docket) -> u32 {
-    u32::try_from(docket.escalation.approvals().len()).unwrap_or(u32::MAX)
+    u32::try_from(docket.escalation.case().agreed()).unwrap_or(u32::MAX)
 }
 
 fn summary(docket: &Docket, now: Moment) -> proto::Summary {
     let (action, resource) = docket.subject();
+    let opening = docket.escalation.case().opening();
     proto::Summary {
         escalation_id: docket.id.to_string(),
-        status: convert::status(docket.escalation.status_at(now)).into(),
+        status: convert::status(docket.escalation.status(now)).into(),
         agent: docket.decided.agent.to_string(),
         action,
         resource,
         risk: Some(convert::risk(&docket.decided.decision.assessment)),
-        opened_at: docket.escalation.opened_at().unix_millis(),
-        decide_by: docket.escalation.decide_by().unix_millis(),
+        opened_at: opening.opened_at.unix_millis(),
+        decide_by: opening.decide_by.unix_millis(),
         approvals: approvals(docket),
-        requirement: docket.escalation.requirement().to_string(),
+        requirement: opening.requirement.to_string(),
     }
 }
 
@@ -100,11 +110,11 @@ fn escalation(view: View, now: Moment) -> proto::Escalation {
     let View { docket, payload, rendering, can_complete, conditions_allowed, recent_activity } = view;
     let decided = &docket.decided;
     let context = decided.context.clone();
-    let votes = docket.escalation.votes().iter().map(|vote| proto::CastVote {
-        reviewer: vote.person.to_string(),
-        approve: vote.approves,
-        reason: vote.reason.clone(),
-        conditions: vote.conditions.iter().map(convert::condition).collect(),
+    let votes = docket.escalation.case().votes().iter().map(|vote| proto::CastVote {
+        reviewer: vote.person().to_string(),
+        approve: vote.approves(),
+        reason: vote.statement.reason.as_str().to_owned(),
+        conditions: vote.statement.choice.conditions().iter().map(convert::condition).collect(),
         at: vote.at.unix_millis(),
         assurance: vote.assurance.to_string(),
     });
@@ -133,7 +143,7 @@ fn escalation(view: View, now: Moment) -> proto::Escalation {
         votes: votes.collect(),
         can_complete,
         conditions_allowed,
-        conditions: docket.escalation.conditions().iter().map(convert::condition).collect(),
+        conditions: docket.escalation.case().opening().conditions.iter().map(convert::condition).collect(),
         recent_activity,
     }
 }

@@ -102,7 +102,13 @@ impl Sidecar {
         if let Outcome::Allow { conditions } = &decided.decision.outcome {
             let conditions = conditions.clone();
             let granted = self.mint_allowed(decided.clone(), executor, conditions, now, request).await?;
-            return Ok(Answer { txn, operation: decided.digest, decision: decided.decision, granted: Some(granted), opened: None });
+            return Ok(Answer {
+                txn,
+                operation: decided.digest,
+                decision: decided.decision,
+                granted: Some(granted),
+                opened: None,
+            });
         }
         let change = Change::of(now, [Event::Decided(decided.clone())]).answering(request);
         self.store.commit(change).await?;
@@ -111,7 +117,12 @@ impl Sidecar {
     }
 
     /// The decision of the policy in force, narrowed to what the executor can carry out.
-    pub(super) fn decide_now(&self, ask: &Ask, executor: &Executor, now: Moment) -> Result<Decision, SidecarError> {
+    pub(super) fn decide_now(
+        &self,
+        ask: &Ask,
+        executor: &Executor,
+        now: Moment,
+    ) -> Result<Decision, SidecarError> {
         let anomalies = self.store.anomalies(&ask.caller.agent, now.minus(RECENT))?;
         let request = Request {
             operation: &ask.operation,
@@ -162,7 +173,13 @@ impl Sidecar {
         };
         // Opening is idempotent too: whatever a crash left undone between the two is done now.
         let opened = self.open(&decided).await?;
-        Ok(Answer { txn: decided.txn, operation: decided.digest, decision: decided.decision, granted, opened })
+        Ok(Answer {
+            txn: decided.txn,
+            operation: decided.digest,
+            decision: decided.decision,
+            granted,
+            opened,
+        })
     }
 }
 

@@ -39,10 +39,15 @@ impl Sidecar {
     ///
     /// # Errors
     /// [`SidecarError::UnknownEscalation`] if it is not this agent's, [`SidecarError::Desk`] if it is over.
-    pub async fn cancel(&self, caller: &Caller, id: EscalationId, reason: String) -> Result<Status, SidecarError> {
+    pub async fn cancel(
+        &self,
+        caller: &Caller,
+        id: EscalationId,
+        reason: String,
+    ) -> Result<Status, SidecarError> {
         self.docket_of(caller, id).await?;
         let docket = self.desk.cancel(id, caller.agent.clone(), reason).await?;
-        Ok(docket.escalation.status_at(self.clock.now()))
+        Ok(docket.escalation.status(self.clock.now()))
     }
 
     /// Follows an escalation of this agent to its end; the first item is its present state.
@@ -79,7 +84,8 @@ impl Sidecar {
             let wait = match &progress {
                 Ok(progress) if progress.status == Status::Pending => {
                     // Never before the deadline: what is due is for the desk to say.
-                    let due = progress.decide_by.since(self.clock.now()).saturating_add(Duration::from_millis(1));
+                    let due =
+                        progress.decide_by.since(self.clock.now()).saturating_add(Duration::from_millis(1));
                     Some(due.min(HEARTBEAT))
                 }
                 Ok(_) | Err(_) => None,
@@ -95,7 +101,7 @@ impl Sidecar {
     async fn progress(&self, caller: &Caller, id: EscalationId) -> Result<Progress, SidecarError> {
         for _ in 0..ATTEMPTS {
             let docket = self.docket_of(caller, id).await?;
-            match docket.escalation.status_at(self.clock.now()) {
+            match docket.escalation.status(self.clock.now()) {
                 Status::Approved => self.claim(&docket).await?,
                 Status::Claimed => match self.collect(&docket).await? {
                     Some(granted) => return Ok(progress(&docket, Status::Claimed, Some(granted))),
@@ -170,7 +176,7 @@ impl Sidecar {
             conditions: docket.escalation.conditions().to_vec(),
             approvals: docket.escalation.approvals(),
             escalation: Some(docket.id),
-            life: docket.escalation.execute_within(),
+            life: docket.escalation.case().opening().execute_within,
         };
         let minted = self.draft(&mint, now)?;
         let change = Change::of(now, [Event::Minted(Box::new(minted.clone()))]);
@@ -183,7 +189,7 @@ impl Sidecar {
 
     fn granted(&self, minted: &Minted, index: Index, docket: &Docket) -> Result<Granted, SidecarError> {
         let granted = self.sign(minted, index, &docket.decided)?;
-        Ok(Granted { evidence: docket.evidence.clone(), ..granted })
+        Ok(Granted { evidence: docket.escalation.evidence(), ..granted })
     }
 }
 
@@ -197,8 +203,8 @@ fn mint_in((index, record): &(Index, crate::audit::event::Record)) -> Option<(In
 fn progress(docket: &Docket, status: Status, granted: Option<Granted>) -> Progress {
     Progress {
         status,
-        decide_by: docket.escalation.decide_by(),
-        approvals: docket.escalation.approvals().len(),
+        decide_by: docket.escalation.case().opening().decide_by,
+        approvals: docket.escalation.case().agreed(),
         reasons: docket.reasons.clone(),
         granted,
     }

@@ -22,12 +22,8 @@ impl Issuance {
     /// # Errors
     /// [`KeyringError`] if there is no key and none can be made.
     pub fn start(ring: Box<dyn Keyring>, now: Moment) -> Result<Self, KeyringError> {
-        let issuance = Self {
-            ring,
-            held: ArcSwap::default(),
-            published: ArcSwap::default(),
-            renewing: Mutex::new(()),
-        };
+        let issuance =
+            Self { ring, held: ArcSwap::default(), published: ArcSwap::default(), renewing: Mutex::new(()) };
         issuance.refresh(now)?;
         Ok(issuance)
     }
@@ -66,7 +62,10 @@ impl Issuance {
             lives && self.ring.in_scope(authority)
         };
         let held = self.held.load();
-        held.iter().find(serves).cloned().ok_or_else(|| KeyringError("every key has expired or is about to".to_owned()))
+        held.iter()
+            .find(serves)
+            .cloned()
+            .ok_or_else(|| KeyringError("every key has expired or is about to".to_owned()))
     }
 
     /// The key of this id, for signing again what it signed before.

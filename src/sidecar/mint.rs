@@ -7,7 +7,9 @@ use crate::digest::from_base64url;
 use crate::moment::Moment;
 use crate::party::{EscalationId, TokenId};
 use crate::store::{Change, Index, StoreError};
-use crate::token::{Algorithm, Approval, DEFAULT_LIFE, Draft, Executor, Grant, LogLeaf, PublicKey, RiskScore};
+use crate::token::{
+    Algorithm, Approval, DEFAULT_LIFE, Draft, Executor, Grant, LogLeaf, PublicKey, RiskScore,
+};
 use core::time::Duration;
 
 /// A token with what goes beside it.
@@ -51,7 +53,8 @@ impl Sidecar {
         let mint =
             Mint { decided: &decided, executor, conditions, approvals, escalation: None, life: DEFAULT_LIFE };
         let minted = self.draft(&mint, now)?;
-        let change = Change::of(now, [Event::Decided(decided.clone()), Event::Minted(Box::new(minted.clone()))]);
+        let change =
+            Change::of(now, [Event::Decided(decided.clone()), Event::Minted(Box::new(minted.clone()))]);
         let places = self.store.commit(change.answering(request)).await?;
         self.sign(&minted, places.end.saturating_sub(1), &decided)
     }
@@ -83,7 +86,12 @@ impl Sidecar {
     }
 
     /// Signs what is recorded at `index`. The same record always gives the same token.
-    pub(super) fn sign(&self, minted: &Minted, index: Index, decided: &Decided) -> Result<Granted, SidecarError> {
+    pub(super) fn sign(
+        &self,
+        minted: &Minted,
+        index: Index,
+        decided: &Decided,
+    ) -> Result<Granted, SidecarError> {
         let authority = self.issuance.of(minted.kid).ok_or(SidecarError::KeyGone)?;
         let draft = Draft::from_recorded(minted.claims.as_bytes())
             .ok_or_else(|| damaged(&format!("the claims in record {index} are not those of a token")))?;
@@ -95,8 +103,8 @@ impl Sidecar {
             certificates: authority.chain().to_vec(),
             evidence: Vec::new(),
             op_bytes: decided.op.clone().into_bytes(),
-            conditions: draft.conditions(),
-            expires_at: draft.expires_at(),
+            conditions: draft.conditions().unwrap_or_default(),
+            expires_at: draft.expires_at().unwrap_or_default(),
         })
     }
 

@@ -11,7 +11,7 @@ use crate::party::{KeyHolder, TrustDomain};
 use crate::token::{
     Algorithm, Anchor, AnchorError, BundleContents, BundleError, CertificateError, CertifiedKey,
     KeyCertificate, KeyUse, MAX_AUTHORITY_KEY_LIFE, MAX_ISSUER_KEY_LIFE, MAX_STATEMENT_LIFE, Pattern,
-    PublicKey, RevocationContents, Scope, StatementError, jwks,
+    PublicKey, Ratchet, RevocationContents, Scope, StatementError, TrustBundle,
 };
 use core::fmt;
 use std::collections::BTreeSet;
@@ -474,7 +474,12 @@ impl Keyring for KeyDirectory {
         };
         let input = contents.signing_input(issuer.public_key()).map_err(DirectoryError::Bundle)?;
         let signature = issuer.sign(input.bytes()).map_err(DirectoryError::Sign)?;
-        let jwks = String::from_utf8_lossy(&jwks(&contents.keys).to_canonical()).into_owned();
-        Ok(Published { bundle: input.assemble(&signature), certificates: vec![issuer_certificate], jwks })
+        let bundle = input.assemble(&signature);
+        // Read back as an executor would read it: what would be refused there is not published.
+        let anchor = self.anchor()?;
+        let read = TrustBundle::read(&bundle, &[&issuer_certificate], &anchor, &Ratchet::default(), now)
+            .map_err(DirectoryError::Bundle)?;
+        let jwks = String::from_utf8_lossy(&read.to_jwks(now).to_canonical()).into_owned();
+        Ok(Published { bundle, certificates: vec![issuer_certificate], jwks })
     }
 }

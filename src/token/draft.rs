@@ -10,7 +10,7 @@ use super::key::PublicKey;
 use crate::condition::{Condition, ConditionKind, Contradiction, tightest};
 use crate::digest::{OperationDigest, PolicyDigest};
 use crate::moment::Moment;
-use crate::operation::json::{Object, Value};
+use crate::operation::json::{Limits, Object, Value, read};
 use crate::party::{AgentId, PersonId, TokenId, TrustDomain, TxnId};
 use core::fmt;
 use core::time::Duration;
@@ -21,6 +21,8 @@ pub const DEFAULT_LIFE: Duration = Duration::from_secs(300);
 pub const MAX_LIFE: Duration = Duration::from_secs(3600);
 /// How far before `iat` the token's `nbf` lies: for executors whose clock is a little behind.
 const EARLY: Duration = Duration::from_secs(5);
+
+const RECORDED: Limits = Limits { bytes: MAX_MINTED, depth: 8, members: 512 };
 
 /// What is granted: all claims but those that follow from the executor and the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +120,30 @@ impl Draft {
         let audience = audience.ok_or(DraftError::NotEnforced(ConditionKind::OnlineConsume))?;
         let issued_at = Moment::from_unix_seconds(grant.issued_at.unix_seconds());
         Ok(Self { claims: claims(grant, &audience, &conditions, issued_at) })
+    }
+
+    /// The draft whose claims without `cs_log` were recorded as these bytes; `None` if they are not such claims.
+    ///
+    /// It is for signing again what was recorded, so only what is needed for that is looked at.
+    #[must_use]
+    pub fn from_recorded(claims: &[u8]) -> Option<Self> {
+        let Value::Object(claims) = read(claims, &RECORDED).ok()? else { return None };
+        let draft = Self { claims };
+        let unplaced = draft.claims.get("cs_log").is_none();
+        (unplaced && draft.expires_at().is_some() && draft.conditions().is_some()).then_some(draft)
+    }
+
+    /// What must hold when the operation is executed.
+    #[must_use]
+    pub fn conditions(&self) -> Option<Vec<Condition>> {
+        let Some(conditions) = self.claims.get("cs_cond") else { return Some(Vec::new()) };
+        conditions.as_array()?.iter().map(|condition| Condition::from_value(condition).ok()).collect()
+    }
+
+    /// The first moment at which the token will no longer be valid.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Moment> {
+        self.claims.get("exp")?.as_u64().map(Moment::from_unix_seconds)
     }
 
     /// The claims but for `cs_log`, in their RFC 8785 form: what the log records before the token can exist.

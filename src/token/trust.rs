@@ -67,6 +67,15 @@ impl Anchor {
         &self.roots
     }
 
+    /// What the last of these certificates says of its key, if they lead to it from a pinned root.
+    ///
+    /// # Errors
+    /// [`CertificateError`] if they do not, or if there are none.
+    pub fn certified(&self, certificates: &[&str]) -> Result<CertifiedKey, CertificateError> {
+        let chain = self.chain(certificates, &[])?;
+        chain.and_then(|chain| chain.links.last().cloned()).ok_or(CertificateError::Signer)
+    }
+
     pub(super) fn root(&self, id: &KeyId) -> Option<&PublicKey> {
         self.roots.iter().find(|root| root.id() == *id)
     }
