@@ -252,12 +252,21 @@ impl Object {
 /// UTF-8 sorts by code points, which differs in one case only: characters from U+10000 on (lead bytes F0 to F4)
 /// are surrogates in UTF-16 and come before U+E000 to U+FFFF (lead bytes EE and EF).
 fn utf16_order(a: &[u8], b: &[u8]) -> Ordering {
-    for (&x, &y) in a.iter().zip(b) {
-        if x != y {
-            return if x >= 0xEE && y >= 0xEE && (x < 0xF0) != (y < 0xF0) { y.cmp(&x) } else { x.cmp(&y) };
-        }
+    match a.iter().zip(b).find(|(x, y)| x != y) {
+        Some((&x, &y)) => utf16_rank(x).cmp(&utf16_rank(y)),
+        None => a.len().cmp(&b.len()),
     }
-    a.len().cmp(&b.len())
+}
+
+/// A byte of UTF-8, such that the order of these is that of UTF-16 code units.
+#[inline]
+const fn utf16_rank(byte: u8) -> u8 {
+    if matches!(byte, 0xEE | 0xEF) { byte + 0x10 } else { byte }
+}
+
+/// The first eight bytes of a name, such that keys that differ are ordered as [`utf16_order`] orders the names.
+fn utf16_key(name: &[u8]) -> u64 {
+    (0..8).fold(0, |key, place| key << 8 | u64::from(name.get(place).copied().map_or(0, utf16_rank)))
 }
 
 #[cfg(test)]

@@ -54,10 +54,16 @@ impl Number {
         self.0.parse().unwrap_or(f64::NAN)
     }
 
-    pub(super) fn from_literal(literal: &[u8]) -> Result<Self, Fault> {
-        let mut buffer = ryu_js::Buffer::new();
-        let form = exact_form(literal, &mut buffer)?;
-        Ok(Self(form.into()))
+    /// From a well-formed literal and what [`literal`] said about it.
+    pub(super) fn from_scanned(literal: &[u8], as_is: bool) -> Result<Self, Fault> {
+        if as_is {
+            return core::str::from_utf8(literal).map(|text| Self(text.into())).map_err(|_| Fault::BadNumber);
+        }
+        exact_form(literal, &mut ryu_js::Buffer::new()).map(|form| Self(form.into()))
+    }
+
+    fn from_whole(whole: &str) -> Result<Self, NotExact> {
+        Self::from_scanned(whole.as_bytes(), false).map_err(|_| NotExact)
     }
 }
 
@@ -83,7 +89,7 @@ impl TryFrom<u64> for Number {
     type Error = NotExact;
 
     fn try_from(number: u64) -> Result<Self, NotExact> {
-        Self::from_literal(number.to_string().as_bytes()).map_err(|_| NotExact)
+        Self::from_whole(&number.to_string())
     }
 }
 
@@ -91,7 +97,7 @@ impl TryFrom<i64> for Number {
     type Error = NotExact;
 
     fn try_from(number: i64) -> Result<Self, NotExact> {
-        Self::from_literal(number.to_string().as_bytes()).map_err(|_| NotExact)
+        Self::from_whole(&number.to_string())
     }
 }
 
@@ -216,7 +222,7 @@ mod tests {
     use super::*;
 
     fn form(literal: &str) -> Result<String, Fault> {
-        Number::from_literal(literal.as_bytes()).map(|number| number.to_string())
+        Number::from_scanned(literal.as_bytes(), false).map(|number| number.to_string())
     }
 
     #[test]

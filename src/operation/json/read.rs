@@ -28,11 +28,12 @@ fn value(scanner: &mut Scanner<'_>, scratch: &mut String) -> Result<Value, ReadE
             }
             Ok(Value::Array(elements))
         }
-        Start::String => Ok(Value::String(scanner.string(scratch)?.text.to_owned())),
+        Start::String => Ok(Value::String(string(scanner, scratch)?)),
         Start::Number => {
             let at = scanner.at();
-            let (literal, _) = scanner.number()?;
-            Number::from_literal(literal).map(Value::Number).map_err(|fault| ReadError { fault, at })
+            let (literal, as_is) = scanner.number()?;
+            let number = Number::from_scanned(literal, as_is).map_err(|fault| ReadError { fault, at })?;
+            Ok(Value::Number(number))
         }
         Start::Literal => Ok(scanner.literal()?.map_or(Value::Null, Value::Bool)),
     }
@@ -44,7 +45,7 @@ fn object(scanner: &mut Scanner<'_>, scratch: &mut String) -> Result<Value, Read
     let mut sorted = true;
     while scanner.more_members(members.is_empty())? {
         let at = scanner.at();
-        let name = scanner.string(scratch)?.text.to_owned();
+        let name = string(scanner, scratch)?;
         if let Some((previous, ..)) = members.last() {
             match utf16_order(previous.as_bytes(), name.as_bytes()) {
                 Ordering::Less => {}
@@ -65,4 +66,10 @@ fn object(scanner: &mut Scanner<'_>, scratch: &mut String) -> Result<Value, Read
     }
     let members = members.into_iter().map(|(name, value, _)| (name, value)).collect();
     Ok(Value::Object(Object { members }))
+}
+
+fn string(scanner: &mut Scanner<'_>, scratch: &mut String) -> Result<String, ReadError> {
+    let at = scanner.at();
+    let plain = scanner.string(scratch)?;
+    Ok(if plain { scanner.string_since(at).to_owned() } else { scratch.clone() })
 }

@@ -21,13 +21,6 @@ pub(super) enum Start {
     Literal,
 }
 
-/// A string, unescaped.
-pub(super) struct Text<'s> {
-    pub(super) text: &'s str,
-    /// Whether its canonical form is itself between quotes.
-    pub(super) plain: bool,
-}
-
 impl<'a> Scanner<'a> {
     /// Checks what concerns the text as a whole.
     pub(super) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, ReadError> {
@@ -43,26 +36,37 @@ impl<'a> Scanner<'a> {
         Ok(Self { text, at: 0, depth: 0, deepest, members_left: limits.members })
     }
 
+    #[inline]
     pub(super) const fn at(&self) -> usize {
         self.at
     }
 
+    #[inline]
     fn fail<T>(&self, fault: Fault) -> Result<T, ReadError> {
         Err(ReadError { fault, at: self.at })
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.at..).unwrap_or_default()
+        self.bytes_from(self.at)
     }
 
+    #[inline]
+    fn bytes_from(&self, at: usize) -> &'a [u8] {
+        self.text.as_bytes().get(at..).unwrap_or_default()
+    }
+
+    #[inline]
     fn slice(&self, from: usize, to: usize) -> Result<&'a str, ReadError> {
         self.text.get(from..to).ok_or(ReadError { fault: Fault::NotUtf8, at: from })
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
@@ -75,6 +79,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Finds out what value comes next, and stops at its first byte.
+    #[inline]
     pub(super) fn start(&mut self) -> Result<Start, ReadError> {
         self.skip_space();
         match self.peek() {
@@ -88,6 +93,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the bracket or brace that [`Scanner::start`] stopped at.
+    #[inline]
     pub(super) fn open(&mut self) -> Result<(), ReadError> {
         if self.depth == self.deepest {
             return self.fail(Fault::TooDeep);
@@ -98,11 +104,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the comma before the next element, or the closing bracket after the last.
+    #[inline]
     pub(super) fn more_elements(&mut self, first: bool) -> Result<bool, ReadError> {
         self.more(first, b']')
     }
 
     /// As [`Scanner::more_elements`], and stops at the name of the next member, counting it.
+    #[inline]
     pub(super) fn more_members(&mut self, first: bool) -> Result<bool, ReadError> {
         if !self.more(first, b'}')? {
             return Ok(false);
@@ -118,6 +126,7 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
+    #[inline]
     fn more(&mut self, first: bool, close: u8) -> Result<bool, ReadError> {
         self.skip_space();
         match self.peek() {
@@ -136,6 +145,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the colon after a name.
+    #[inline]
     pub(super) fn colon(&mut self) -> Result<(), ReadError> {
         self.skip_space();
         if self.peek() != Some(b':') {
@@ -158,6 +168,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a number literal, which may still be lossy, and says whether it is its own canonical form.
+    #[inline]
     pub(super) fn number(&mut self) -> Result<(&'a [u8], bool), ReadError> {
         let rest = self.rest();
         match number::literal(rest) {
@@ -169,26 +180,30 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes a string; what has escapes is unescaped into `scratch`.
-    pub(super) fn string<'s>(&mut self, scratch: &'s mut String) -> Result<Text<'s>, ReadError>
-    where
-        'a: 's,
-    {
-        self.at += 1;
-        let start = self.at;
-        self.skip_plain()?;
-        if self.peek() == Some(b'"') {
-            let text = self.slice(start, self.at)?;
-            self.at += 1;
-            return Ok(Text { text, plain: true });
+    /// Takes a string. `true`: what was read is its canonical form, with the quotes. `false`: it has escapes, and
+    /// `scratch` has it without them.
+    #[inline]
+    pub(super) fn string(&mut self, scratch: &mut String) -> Result<bool, ReadError> {
+        let start = self.at + 1;
+        self.at = start + plain_run(self.bytes_from(start));
+        if self.peek() != Some(b'"') {
+            self.skip_plain()?;
+            if self.peek() != Some(b'"') {
+                return self.escaped_string(start, scratch);
+            }
         }
+        self.at += 1;
+        Ok(true)
+    }
+
+    /// Goes on with the string whose characters begin at `run`, at its first backslash.
+    fn escaped_string(&mut self, mut run: usize, scratch: &mut String) -> Result<bool, ReadError> {
         scratch.clear();
-        let mut run = start;
         loop {
             scratch.push_str(self.slice(run, self.at)?);
             if self.peek() == Some(b'"') {
                 self.at += 1;
-                return Ok(Text { text: scratch, plain: false });
+                return Ok(false);
             }
             scratch.push(self.escape()?);
             run = self.at;
@@ -196,27 +211,22 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The text from `start` to here.
+    #[inline]
+    pub(super) fn since(&self, start: usize) -> &'a [u8] {
+        self.text.as_bytes().get(start..self.at).unwrap_or_default()
+    }
+
+    /// The characters of the string that begins with the quote at `start` and ends here.
+    #[inline]
+    pub(super) fn string_since(&self, start: usize) -> &'a str {
+        self.text.get(start + 1..self.at.saturating_sub(1)).unwrap_or_default()
+    }
+
     /// Moves to the next quote or backslash and refuses what may not stand in a string.
     fn skip_plain(&mut self) -> Result<(), ReadError> {
         loop {
-            let rest = self.rest();
-            let (words, tail) = rest.as_chunks::<8>();
-            let mut skipped = 0;
-            let mut found = false;
-            for word in words {
-                let special = special_bytes(u64::from_le_bytes(*word));
-                if special != 0 {
-                    skipped += (special.trailing_zeros() / 8) as usize;
-                    found = true;
-                    break;
-                }
-                skipped += 8;
-            }
-            if !found {
-                skipped +=
-                    tail.iter().take_while(|&&b| !matches!(b, 0..0x20 | b'"' | b'\\' | 0x80..)).count();
-            }
-            self.at += skipped;
+            self.at += plain_run(self.rest());
             match self.peek() {
                 Some(b'"' | b'\\') => return Ok(()),
                 None => return self.fail(Fault::Truncated),
@@ -310,10 +320,29 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Eight times the byte 1.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// How many bytes come before the first control character, quote, backslash or byte that is not ASCII.
+#[inline]
+fn plain_run(bytes: &[u8]) -> usize {
+    let mut run = 0;
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        let special = special_bytes(u64::from_le_bytes(*word));
+        if special != 0 {
+            return run + (special.trailing_zeros() / 8) as usize;
+        }
+        run += 8;
+        rest = after;
+    }
+    run + rest.iter().take_while(|&&b| !matches!(b, 0..0x20 | b'"' | b'\\' | 0x80..)).count()
+}
+
 /// The high bit of each byte that is a control character, a quote, a backslash or not ASCII; bits above the
 /// lowest may be too many (a borrow runs upward), never too few.
+#[inline]
 pub(super) const fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
     let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
     let control = word.wrapping_sub(ONES * 0x20);

@@ -1,9 +1,9 @@
 //! The RFC 8785 writer: from a text while it is being read, or from a value.
 
 use super::error::{Fault, ReadError};
-use super::scan::{Scanner, Start, Text, special_bytes};
-use super::{Limits, Value, number, utf16_order};
-use core::ops::Range;
+use super::scan::{Scanner, Start, special_bytes};
+use super::{Limits, Value, number, utf16_key, utf16_order, utf16_rank};
+use core::cmp::Ordering;
 
 /// Reads a JSON text strictly and appends its RFC 8785 form to `out`, in one walk and without a tree. On an error
 /// `out` is as it was.
@@ -15,7 +15,8 @@ pub fn canonicalize(bytes: &[u8], limits: &Limits, out: &mut Vec<u8>) -> Result<
     let before = out.len();
     let mut scanner = Scanner::new(bytes, limits)?;
     out.reserve(bytes.len());
-    let mut writer = Writer { out, members: Vec::new(), names: String::new(), scratch: String::new() };
+    let members = Vec::with_capacity(24);
+    let mut writer = Writer { out, members, scratch: String::new(), unsorted: Vec::new() };
     let done = writer.value(&mut scanner).and_then(|()| scanner.end());
     if done.is_err() {
         out.truncate(before);
@@ -27,19 +28,21 @@ struct Writer<'o> {
     out: &'o mut Vec<u8>,
     /// The members written so far of all open objects, those of inner ones last.
     members: Vec<Member>,
-    /// Names that are not written as they are, unescaped.
-    names: String,
+    /// Space to unescape a string in.
     scratch: String,
+    /// Space to keep an object in while its members are sorted.
+    unsorted: Vec<u8>,
 }
 
-/// Where a member was written.
+/// Where in `out` a member was written.
 struct Member {
-    /// The name, unescaped: in `out` between its quotes, or in `names`.
-    name: Range<usize>,
-    plain: bool,
-    /// The member in `out`.
-    written: Range<usize>,
-    /// The name in the text that was read.
+    /// How the name begins; settles most comparisons.
+    key: u64,
+    start: usize,
+    /// After the name and its closing quote.
+    name_end: usize,
+    end: usize,
+    /// Where in the text that was read the name is.
     at: usize,
 }
 
@@ -49,8 +52,12 @@ impl Writer<'_> {
             Start::Object => self.object(scanner),
             Start::Array => self.array(scanner),
             Start::String => {
-                let text = scanner.string(&mut self.scratch)?;
-                put(&text, self.out);
+                let at = scanner.at();
+                if scanner.string(&mut self.scratch)? {
+                    self.out.extend_from_slice(scanner.since(at));
+                } else {
+                    write_string(&self.scratch, self.out);
+                }
                 Ok(())
             }
             Start::Number => {
@@ -99,18 +106,18 @@ impl Writer<'_> {
             }
             let mut member = self.name(scanner)?;
             if let Some(previous) = self.members.get(base..).and_then(<[Member]>::last) {
-                match utf16_order(self.name_of(previous), self.name_of(&member)) {
-                    core::cmp::Ordering::Less => {}
-                    core::cmp::Ordering::Equal => {
+                match order(previous, &member, self.out) {
+                    Ordering::Less => {}
+                    Ordering::Equal => {
                         return Err(ReadError { fault: Fault::DuplicateName, at: member.at });
                     }
-                    core::cmp::Ordering::Greater => sorted = false,
+                    Ordering::Greater => sorted = false,
                 }
             }
             scanner.colon()?;
             self.out.push(b':');
             self.value(scanner)?;
-            member.written.end = self.out.len();
+            member.end = self.out.len();
             self.members.push(member);
         }
         if !sorted {
@@ -123,57 +130,75 @@ impl Writer<'_> {
 
     fn name(&mut self, scanner: &mut Scanner<'_>) -> Result<Member, ReadError> {
         let (at, start) = (scanner.at(), self.out.len());
-        let text = scanner.string(&mut self.scratch)?;
-        put(&text, self.out);
-        let name = if text.plain {
-            start + 1..self.out.len() - 1
+        let key = if scanner.string(&mut self.scratch)? {
+            self.out.extend_from_slice(scanner.since(at));
+            utf16_key(scanner.string_since(at).as_bytes())
         } else {
-            let from = self.names.len();
-            self.names.push_str(text.text);
-            from..self.names.len()
+            write_string(&self.scratch, self.out);
+            utf16_key(self.scratch.as_bytes())
         };
-        Ok(Member { name, plain: text.plain, written: start..start, at })
-    }
-
-    fn name_of(&self, member: &Member) -> &[u8] {
-        name_of(member, self.out, &self.names)
+        let end = self.out.len();
+        Ok(Member { key, start, name_end: end, end, at })
     }
 
     /// Puts the members from `base` on, whose text begins at `body`, into canonical order.
     fn sort(&mut self, base: usize, body: usize) -> Result<(), ReadError> {
-        let mut members = self.members.split_off(base);
-        let (out, names) = (&*self.out, self.names.as_str());
-        members.sort_by(|a, b| utf16_order(name_of(a, out, names), name_of(b, out, names)));
+        let out = self.out.as_slice();
+        let members = self.members.get_mut(base..).unwrap_or_default();
+        members.sort_by(|a, b| order(a, b, out));
         for (a, b) in members.iter().zip(members.iter().skip(1)) {
-            if name_of(a, out, names) == name_of(b, out, names) {
+            if order(a, b, out).is_eq() {
                 return Err(ReadError { fault: Fault::DuplicateName, at: b.at });
             }
         }
-        let unsorted = self.out.split_off(body);
+        self.unsorted.clear();
+        self.unsorted.extend_from_slice(self.out.get(body..).unwrap_or_default());
+        self.out.truncate(body);
         for (place, member) in members.iter().enumerate() {
             if place > 0 {
                 self.out.push(b',');
             }
-            let written = member.written.start - body..member.written.end - body;
-            self.out.extend_from_slice(unsorted.get(written).unwrap_or_default());
+            let written = self.unsorted.get(member.start - body..member.end - body);
+            self.out.extend_from_slice(written.unwrap_or_default());
         }
         Ok(())
     }
 }
 
-fn name_of<'s>(member: &Member, out: &'s [u8], names: &'s str) -> &'s [u8] {
-    let from = if member.plain { out } else { names.as_bytes() };
-    from.get(member.name.clone()).unwrap_or_default()
+#[inline]
+fn order(a: &Member, b: &Member, out: &[u8]) -> Ordering {
+    let name = |member: &Member| out.get(member.start + 1..member.name_end - 1).unwrap_or_default();
+    a.key.cmp(&b.key).then_with(|| written_order(name(a), name(b)))
 }
 
-fn put(text: &Text<'_>, out: &mut Vec<u8>) {
-    if text.plain {
-        out.push(b'"');
-        out.extend_from_slice(text.text.as_bytes());
-        out.push(b'"');
+/// Orders two names that are written in canonical form, without their quotes.
+fn written_order(a: &[u8], b: &[u8]) -> Ordering {
+    if a.contains(&b'\\') || b.contains(&b'\\') {
+        unescaped(a).map(utf16_rank).cmp(unescaped(b).map(utf16_rank))
     } else {
-        write_string(text.text, out);
+        utf16_order(a, b)
     }
+}
+
+/// The bytes of a string that [`write_string`] wrote, without its quotes.
+fn unescaped(canonical: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = canonical.iter().copied();
+    core::iter::from_fn(move || match rest.next()? {
+        b'\\' => Some(match rest.next()? {
+            b'b' => 0x08,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'f' => 0x0C,
+            b'r' => b'\r',
+            b'u' => {
+                let hex = |digit: u8| if digit < b'a' { digit - b'0' } else { digit - b'a' + 10 };
+                rest.by_ref().nth(1)?;
+                hex(rest.next()?) << 4 | hex(rest.next()?)
+            }
+            itself => itself,
+        }),
+        byte => Some(byte),
+    })
 }
 
 const fn word(literal: Option<bool>) -> &'static [u8] {
@@ -291,6 +316,10 @@ mod tests {
             ),
             (r#"{"a\\b":1,"a\"":2,"a\u0061":3,"a":4}"#, r#"{"a":4,"a\"":2,"a\\b":1,"aa":3}"#),
             (r#""\u00e9\/\u001F\u007f\b\f\n\r\t\"\\""#, "\"é/\\u001f\u{7f}\\b\\f\\n\\r\\t\\\"\\\\\""),
+            (
+                r#"{"same 8 b\u001fa":1,"same 8 b\u0008a":2,"same 8 b\nZ":3,"same 8 b!":4,"same 8 b\\":5,"same 8 b[":6,"same 8 b":7}"#,
+                r#"{"same 8 b":7,"same 8 b\ba":2,"same 8 b\nZ":3,"same 8 b\u001fa":1,"same 8 b!":4,"same 8 b[":6,"same 8 b\\":5}"#,
+            ),
             ("[1.0,-2e1,true,false,null,\"\"]", "[1,-20,true,false,null,\"\"]"),
         ] {
             assert_eq!(canonical(text).as_deref(), Ok(expected), "{text}");
