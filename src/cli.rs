@@ -11,6 +11,7 @@ mod output;
 mod review;
 mod serve;
 mod ssh;
+mod trust;
 mod verify;
 
 pub use exit::{Exit, Failed};

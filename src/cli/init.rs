@@ -1,0 +1,142 @@
+//! `countersign init`: a folder with a configuration, the starter policy, a roster and fresh keys.
+
+use super::exit::{Exit, Failed};
+use super::output::Output;
+use crate::config::Config;
+use crate::files;
+use crate::party::{PersonId, TrustDomain};
+use crate::presence::ssh::PublicKey;
+use serde_json::json;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+/// The policy that a platform team could start with.
+pub const STARTER_POLICY: &str = include_str!("../../examples/policies/starter.yaml");
+
+/// Write a folder with a configuration, a policy, a roster and keys to start from
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The new folder
+    #[arg(value_name = "FOLDER", default_value = "countersign")]
+    folder: PathBuf,
+    /// The trust domain, a URI of yours
+    #[arg(long, value_name = "URI", default_value = "https://countersign.localhost")]
+    trust_domain: String,
+    /// A reviewer and the public SSH key that signs their votes, as in ada=ada.pub (may be repeated)
+    #[arg(long = "reviewer", value_name = "PERSON=FILE")]
+    reviewers: Vec<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failed`] if the folder is there already or can't be written.
+pub fn run(args: &Args) -> Result<Exit, Failed> {
+    let domain = TrustDomain::new(&args.trust_domain).map_err(|error| Failed::new(Exit::Usage, error))?;
+    let reviewers = args.reviewers.iter().map(|text| read_reviewer(text)).collect::<Result<Vec<_>, _>>()?;
+    let folder = &args.folder;
+    let made = std::fs::DirBuilder::new().mode(0o700).create(folder);
+    made.map_err(|error| Failed::plain(format!("cannot make `{}`: {error}", folder.display())))?;
+    let config = folder.join("countersign.yaml");
+    write(&folder.join("policy.yaml"), STARTER_POLICY)?;
+    write(&folder.join("roster.yaml"), &roster(&reviewers))?;
+    write(&config, &configuration(&domain, own_uid(folder)?))?;
+    let loaded = Config::load(&config).map_err(Failed::plain)?;
+    let keys = crate::serve::key_directory(&loaded).map_err(Failed::plain)?;
+    std::fs::DirBuilder::new().mode(0o700).create(&loaded.data).map_err(Failed::plain)?;
+    keys.init(super::now()).map_err(Failed::plain)?;
+    let root = loaded.data.join("keys/root.public.jwk");
+    let document = || {
+        json!({ "config": config, "policy": loaded.policy, "roster": loaded.roster, "root": root })
+    };
+    Output::new(args.json).print(document, |_| {
+        let (folder, config) = (folder.display(), config.display());
+        let people = if reviewers.is_empty() {
+            format!("\n  2. put your reviewers and their SSH keys into {folder}/roster.yaml")
+        } else {
+            String::new()
+        };
+        format!(
+            "{folder} is ready\n\n  1. read {folder}/policy.yaml: it says what is allowed, what people decide, what never runs{people}\n  3. countersign serve --config {config}\n  4. take {folder}/data/keys/root.jwk away; executors pin root.public.jwk beside it"
+        )
+    });
+    Ok(Exit::Success)
+}
+
+fn read_reviewer(text: &str) -> Result<(PersonId, String), Failed> {
+    let usage = |what: String| Failed::new(Exit::Usage, what);
+    let (person, path) =
+        text.split_once('=').ok_or_else(|| usage(format!("`--reviewer {text}` is not PERSON=FILE")))?;
+    let person = PersonId::new(person).map_err(|error| usage(format!("`{person}`: {error}")))?;
+    let line = std::fs::read_to_string(path).map_err(|error| usage(format!("cannot read `{path}`: {error}")))?;
+    let key = PublicKey::from_line(line.trim()).map_err(|error| usage(format!("`{path}`: {error}")))?;
+    Ok((person, key.to_line()))
+}
+
+/// A roster of these people, all of them on call.
+#[must_use]
+pub fn roster(reviewers: &[(PersonId, String)]) -> String {
+    let mut text = String::from(
+        "# The people who may be asked. `keys` are lines as in their `id_ed25519.pub`.\n\nversion: 1\n\n\
+         # Lowest first; the policy names these.\nroles: [engineer, oncall, platform-lead, security-lead]\n\n",
+    );
+    if reviewers.is_empty() {
+        text.push_str(
+            "people: []\n#  - id: ada\n#    roles: [oncall]\n#    keys:\n#      - ssh-ed25519 AAAA… ada@example.com\n",
+        );
+        return text;
+    }
+    text.push_str("people:\n");
+    for (person, key) in reviewers {
+        text.push_str(&format!(
+            "  - id: \"{person}\"\n    roles: [oncall, platform-lead]\n    keys:\n      - {key}\n"
+        ));
+    }
+    text
+}
+
+fn configuration(domain: &TrustDomain, uid: u32) -> String {
+    format!(
+        "# What `countersign serve` is told. Relative paths start at this folder.\n\
+         \n\
+         trust_domain: \"{domain}\"\n\
+         data: data                 # the record, the views and the keys\n\
+         policy: policy.yaml\n\
+         roster: roster.yaml\n\
+         \n\
+         listen:\n\
+         \x20 agents:\n\
+         \x20   socket: agent.sock\n\
+         #   tcp: 127.0.0.1:7443    # beside it or instead; other than loopback only with `tls`\n\
+         \x20 reviewers:\n\
+         \x20   socket: review.sock\n\
+         \n\
+         # Who an agent is follows from what its connection proves: `uid` on the socket, `token_sha256` of a bearer\n\
+         # token, or `certificate_sha256` of a client certificate.\n\
+         agents:\n\
+         \x20 - id: agent:local\n\
+         \x20   by: {{uid: {uid}}}\n\
+         #   on_behalf_of: ada      # then ada can't approve what it asks\n\
+         \n\
+         # Who may read what waits. Votes are signed besides.\n\
+         reviewers:\n\
+         \x20 - uid: {uid}\n\
+         \n\
+         # The programs that act, and the conditions that each enforces.\n\
+         executors:\n\
+         \x20 - id: exec:local\n\
+         \x20   conditions: [time_window]\n"
+    )
+}
+
+fn own_uid(folder: &Path) -> Result<u32, Failed> {
+    std::fs::metadata(folder).map(|metadata| metadata.uid()).map_err(Failed::plain)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failed> {
+    files::write_public(path, text.as_bytes())
+        .map_err(|error| Failed::plain(format!("cannot write `{}`: {error}", path.display())))
+}
