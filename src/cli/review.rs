@@ -127,9 +127,8 @@ async fn vote(voting: Voting, choice: Choice) -> Result<Exit, Failed> {
     if !voting.yes {
         confirm(output, &escalation, &rendering, &choice)?;
     }
-    let bytes = statement(&escalation, &rendering, choice, &voting.reason, reviewer)?.to_bytes();
-    let signature = SigningKey::load(&voting.key)?.sign(&bytes)?;
-    let (status, approvals, reasons) = cast(&client, &voting.id, bytes, signature).await?;
+    let key = SigningKey::load(&voting.key)?;
+    let (status, approvals, reasons) = cast(&client, &escalation, reviewer, choice, &voting.reason, &key).await?;
     let document = || json!({ "status": status.as_str(), "approvals": approvals, "reasons": reasons });
     output.print(document, |output| {
         let tone = match status {
@@ -146,13 +145,22 @@ async fn vote(voting: Voting, choice: Choice) -> Result<Exit, Failed> {
     Ok(Exit::Success)
 }
 
-async fn cast(
+/// Makes a reviewer's statement on an escalation as this program sees it, signs it and casts it.
+///
+/// # Errors
+/// [`Failed`] if the service's answer is not consistent, the key does not sign, or the vote does not count.
+pub(super) async fn cast(
     client: &ReviewClient,
-    id: &str,
-    statement: Vec<u8>,
-    signature: String,
+    escalation: &Escalation,
+    reviewer: PersonId,
+    choice: Choice,
+    reason: &str,
+    key: &SigningKey,
 ) -> Result<(Status, u32, Vec<String>), Failed> {
-    client.vote(id, statement, signature).await.map_err(|error| {
+    let rendering = rendering(escalation)?;
+    let bytes = statement(escalation, &rendering, choice, reason, reviewer)?.to_bytes();
+    let signature = key.sign(&bytes)?;
+    client.vote(&escalation.summary.id, bytes, signature).await.map_err(|error| {
         let failed = Failed::from(error);
         Failed { exit: if failed.exit == Exit::Usage { Exit::Denied } else { failed.exit }, ..failed }
     })
