@@ -10,6 +10,7 @@
 //! ```
 
 pub mod json;
+pub mod render;
 
 use crate::digest::{OperationDigest, PayloadDigest, sha256};
 use core::fmt;
