@@ -10,8 +10,17 @@
     reason = "tests say what they expect"
 )]
 
+#[cfg(feature = "engine")]
+#[path = "vote/course.rs"]
+mod course;
+#[cfg(feature = "engine")]
+#[path = "vote/escalation.rs"]
+mod escalation;
 #[path = "vote/evidence.rs"]
 mod evidence;
+#[cfg(feature = "engine")]
+#[path = "vote/interleavings.rs"]
+mod interleavings;
 #[path = "vote/openssh.rs"]
 mod openssh;
 #[path = "vote/people.rs"]

@@ -1,5 +1,8 @@
 //! Our signatures and keys against the real `ssh-keygen`, both ways.
 
+use crate::people::{approve, person, statement};
+use countersign::escalation::evidence::PinnedKeys;
+use countersign::escalation::vote::{SignedVote, VoteError, verify};
 use countersign::presence::ssh::{
     HashAlgorithm, KeyType, PrivateKey, PublicKey, Signature, SshError, Touch, VOTE_NAMESPACE,
 };
@@ -179,5 +182,25 @@ fn private_keys_that_we_leave_to_ssh_keygen_are_named() {
         assert_eq!(PublicKey::from_line(&line), Err(SshError::KeyType));
         let armored = Openssh::sign(&path, VOTE_NAMESPACE, "sha512", b"agreed");
         assert_eq!(Signature::from_armored(&armored), Err(SshError::KeyType));
+    }
+}
+
+#[test]
+fn a_vote_signed_by_ssh_keygen_is_a_vote() {
+    let Some(openssh) = Openssh::find() else { return };
+    for kind in ["ed25519", "ecdsa"] {
+        let (path, line) = openssh.generate(kind, kind, "");
+        let keys = PinnedKeys::parse(&format!("ada {line}")).unwrap();
+        let stated = statement("ada", approve(&["canary:max_percent=10"]));
+        let text = stated.to_text();
+        let signature = Openssh::sign(&path, VOTE_NAMESPACE, "sha512", text.as_bytes());
+        let signed = SignedVote { statement: text, signature };
+        let vote = verify(&signed, &keys).unwrap();
+        assert_eq!((vote.statement(), vote.digest()), (&stated, stated.digest()));
+        let mut other = stated;
+        other.reviewer = person("bob");
+        let signature = Openssh::sign(&path, VOTE_NAMESPACE, "sha512", other.to_text().as_bytes());
+        let forged = SignedVote { statement: other.to_text(), signature };
+        assert_eq!(verify(&forged, &keys).err(), Some(VoteError::UnknownKey), "ada signs as bob");
     }
 }

@@ -1,10 +1,12 @@
 //! The requirement algebra beside a model that tries every assignment of people to seats.
 
-use crate::people::person;
+use crate::course::{Course, click, opening, vote};
+use crate::people::{NOON, approve, person};
 use crate::roster::{ROLES, Roster};
 use countersign::escalation::requirement::{
     Agreement, Membership as _, Pool, Requirement, RequirementError, Seat, Standing,
 };
+use countersign::escalation::{Attestation, Escalation, Status};
 use countersign::party::PersonId;
 use countersign::token::Assurance;
 use proptest::prelude::*;
@@ -214,6 +216,45 @@ proptest! {
         // And it survives being written down.
         let text = serde_json::to_string(&requirement).unwrap();
         prop_assert_eq!(serde_json::from_str::<Requirement>(&text).unwrap(), requirement);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn an_escalation_is_approved_exactly_when_the_model_is_satisfied(
+        model in model(), roster in roster(), votes in agreements(), leaves in prop::option::of(0..PEOPLE.len())
+    ) {
+        let Ok(requirement) = model.real() else { return Ok(()) };
+        let mut course = Course { events: Vec::new(), roster: roster.clone() };
+        course.events = Escalation::open(opening(requirement.clone()), &roster);
+        let mut agreed: Vec<Agreement> = Vec::new();
+        for (count, agreement) in votes.into_iter().enumerate() {
+            if let (1, Some(leaver)) = (count, leaves) {
+                course.roster = course.roster.without(PEOPLE[leaver]);
+            }
+            let before = course.status(NOON);
+            let name = agreement.person.as_str();
+            let ballot = match agreement.assurance {
+                Assurance::Signed => vote(name, approve(&[]), NOON),
+                Assurance::Session => click(name, approve(&[]), NOON, Attestation::Session),
+                Assurance::Channel => click(name, approve(&[]), NOON, Attestation::Channel),
+            };
+            if course.bring(&ballot, NOON).is_ok() {
+                agreed.push(agreement);
+            }
+            let approved = before == Status::Pending && course.status(NOON) == Status::Approved;
+            let satisfied = before == Status::Pending && model.satisfied(&distinct(&agreed), &course.roster);
+            prop_assert_eq!(approved, satisfied);
+            if approved {
+                let seated: BTreeSet<String> = course.seated().into_iter().collect();
+                prop_assert!(seated.len() == course.seated().len() && seated.len() >= requirement.people());
+                let sitting: Vec<Agreement> =
+                    agreed.iter().filter(|a| seated.contains(a.person.as_str())).cloned().collect();
+                prop_assert!(model.satisfied(&sitting, &course.roster), "those who are named suffice");
+            }
+        }
     }
 }
 

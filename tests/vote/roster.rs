@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Roles, lowest first; `min_role` goes by this order.
 pub(crate) const ROLES: [&str; 4] = ["dev", "dba", "security", "security-lead"];
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Roster {
     pub(crate) roles: BTreeMap<PersonId, BTreeSet<String>>,
     pub(crate) teams: BTreeMap<PersonId, BTreeSet<String>>,

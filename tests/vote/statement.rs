@@ -85,7 +85,7 @@ fn every_change_of_the_form_is_refused_by_name() {
         text.replacen(from, to, 1)
     };
     let row = r#"{"max":100,"type":"row_limit"}"#;
-    let many = vec![row; 9].join(",");
+    let many = [row; 9].join(",");
     for (bad, code) in [
         (String::new(), "vote.statement.json"),
         (format!("{text}\n"), "vote.statement.not_canonical"),

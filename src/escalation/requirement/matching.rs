@@ -22,21 +22,24 @@ impl Seating {
     }
 
     fn augment(&mut self, person: usize, may_sit: &dyn Fn(usize, usize) -> bool, tried: &mut [bool]) -> bool {
-        for place in 0..self.taken.len() {
-            match tried.get_mut(place) {
-                Some(tried) if !*tried && may_sit(person, place) => *tried = true,
-                _ => continue,
-            }
-            let free = match self.taken.get(place).copied().flatten() {
-                None => true,
-                Some(other) => self.augment(other, may_sit, tried),
-            };
-            if free && let Some(taken) = self.taken.get_mut(place) {
-                *taken = Some(person);
-                return true;
+        let places = || (0..tried.len()).filter(|place| may_sit(person, *place));
+        // Whoever sits stays, where that leaves room.
+        if let Some(free) = places().find(|place| self.taken.get(*place) == Some(&None)) {
+            return self.take(free, person);
+        }
+        for place in places().collect::<Vec<_>>() {
+            let Some(tried_here) = tried.get_mut(place).filter(|tried| !**tried) else { continue };
+            *tried_here = true;
+            let Some(other) = self.taken.get(place).copied().flatten() else { continue };
+            if self.augment(other, may_sit, tried) {
+                return self.take(place, person);
             }
         }
         false
+    }
+
+    fn take(&mut self, place: usize, person: usize) -> bool {
+        self.taken.get_mut(place).map(|taken| *taken = Some(person)).is_some()
     }
 
     /// How many places are free.
