@@ -2,6 +2,8 @@
 
 use crate::security_key::strings;
 use countersign::presence::ssh::{PrivateKey, PublicKey, Signature, SshError, Touch, VOTE_NAMESPACE};
+use ed25519_dalek::Verifier as _;
+use sha2::{Digest as _, Sha512};
 
 const MESSAGE: &[u8] = b"agreed";
 
@@ -114,7 +116,7 @@ fn an_armour_too_large_is_not_even_read() {
 }
 
 #[test]
-fn a_signature_that_only_lenient_verification_accepts_is_refused() {
+fn an_answer_outside_its_range_is_refused() {
     // s + L: the same equation, a second encoding (RFC 8032 §5.1.7 forbids it).
     let order = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0,
@@ -128,6 +130,35 @@ fn a_signature_that_only_lenient_verification_accepts_is_refused() {
         blob[start + at] = sum.to_le_bytes()[0];
         carry = sum >> 8;
     }
+    assert_eq!(verdict(&blob), Err(SshError::SignatureInvalid));
+}
+
+/// The number that these little-endian bytes are, in the ring that `one` is of.
+fn reduced<S: Copy + From<u8> + core::ops::Add<Output = S> + core::ops::Mul<Output = S>>(
+    _: S,
+    bytes: &[u8],
+) -> S {
+    let base = S::from(u8::MAX) + S::from(1);
+    bytes.iter().rev().fold(S::from(0), |number, byte| number * base + S::from(*byte))
+}
+
+#[test]
+fn a_signature_with_a_commitment_of_small_order_is_refused() {
+    // With R the neutral point and s = H(R, A, M)·a the equation holds; only strict verification refuses it.
+    let secret = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+    let signed =
+        [&b"SSHSIG"[..], &strings(&[VOTE_NAMESPACE.as_bytes(), b"", b"sha512", &Sha512::digest(MESSAGE)])]
+            .concat();
+    let mut commitment = [0; 32];
+    commitment[0] = 1;
+    let challenge = Sha512::digest([&commitment, secret.verifying_key().as_bytes(), &signed[..]].concat());
+    let scalar = secret.to_scalar();
+    let answer = (reduced(scalar, &challenge) * scalar).to_bytes();
+    let forged = ed25519_dalek::Signature::from_components(commitment, answer);
+    assert!(secret.verifying_key().verify(&signed, &forged).is_ok(), "lenient verification accepts it");
+    let mut blob = ada().sign(VOTE_NAMESPACE, MESSAGE).to_blob();
+    let start = blob.len() - 64;
+    blob[start..].copy_from_slice(&forged.to_bytes());
     assert_eq!(verdict(&blob), Err(SshError::SignatureInvalid));
 }
 
