@@ -89,7 +89,7 @@ async fn play(args: &Args, output: Output, stage: &Stage) -> Result<Vec<Step>, F
     let agent = stage.agent().await?;
     let shop = stage.shop()?;
     told(safe(&agent, &shop).await?);
-    let (step, approved) = risky(args, output, stage, &agent).await?;
+    let (step, approved) = risky(args, output, stage, &shop, &agent).await?;
     told(step);
     if let Some(grant) = approved {
         told(too_far(&shop, &grant)?);
@@ -120,9 +120,10 @@ async fn risky(
     args: &Args,
     output: Output,
     stage: &Stage,
+    shop: &Shop,
     agent: &AgentClient,
 ) -> Result<(Step, Option<Grant>), Failed> {
-    let answer = agent.authorize(stage.shop()?.release("2.0.0")).await?;
+    let answer = agent.authorize(shop.release("2.0.0")).await?;
     let mut lines = asked("deploy.release 2.0.0 to the shop in production", &answer);
     let Some(pending) = &answer.pending else {
         return Ok((Step { title: "a risky operation waits for a person", lines, ok: false }, None));
