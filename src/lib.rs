@@ -55,6 +55,8 @@ pub mod desk;
 pub mod sidecar;
 
 // ── the surfaces: they translate, they decide nothing ──
+#[cfg(feature = "server")]
+pub mod cli;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "server")]
@@ -63,5 +65,7 @@ pub mod config;
 pub mod grpc;
 #[cfg(feature = "client")]
 mod proto;
+#[cfg(feature = "server")]
+pub mod serve;
 #[cfg(feature = "server")]
 pub mod telemetry;
