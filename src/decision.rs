@@ -28,7 +28,7 @@ pub struct Request<'a> {
     pub claims: &'a Claims,
     /// Who asks; authenticated.
     pub agent: &'a AgentId,
-    /// For whom.
+    /// For whom; it has to be known from the connection or the configuration, because rules may match on it.
     pub on_behalf_of: Option<&'a PersonId>,
 }
 
@@ -143,12 +143,17 @@ impl<'a> Ruling<'a> {
 
     /// This ruling, made with the agent's claims, and never less strict than the one without them.
     fn joined(self, without: &Self) -> Result<Self, ()> {
-        // What levels get only ever rises with the level, which claims only ever raise.
-        let levels = matches!((self.by, without.by), (By::Level(_), By::Level(_)));
-        if levels || self.outcome == without.outcome {
+        if self.outcome == without.outcome {
             return Ok(self);
         }
-        let outcome = self.outcome.strictest(&without.outcome).map_err(|_| ())?;
+        let mut outcome = self.outcome.strictest(&without.outcome).map_err(|_| ())?;
+        // Whom a higher level asks is the policy's to say, so long as it asks no less of them.
+        if let (By::Level(_), By::Level(_), Outcome::Escalate(terms)) = (self.by, without.by, &mut outcome)
+            && let (Outcome::Escalate(higher), Outcome::Escalate(lower)) = (&self.outcome, &without.outcome)
+            && higher.asks_no_less_than(lower)
+        {
+            terms.requirement = higher.requirement.clone();
+        }
         let by = if strictness(&without.outcome) > strictness(&self.outcome) { without.by } else { self.by };
         Ok(Self { outcome, by })
     }

@@ -77,7 +77,7 @@ fn claims(ruling: &Ruling<'_>, unclaimed: &Ruling<'_>) -> String {
         By::Irreconcilable => "as contradictory".to_owned(),
     };
     if ruling.by == unclaimed.by && ruling.outcome == unclaimed.outcome {
-        format!("the agent's own claims raise the risk; without them it would be {without} {by} all the same")
+        "the agent's own claims raise the risk; this is what holds with them and without".to_owned()
     } else {
         format!(
             "the agent's own claims raise the risk; without them it would be {without} {by}, and the stricter holds"
@@ -89,8 +89,8 @@ fn level(assessment: &Assessment, thresholds: &Thresholds) -> String {
     let Assessment { score, level, level_of_score, .. } = assessment;
     let range = match level_of_score {
         Level::Low => format!("below {}", thresholds.medium),
-        Level::Medium => format!("{} to below {}", thresholds.medium, thresholds.high),
-        Level::High => format!("{} to below {}", thresholds.high, thresholds.critical),
+        Level::Medium => format!("from {} to below {}", thresholds.medium, thresholds.high),
+        Level::High => format!("from {} to below {}", thresholds.high, thresholds.critical),
         Level::Critical => format!("{} or more", thresholds.critical),
     };
     if level == level_of_score {
@@ -121,41 +121,45 @@ fn asks(terms: &Terms) -> String {
 
 /// What would have to be otherwise for another answer.
 fn change(policy: &Policy, assessment: &Assessment, ruling: &Ruling<'_>) -> String {
-    if let By::Rule(rule) = ruling.by {
-        return format!(
-            "what would change it: another operation, or a change to rule {} or to those before it",
-            quoted(&rule.name)
-        );
+    let change = match ruling.by {
+        By::Rule(rule) => {
+            format!("another operation, or a change to rule {} or to those before it", quoted(&rule.name))
+        }
+        By::Irreconcilable => "another operation, or a change to the policy's conditions".to_owned(),
+        By::Blocked(_) | By::Level(_) => another_level(policy, assessment),
+    };
+    format!("what would change it: {change}")
+}
+
+fn another_level(policy: &Policy, assessment: &Assessment) -> String {
+    let Assessment { score, level, level_of_score, factors, floors, .. } = assessment;
+    let thresholds = &policy.model().thresholds;
+    let holding = floors.iter().filter(|floor| floor.level == *level);
+    let holding: Vec<String> = holding.map(|floor| quoted(&floor.floor)).collect();
+    let no_floor =
+        format!("an operation that no floor describes that demands `{level}`: {}", holding.join(", "));
+    if level > level_of_score {
+        return no_floor;
     }
-    let lifting = assessment.floors.iter().filter(|floor| floor.level == assessment.level);
-    let lifting: Vec<String> = lifting.map(|floor| quoted(&floor.floor)).collect();
-    if assessment.level > assessment.level_of_score {
-        return format!(
-            "what would change it: an operation that floor {} does not describe",
-            lifting.join(", ")
-        );
-    }
-    let begins = match assessment.level {
+    let begins = match level {
         Level::Low => {
-            let next = policy.model().thresholds.medium;
             return format!(
-                "what would change it: {} more, and it would be `medium`",
-                less(next, assessment.score)
+                "a score {} higher would be `{}`",
+                less(thresholds.medium, *score),
+                Level::Medium
             );
         }
-        Level::Medium => policy.model().thresholds.medium,
-        Level::High => policy.model().thresholds.high,
-        Level::Critical => policy.model().thresholds.critical,
+        Level::Medium => thresholds.medium,
+        Level::High => thresholds.high,
+        Level::Critical => thresholds.critical,
     };
-    let over = less(assessment.score, begins);
-    let largest = assessment.factors.iter().max_by_key(|factor| factor.contribution);
+    let largest = factors.iter().max_by_key(|factor| factor.contribution);
     let largest = largest.map_or_else(String::new, |factor| {
         format!("; most of it comes from {}, {}", factor.name, factor.contribution)
     });
-    format!(
-        "what would change it: a score more than {over} lower would no longer be `{}`{largest}",
-        assessment.level
-    )
+    let lower =
+        format!("a score more than {} lower would no longer be `{level}`{largest}", less(*score, begins));
+    if holding.is_empty() { lower } else { format!("{lower}; and {no_floor}") }
 }
 
 fn less(from: Score, what: Score) -> Score {

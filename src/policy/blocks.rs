@@ -2,9 +2,9 @@
 
 use super::document::level;
 use super::outcome::Terms;
-use super::parse::Node;
+use super::parse::{Node, Yaml};
 use super::read::{
-    Fields, list, malformed, one_or_more, out_of_range, sentence, span, text, truth, whole, word,
+    Fields, expected, list, malformed, one_or_more, out_of_range, sentence, span, text, truth, whole, word,
 };
 use super::source::{At, Fault, Problem};
 use crate::escalation::requirement::{Pool, Requirement, RoleName, Seat, TeamName};
@@ -101,7 +101,7 @@ pub(super) fn declarations(node: &Node) -> Result<Vec<Declaration>, Fault> {
         let environment = fields.read("environment", environment)?;
         let sensitivity = fields.read("sensitivity", sensitivity)?;
         if environment.is_none() && sensitivity.is_none() {
-            return Err(Fault::new(node.at, Problem::MissingKey("environment")));
+            return Err(Fault::new(node.at, Problem::MissingEither("environment", "sensitivity")));
         }
         for resource in one_or_more(fields.required("resource")?, glob)? {
             declarations.push(Declaration { resource, environment, sensitivity });
@@ -230,25 +230,37 @@ fn within(node: &Node, longest: u64, range: &'static str) -> Result<Duration, Fa
     if span.as_seconds() > longest { Err(out_of_range(node, range)) } else { Ok(span.duration()) }
 }
 
-/// `reviewers:`, a list of `user:…`, `role:…` and `team:…`.
+/// `reviewers:`, a list of `user:…`, `role:…` and `team:…`, with or without a space after the colon.
 fn pool(node: &Node, roles: &[(RoleName, At)]) -> Result<Pool, Fault> {
-    const FORM: &str = "`user:…`, `role:…` or `team:…`";
     let (mut people, mut held, mut teams) = (Vec::new(), Vec::new(), Vec::new());
-    for (node, member) in one_or_more(node, |node| Ok((node, text(node)?)))? {
-        match member.split_once(':') {
-            Some(("user", id)) => {
-                people.push(PersonId::new(id).map_err(|_| malformed(node, member, FORM))?);
-            }
-            Some(("role", role)) => {
-                let role = name(node, role)?;
+    for (node, group, member) in one_or_more(node, member)? {
+        match group {
+            "user" => people.push(PersonId::new(member).map_err(|_| malformed(node, member, MEMBER))?),
+            "role" => {
+                let role = name(node, member)?;
                 declared(node, &role, roles)?;
                 held.push(role);
             }
-            Some(("team", team)) => teams.push(name::<TeamName>(node, team)?),
-            _ => return Err(malformed(node, member, FORM)),
+            "team" => teams.push(name::<TeamName>(node, member)?),
+            other => return Err(malformed(node, &format!("{other}:{member}"), MEMBER)),
         }
     }
     Pool::new(people, held, teams).map_err(|_| Fault::new(node.at, Problem::EmptyList))
+}
+
+const MEMBER: &str = "`user:…`, `role:…` or `team:…`";
+
+/// `role:oncall`, or with a space the mapping that YAML makes of it.
+fn member(node: &Node) -> Result<(&Node, &str, &str), Fault> {
+    if let Yaml::Map(entries) = &node.value {
+        return match entries.as_slice() {
+            [(group, member)] => Ok((member, text(group)?, text(member)?)),
+            _ => Err(expected(node, MEMBER)),
+        };
+    }
+    let text = text(node)?;
+    let (group, member) = text.split_once(':').ok_or_else(|| malformed(node, text, MEMBER))?;
+    Ok((node, group, member))
 }
 
 /// Where the policy lists its roles, it uses no other.

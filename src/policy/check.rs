@@ -1,6 +1,7 @@
 //! The check of a policy against the roster: who could approve, which levels can be reached.
 
 use super::outcome::Outcome;
+use super::parse::{self, Node, Yaml};
 use super::source::{At, Fault, Problem, SourceError};
 use super::{Policy, Rule};
 use crate::escalation::requirement::{Membership, Pool, Requirement, RoleName};
@@ -52,7 +53,8 @@ impl Policy {
     /// the file.
     #[must_use]
     pub fn check(&self, directory: &Directory) -> Vec<Finding> {
-        let mut check = Check { policy: self, directory, findings: Vec::new() };
+        let root = parse::parse(&self.text).ok();
+        let mut check = Check { policy: self, directory, root, findings: Vec::new() };
         check.roles();
         check.levels();
         for rule in &self.rules {
@@ -70,6 +72,8 @@ impl Policy {
 struct Check<'a> {
     policy: &'a Policy,
     directory: &'a Directory,
+    /// The document once more, to find where a name is written.
+    root: Option<Node>,
     findings: Vec<Finding>,
 }
 
@@ -124,15 +128,18 @@ impl Check<'_> {
         self.outcome(&rule.outcome, rule.at);
     }
 
+    /// Where a reviewer is named first.
+    fn mention(&self, group: &str, name: &str) -> At {
+        self.root.as_ref().and_then(|root| mention(root, group, name)).unwrap_or_default()
+    }
+
     fn outcome(&mut self, outcome: &Outcome, at: At) {
         let Outcome::Escalate(terms) = outcome else { return };
         let before = self.findings.len();
         for seat in terms.requirement.seats() {
-            self.pool(seat.pool(), at);
-            if let Some(role) = seat.min_role()
-                && self.directory.rank(role).is_none()
-            {
-                self.undeclared_role(at, role);
+            self.pool(seat.pool());
+            if let Some(role) = seat.min_role() {
+                self.role("min_role", role);
             }
         }
         if self.findings.len() == before {
@@ -140,23 +147,29 @@ impl Check<'_> {
         }
     }
 
-    fn pool(&mut self, pool: &Pool, at: At) {
+    fn role(&mut self, group: &str, role: &RoleName) {
+        if self.directory.rank(role).is_none() {
+            self.undeclared_role(self.mention(group, role.as_str()), role);
+        }
+    }
+
+    fn pool(&mut self, pool: &Pool) {
         for role in pool.roles() {
-            if self.directory.rank(role).is_none() {
-                self.undeclared_role(at, role);
-            }
+            self.role("role", role);
         }
         let teams = self.directory.teams();
         for team in pool.teams() {
             if !teams.contains(team) {
                 let known = teams.iter().map(ToString::to_string).collect();
-                self.found(Severity::Error, at, Problem::Undeclared("team", team.to_string(), known));
+                let problem = Problem::Undeclared("team", team.to_string(), known);
+                self.found(Severity::Error, self.mention("team", team.as_str()), problem);
             }
         }
         for person in pool.people() {
             if !self.directory.knows(person) {
                 let known = self.directory.people().map(|person| person.id.to_string()).collect();
-                self.found(Severity::Error, at, Problem::Undeclared("person", person.to_string(), known));
+                let problem = Problem::Undeclared("person", person.to_string(), known);
+                self.found(Severity::Error, self.mention("user", person.as_str()), problem);
             }
         }
     }
@@ -166,5 +179,19 @@ impl Check<'_> {
         if approvals > people {
             self.found(Severity::Error, at, Problem::PoolTooSmall { approvals, people });
         }
+    }
+}
+
+/// Where `group:name`, or `name` under the key `group`, is written first.
+fn mention(node: &Node, group: &str, name: &str) -> Option<At> {
+    let is = |node: &Node, wanted: &str| matches!(&node.value, Yaml::Text(text) if text == wanted);
+    match &node.value {
+        Yaml::Text(text) => (text.split_once(':') == Some((group, name))).then_some(node.at),
+        Yaml::List(list) => list.iter().find_map(|node| mention(node, group, name)),
+        Yaml::Map(entries) => entries.iter().find_map(|(key, value)| {
+            let here = is(key, group) && is(value, name);
+            if here { Some(value.at) } else { mention(value, group, name) }
+        }),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => None,
     }
 }

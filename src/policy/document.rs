@@ -49,7 +49,8 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
     floors.extend(fields.read("floors", blocks::floors)?.unwrap_or_default());
     let context = Context { defaults: &defaults, roles: &roles };
     let rules = fields.read("rules", |node| context.rules(node))?.unwrap_or_default();
-    let levels = context.levels(fields.get("levels"), root.at)?;
+    let elsewhere = fields.key("defaults").map_or(root.at, |key| key.at);
+    let levels = context.levels(fields.get("levels"), elsewhere)?;
     Ok(Policy {
         name: name.into(),
         file: file.into(),
@@ -119,9 +120,10 @@ impl Context<'_> {
         })
     }
 
-    fn levels(&self, node: Option<&Node>, root: At) -> Result<Levels, Fault> {
+    /// `levels:`, or what the defaults make of it; `elsewhere` is where these are written.
+    fn levels(&self, node: Option<&Node>, elsewhere: At) -> Result<Levels, Fault> {
         let fields = node.map(|node| Fields::of(node, LEVELS)).transpose()?;
-        let at = node.map_or(root, |node| node.at);
+        let at = node.map_or(elsewhere, |node| node.at);
         let entry = |key: &str, approvals, absent: &dyn Fn() -> Result<Outcome, Fault>| match fields
             .and_then(|fields| fields.get(key))
         {

@@ -178,7 +178,7 @@ fn thresholds(node: &Node, model: &mut Model) -> Result<(), Fault> {
     rising(node, ("critical", table.critical), ("high", table.high))
 }
 
-fn rising<T: Ord>(node: &Node, high: (&'static str, T), low: (&'static str, T)) -> Result<(), Fault> {
+fn rising<T: Ord + Copy>(node: &Node, high: (&'static str, T), low: (&'static str, T)) -> Result<(), Fault> {
     if high.1 < low.1 { Err(Fault::new(node.at, Problem::NotRising(high.0, low.0))) } else { Ok(()) }
 }
 

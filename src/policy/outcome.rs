@@ -6,6 +6,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// What is to become of an operation.
+#[expect(clippy::large_enum_variant, reason = "there is one in a decision and one in a rule, never an array")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Outcome {
@@ -45,6 +46,19 @@ pub(crate) enum Irreconcilable {
     Conditions(Contradiction),
     /// Together they ask for more people than a requirement can.
     Requirements,
+}
+
+impl Terms {
+    /// Whether these ask for as many people as `other` or more, each as surely known, and each of a least role
+    /// where `other` has one.
+    pub(crate) fn asks_no_less_than(&self, other: &Self) -> bool {
+        let (mine, others) = (&self.requirement, &other.requirement);
+        let surely = mine.seats().iter().map(Seat::assurance).min()
+            >= others.seats().iter().map(Seat::assurance).max();
+        let roles = others.seats().iter().all(|seat| seat.min_role().is_none())
+            || mine.seats().iter().all(|seat| seat.min_role().is_some());
+        mine.people() >= others.people() && surely && roles
+    }
 }
 
 impl Outcome {

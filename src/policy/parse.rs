@@ -87,6 +87,13 @@ fn options() -> serde_saphyr::Options {
 
 fn fault(error: &serde_saphyr::Error) -> Fault {
     let at = error.location().map_or_else(At::default, place);
+    let plain = |text: &str| Fault::new(at, Problem::Yaml(text.to_owned()));
+    if let serde_saphyr::Error::MergeKeyNotAllowed { .. } = error {
+        return plain("mappings are not merged: write the keys out");
+    }
+    if let serde_saphyr::Error::DuplicateMappingKey { .. } = error {
+        return plain("this key is here a second time");
+    }
     // The first line says what is wrong; the place is ours to show.
     let message = error.to_string();
     let message = message.lines().next().unwrap_or_default();

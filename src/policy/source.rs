@@ -24,13 +24,15 @@ pub enum Problem {
     UnknownKey(String, &'static [&'static str]),
     /// A key that must be here is not.
     MissingKey(&'static str),
+    /// One of two keys must be here.
+    MissingEither(&'static str, &'static str),
     /// Something else was expected here: what, and what is found.
     Expected(&'static str, &'static str),
     /// A text that is none of the allowed ones.
     UnknownWord(String, Vec<String>),
     /// A text that is not of the form that is described.
     Malformed(String, &'static str),
-    /// A list without anything in it matches nothing, and leaving it out matches everything.
+    /// A list without anything in it, where leaving it out would say something.
     EmptyList,
     /// More entries than the limit.
     TooMany(usize),
@@ -86,7 +88,7 @@ impl Problem {
             Self::NotUtf8 => "document.not_utf8",
             Self::Yaml(_) => "document.yaml",
             Self::UnknownKey(..) => "document.unknown_key",
-            Self::MissingKey(_) => "document.missing_key",
+            Self::MissingKey(_) | Self::MissingEither(..) => "document.missing_key",
             Self::Expected(..) => "document.wrong_type",
             Self::UnknownWord(..) => "document.unknown_word",
             Self::Malformed(..) => "document.malformed",
@@ -122,7 +124,7 @@ impl Problem {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 Some(suggestion(word, &known))
             }
-            Self::EmptyList => Some("leave the key out to match anything".to_owned()),
+            Self::EmptyList => Some("leave the key out instead".to_owned()),
             Self::CriticalIsDenied => {
                 Some("lower `risk.thresholds` or the floor instead, so that it is not critical".to_owned())
             }
@@ -135,6 +137,7 @@ impl Problem {
             | Self::NotUtf8
             | Self::Yaml(_)
             | Self::MissingKey(_)
+            | Self::MissingEither(..)
             | Self::Expected(..)
             | Self::Malformed(..)
             | Self::TooMany(_)
@@ -163,10 +166,11 @@ impl fmt::Display for Problem {
             Self::Yaml(what) => f.write_str(what),
             Self::UnknownKey(key, _) => write!(f, "unknown key `{}`", key.escape_debug()),
             Self::MissingKey(key) => write!(f, "`{key}` is missing"),
+            Self::MissingEither(one, other) => write!(f, "`{one}` or `{other}` is missing"),
             Self::Expected(wanted, found) => write!(f, "expected {wanted}, found {found}"),
             Self::UnknownWord(word, _) => write!(f, "unknown value `{}`", word.escape_debug()),
             Self::Malformed(text, form) => write!(f, "`{}` is not {form}", text.escape_debug()),
-            Self::EmptyList => f.write_str("an empty list matches nothing"),
+            Self::EmptyList => f.write_str("an empty list says nothing"),
             Self::TooMany(limit) => write!(f, "more than {limit} entries"),
             Self::Duplicate(name, line) => {
                 write!(f, "`{}` is named a second time, first in line {line}", name.escape_debug())
@@ -186,7 +190,8 @@ impl fmt::Display for Problem {
             Self::Condition(why) => f.write_str(why),
             Self::Contradiction(kind) => write!(f, "the `{kind}` conditions cannot hold together"),
             Self::PoolTooSmall { approvals, people } => {
-                write!(f, "{approvals} approvals are asked for, and the pool has {people} people")
+                let could = if *people == 1 { "person" } else { "people" };
+                write!(f, "{approvals} approvals are asked for, and {people} {could} could give one")
             }
             Self::Undeclared(what, name, _) => write!(f, "unknown {what} `{}`", name.escape_debug()),
             Self::RoleOrder(lower, higher) => {

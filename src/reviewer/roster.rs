@@ -23,7 +23,6 @@ pub(super) fn read(text: &str) -> Result<Directory, Fault> {
     for node in list(people)? {
         roster.add(node)?;
     }
-    // An id is a name that its person is known by; whoever took it as an account is told so above.
     Ok(roster.directory)
 }
 

@@ -173,7 +173,6 @@ pub struct Claims {
 /// more is recorded as this.
 const LARGEST: u64 = (1 << 53) - 1;
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn exact<S: serde::Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
     number.map(|number| number.min(LARGEST)).serialize(serializer)
 }

@@ -66,7 +66,7 @@ impl Situation {
     }
 }
 
-fn among<T: PartialEq>(wanted: &[T], value: T) -> bool {
+fn among<T: PartialEq + Copy>(wanted: &[T], value: T) -> bool {
     wanted.is_empty() || wanted.contains(&value)
 }
 
