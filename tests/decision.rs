@@ -1,0 +1,23 @@
+//! What is decided and why: the published formula, rules, floors, claims, explanations, errors, hostile files.
+#![cfg(feature = "engine")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs,
+    reason = "tests say what they expect"
+)]
+
+mod decision {
+    mod claims;
+    mod errors;
+    mod explain;
+    mod formula;
+    mod hostile;
+    mod roster;
+    mod rules;
+    mod starter;
+    mod support;
+}
