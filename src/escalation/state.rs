@@ -343,23 +343,4 @@ impl Escalation {
         let signed = seated.iter().filter_map(|seated| vote_of(&seated.person)?.signed());
         signed.map(|vote| evidence::to_bytes(&vote)).collect()
     }
-
-    /// Why it ended, in words; empty while it has not.
-    #[must_use]
-    pub fn reasons(&self) -> Vec<String> {
-        match self {
-            Self::Pending(_) | Self::Approved(_) | Self::Claimed(_) => Vec::new(),
-            Self::Denied(denied) => match &denied.cause {
-                Denial::Reviewer(person) => {
-                    let reason = self.case().denial().map(|vote| vote.statement.reason.to_string());
-                    vec![format!("{person} denied it: {}", reason.unwrap_or_default())]
-                }
-                Denial::Contradiction(kind) => vec![format!("the conditions `{kind}` contradict each other")],
-            },
-            Self::Expired(expired) => vec![format!("nobody decided until {}", expired.at)],
-            Self::Cancelled(cancelled) => vec![format!("{} withdrew it: {}", cancelled.by, cancelled.reason)],
-            Self::Blocked(blocked) => blocked.reasons.clone(),
-            Self::Lapsed(lapsed) => vec![format!("the approval was not claimed until {}", lapsed.at)],
-        }
-    }
 }
