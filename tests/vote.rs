@@ -21,6 +21,8 @@ mod evidence;
 #[cfg(feature = "engine")]
 #[path = "vote/interleavings.rs"]
 mod interleavings;
+#[path = "vote/mutation.rs"]
+mod mutation;
 #[path = "vote/openssh.rs"]
 mod openssh;
 #[path = "vote/people.rs"]

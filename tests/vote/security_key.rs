@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256, Sha512};
 const MESSAGE: &[u8] = b"agreed";
 
 /// A security key as a program would imitate it: it does what the device does, with flags and counter of choice.
-struct Device {
+pub(crate) struct Device {
     kind: KeyType,
     application: &'static str,
 }
@@ -42,13 +42,13 @@ impl Device {
         }
     }
 
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         use base64::Engine as _;
         let encoded = base64::engine::general_purpose::STANDARD.encode(self.key_blob());
         format!("{} {encoded} ada@example", self.kind.as_str())
     }
 
-    fn sign(&self, flags: u8, counter: u32) -> Vec<u8> {
+    pub(crate) fn sign(&self, flags: u8, counter: u32) -> Vec<u8> {
         let signed = [
             &b"SSHSIG"[..],
             &strings(&[VOTE_NAMESPACE.as_bytes(), b"", b"sha512", &Sha512::digest(MESSAGE)]),
@@ -86,7 +86,7 @@ fn mpint(number: &[u8]) -> Vec<u8> {
     if digits[0] & 0x80 == 0 { digits } else { [&[0][..], &digits].concat() }
 }
 
-const DEVICES: [Device; 2] = [
+pub(crate) const DEVICES: [Device; 2] = [
     Device { kind: KeyType::SkEd25519, application: "ssh:" },
     Device { kind: KeyType::SkEcdsaP256, application: "ssh:countersign" },
 ];
