@@ -119,7 +119,8 @@ struct Loaded {
 
 fn load(config: &Config) -> Result<Loaded, ServeFailed> {
     let read = |path: &Path| {
-        let bytes = std::fs::read(path).map_err(|error| failed(format!("cannot read `{}`: {error}", path.display())))?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| failed(format!("cannot read `{}`: {error}", path.display())))?;
         Ok::<_, ServeFailed>((bytes, path.display().to_string()))
     };
     let (policy, name) = read(&config.policy)?;
@@ -159,12 +160,18 @@ fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
 /// # Errors
 /// [`ServeFailed`] if the names in the configuration can't be scoped.
 pub fn key_directory(config: &Config) -> Result<KeyDirectory, ServeFailed> {
-    let pattern = |name: &str| Pattern::parse(name).ok_or_else(|| failed(format!("`{name}` can't be in a key's scope")));
+    let pattern = |name: &str| {
+        Pattern::parse(name).ok_or_else(|| failed(format!("`{name}` can't be in a key's scope")))
+    };
     let mut agents: BTreeSet<&str> = config.agents.iter().map(|agent| agent.id.as_str()).collect();
     agents.extend(config.unsafe_anyone_on_loopback_is.as_ref().map(crate::party::AgentId::as_str));
     let scope = Scope {
         agents: agents.into_iter().map(pattern).collect::<Result<_, _>>()?,
-        audiences: config.executors.iter().map(|executor| pattern(executor.id.as_str())).collect::<Result<_, _>>()?,
+        audiences: config
+            .executors
+            .iter()
+            .map(|executor| pattern(executor.id.as_str()))
+            .collect::<Result<_, _>>()?,
         max_life: MAX_LIFE,
     };
     let holder = KeyHolder::new("sidecar").map_err(failed)?;
@@ -279,7 +286,10 @@ async fn look_at_the_clock(store: Arc<EmbeddedStore>, clock: Arc<dyn Clock>) {
             Reading::InDoubt { wall, latest } if !doubted => {
                 doubted = true;
                 tracing::error!(%wall, %latest, "the clock was set back: nothing is minted until it has caught up");
-                let change = Change { records: vec![Record::new(latest, Event::ClockInDoubt { wall })], ..Change::default() };
+                let change = Change {
+                    records: vec![Record::new(latest, Event::ClockInDoubt { wall })],
+                    ..Change::default()
+                };
                 if let Err(error) = store.commit(change).await {
                     tracing::error!(%error, "a doubt about the clock could not be recorded");
                 }
@@ -325,7 +335,8 @@ fn proof(access: &Access) -> Result<Proof, ServeFailed> {
 fn from_hex(text: &str) -> Option<[u8; 32]> {
     let digits: Option<Vec<u8>> =
         text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let bytes: Vec<u8> = digits?.chunks_exact(2).filter_map(|pair| Some(pair.first()? << 4 | pair.get(1)?)).collect();
+    let bytes: Vec<u8> =
+        digits?.chunks_exact(2).filter_map(|pair| Some(pair.first()? << 4 | pair.get(1)?)).collect();
     bytes.try_into().ok()
 }
 
@@ -351,7 +362,9 @@ fn tls(tls: &Tls) -> Result<ServerTlsConfig, ServeFailed> {
     let config = ServerTlsConfig::new().identity(Identity::from_pem(read(&tls.certificate)?, key));
     match &tls.client_authority {
         // Optional, so that a bearer token serves too; what a connection proves is judged for each call.
-        Some(path) => Ok(config.client_ca_root(Certificate::from_pem(read(path)?)).client_auth_optional(true)),
+        Some(path) => {
+            Ok(config.client_ca_root(Certificate::from_pem(read(path)?)).client_auth_optional(true))
+        }
         None => Ok(config),
     }
 }

@@ -137,7 +137,11 @@ pub async fn run(args: Args) -> Result<Exit, Failed> {
 ///
 /// # Errors
 /// [`Failed`] if the service stays away for a minute or refuses to tell.
-pub async fn wait(client: &AgentClient, escalation: &str, mut each: impl FnMut(&Progress)) -> Result<Progress, Failed> {
+pub async fn wait(
+    client: &AgentClient,
+    escalation: &str,
+    mut each: impl FnMut(&Progress),
+) -> Result<Progress, Failed> {
     let mut failures = 0;
     loop {
         let broken = match client.follow(escalation).await {
@@ -150,7 +154,9 @@ pub async fn wait(client: &AgentClient, escalation: &str, mut each: impl FnMut(&
                             return Ok(progress);
                         }
                     }
-                    Ok(None) => break crate::client::ClientError::Unreachable("the stream ended early".to_owned()),
+                    Ok(None) => {
+                        break crate::client::ClientError::Unreachable("the stream ended early".to_owned());
+                    }
                     Err(error) => break error,
                 }
             },
@@ -190,7 +196,8 @@ fn read_parameters(text: &str) -> Result<Vec<u8>, Failed> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Failed> {
-    std::fs::read(path).map_err(|error| Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display())))
+    std::fs::read(path)
+        .map_err(|error| Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display())))
 }
 
 fn save(grant: &Grant, path: Option<&Path>) -> Result<(), Failed> {
@@ -216,9 +223,7 @@ pub fn grant_json(grant: &Grant) -> Value {
 }
 
 fn answer_json(answer: &Answer) -> Value {
-    let factor = |factor: &crate::client::Factor| {
-        json!({ "name": factor.name, "value": factor.value, "weight": factor.weight, "reason": factor.reason })
-    };
+    let factor = |factor: &crate::client::Factor| json!({ "name": factor.name, "value": factor.value, "weight": factor.weight, "reason": factor.reason });
     json!({
         "decision_id": answer.decision,
         "verdict": answer.verdict.as_str(),
@@ -260,7 +265,11 @@ pub fn risk_words(output: Output, risk: &Risk) -> String {
     }
     for factor in &risk.factors {
         let part = thousandths(factor.value * factor.weight / 1000);
-        text.push_str(&format!("\n  {:<16} {part}  {}", factor.name, output.paint(Tone::Faint, visible(&factor.reason))));
+        text.push_str(&format!(
+            "\n  {:<16} {part}  {}",
+            factor.name,
+            output.paint(Tone::Faint, visible(&factor.reason))
+        ));
     }
     text
 }

@@ -9,7 +9,12 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, clap::Args)]
 pub struct AgentConnection {
     /// Where the sidecar listens: unix:PATH, http://HOST:PORT or https://HOST:PORT
-    #[arg(long, env = "COUNTERSIGN_TARGET", value_name = "TARGET", default_value = "unix:/run/countersign/agent.sock")]
+    #[arg(
+        long,
+        env = "COUNTERSIGN_TARGET",
+        value_name = "TARGET",
+        default_value = "unix:/run/countersign/agent.sock"
+    )]
     target: String,
     /// A file with the bearer token to show (on TCP)
     #[arg(long, env = "COUNTERSIGN_TOKEN_FILE", value_name = "FILE")]
@@ -20,7 +25,12 @@ pub struct AgentConnection {
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReviewConnection {
     /// Where the desk listens for reviewers: unix:PATH, http://HOST:PORT or https://HOST:PORT
-    #[arg(long, env = "COUNTERSIGN_DESK", value_name = "TARGET", default_value = "unix:/run/countersign/review.sock")]
+    #[arg(
+        long,
+        env = "COUNTERSIGN_DESK",
+        value_name = "TARGET",
+        default_value = "unix:/run/countersign/review.sock"
+    )]
     desk: String,
     /// A file with the bearer token to show (on TCP)
     #[arg(long, env = "COUNTERSIGN_REVIEW_TOKEN_FILE", value_name = "FILE")]
@@ -61,7 +71,9 @@ fn connect(target: &str, token_file: Option<&PathBuf>) -> Result<Connect, Failed
 fn failed(error: &ClientError, target: &str) -> Failed {
     let failed = Failed::new(Exit::Undetermined, error);
     match error {
-        ClientError::Unreachable(_) => failed.advise(format!("is `countersign serve` running, and listening on `{target}`?")),
+        ClientError::Unreachable(_) => {
+            failed.advise(format!("is `countersign serve` running, and listening on `{target}`?"))
+        }
         ClientError::Target(_) | ClientError::Refused { .. } | ClientError::Unintelligible(_) => failed,
     }
 }
@@ -75,7 +87,9 @@ impl From<ClientError> for Failed {
                 _ => Self::new(Exit::Undetermined, error),
             },
             ClientError::Target(_) => Self::new(Exit::Usage, error),
-            ClientError::Unreachable(_) | ClientError::Unintelligible(_) => Self::new(Exit::Undetermined, error),
+            ClientError::Unreachable(_) | ClientError::Unintelligible(_) => {
+                Self::new(Exit::Undetermined, error)
+            }
         }
     }
 }

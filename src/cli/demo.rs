@@ -64,7 +64,11 @@ pub async fn run(args: Args) -> Result<Exit, Failed> {
             true => output.paint(Tone::Good, "Everything went as it must."),
             false => output.paint(Tone::Bad, "Something went otherwise than it must."),
         };
-        let kept = if args.keep { format!("\nThe folder is still there: {}", folder.display()) } else { String::new() };
+        let kept = if args.keep {
+            format!("\nThe folder is still there: {}", folder.display())
+        } else {
+            String::new()
+        };
         format!("\n{verdict}{kept}")
     });
     Ok(if ok { Exit::Success } else { Exit::Failure })
@@ -109,10 +113,13 @@ async fn safe(agent: &AgentClient, shop: &Shop) -> Result<Step, Failed> {
         None => Err("there is no token".to_owned()),
     };
     let ok = counted == Ok(3);
-    lines.push(("executor", match counted {
-        Ok(orders) => format!("verified the token offline, read the file and counted {orders} orders"),
-        Err(why) => format!("did nothing: {why}"),
-    }));
+    lines.push((
+        "executor",
+        match counted {
+            Ok(orders) => format!("verified the token offline, read the file and counted {orders} orders"),
+            Err(why) => format!("did nothing: {why}"),
+        },
+    ));
     Ok(Step { title: "a safe operation runs by itself", lines, ok })
 }
 
@@ -139,23 +146,36 @@ async fn risky(
         let (ada, key) = stage.ada()?;
         let reason = "fine for one server first";
         let (status, ..) = cast(&reviewer, &shown, ada, Choice::Approve(conditions), reason, &key).await?;
-        lines.push(("ada", format!("read it, approved it for at most 10 % of the servers, and signed that with her SSH key ({})", status.as_str())));
+        lines.push((
+            "ada",
+            format!(
+                "read it, approved it for at most 10 % of the servers, and signed that with her SSH key ({})",
+                status.as_str()
+            ),
+        ));
     }
     let end: Progress = wait(agent, &pending.escalation, |_| {}).await?;
     let how = match &end.grant {
-        Some(grant) => format!("waited, and now holds a token with the condition {}", grant.conditions.join(", ")),
+        Some(grant) => {
+            format!("waited, and now holds a token with the condition {}", grant.conditions.join(", "))
+        }
         None => format!("waited, and got no token: {} ({})", end.status.as_str(), end.reasons.join("; ")),
     };
     lines.push(("agent", how));
     let conditional = end.grant.as_ref().is_some_and(|grant| !grant.conditions.is_empty());
     let ok = end.status == Status::Claimed && (conditional || args.interactive);
-    Ok((Step { title: "a risky operation waits for a person, who attaches a condition", lines, ok }, end.grant))
+    Ok((
+        Step { title: "a risky operation waits for a person, who attaches a condition", lines, ok },
+        end.grant,
+    ))
 }
 
 fn too_far(shop: &Shop, grant: &Grant) -> Result<Step, Failed> {
     let refused = shop.carry_out_release(grant, &operation_of(grant)?, 10);
-    let ok = matches!(&refused, Err(refusal) if refusal.code() == "condition.unmet") || grant.conditions.is_empty();
-    let lines = vec![("executor", told("wanted to put it on all 10 servers", refused.map(|servers| servers.len())))];
+    let ok = matches!(&refused, Err(refusal) if refusal.code() == "condition.unmet")
+        || grant.conditions.is_empty();
+    let lines =
+        vec![("executor", told("wanted to put it on all 10 servers", refused.map(|servers| servers.len())))];
     Ok(Step { title: "an executor that would break the condition refuses", lines, ok })
 }
 
@@ -173,17 +193,26 @@ fn tampered(shop: &Shop, grant: &Grant) -> Result<Step, Failed> {
 fn canary(shop: &Shop, grant: &Grant) -> Result<Step, Failed> {
     let released = shop.carry_out_release(grant, &operation_of(grant)?, 1);
     let ok = released.as_ref().is_ok_and(|servers| servers.len() == 1) && shop.servers_at("2.0.0")? == 1;
-    let lines = vec![("executor", match released {
-        Ok(servers) => format!("verified the token offline, used it up, and put release 2.0.0 on {} of 10 servers", servers.join(", ")),
-        Err(refusal) => format!("refused: {refusal} ({})", refusal.code()),
-    })];
+    let lines = vec![(
+        "executor",
+        match released {
+            Ok(servers) => format!(
+                "verified the token offline, used it up, and put release 2.0.0 on {} of 10 servers",
+                servers.join(", ")
+            ),
+            Err(refusal) => format!("refused: {refusal} ({})", refusal.code()),
+        },
+    )];
     Ok(Step { title: "an executor that keeps to the condition acts", lines, ok })
 }
 
 fn replayed(shop: &Shop, grant: &Grant) -> Result<Step, Failed> {
     let refused = shop.carry_out_release(grant, &operation_of(grant)?, 1);
     let ok = matches!(&refused, Err(refusal) if refusal.code() == "replay") && shop.servers_at("2.0.0")? == 1;
-    let lines = vec![("executor", told("was given the same token a second time", refused.map(|servers| servers.len())))];
+    let lines = vec![(
+        "executor",
+        told("was given the same token a second time", refused.map(|servers| servers.len())),
+    )];
     Ok(Step { title: "a token works once", lines, ok })
 }
 

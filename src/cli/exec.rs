@@ -135,8 +135,9 @@ async fn execute(verified: &VerifiedOperation) -> Result<ExitStatus, Failed> {
     let Proposed { program, arguments, folder } = command.ok_or_else(unclear)?;
     let mut command = tokio::process::Command::new(&program);
     command.args(&arguments).current_dir(&folder);
-    let mut child =
-        command.spawn().map_err(|error| Failed::plain(format!("cannot run `{program}` in `{folder}`: {error}")))?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| Failed::plain(format!("cannot run `{program}` in `{folder}`: {error}")))?;
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
     let mut terminate = signal(SignalKind::terminate()).map_err(Failed::plain)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(Failed::plain)?;
@@ -196,7 +197,9 @@ impl Proposed {
     fn resolve(command: &[OsString]) -> Result<Self, Failed> {
         let text = |text: &OsString| {
             let text = text.to_str().map(str::to_owned);
-            text.ok_or_else(|| Failed::new(Exit::Usage, "an argument is not UTF-8, so it could not be shown to anybody"))
+            text.ok_or_else(|| {
+                Failed::new(Exit::Usage, "an argument is not UTF-8, so it could not be shown to anybody")
+            })
         };
         let mut words = command.iter().map(text);
         let name = words.next().ok_or_else(|| Failed::new(Exit::Usage, "there is no command"))??;
@@ -224,7 +227,8 @@ impl Proposed {
         let object = parameters.as_object().filter(|object| object.len() == 3)?;
         let text = |name| object.get(name).and_then(Value::as_str).map(str::to_owned);
         let arguments = object.get("arguments")?.as_array()?;
-        let arguments = arguments.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+        let arguments =
+            arguments.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<_>>()?;
         Some(Self { program: text("program")?, arguments, folder: text("folder")? })
     }
 }

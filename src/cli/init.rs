@@ -49,9 +49,8 @@ pub fn run(args: &Args) -> Result<Exit, Failed> {
     std::fs::DirBuilder::new().mode(0o700).create(&loaded.data).map_err(Failed::plain)?;
     keys.init(super::now()).map_err(Failed::plain)?;
     let root = loaded.data.join("keys/root.public.jwk");
-    let document = || {
-        json!({ "config": config, "policy": loaded.policy, "roster": loaded.roster, "root": root })
-    };
+    let document =
+        || json!({ "config": config, "policy": loaded.policy, "roster": loaded.roster, "root": root });
     Output::new(args.json).print(document, |_| {
         let (folder, config) = (folder.display(), config.display());
         let people = if reviewers.is_empty() {
@@ -71,7 +70,8 @@ fn read_reviewer(text: &str) -> Result<(PersonId, String), Failed> {
     let (person, path) =
         text.split_once('=').ok_or_else(|| usage(format!("`--reviewer {text}` is not PERSON=FILE")))?;
     let person = PersonId::new(person).map_err(|error| usage(format!("`{person}`: {error}")))?;
-    let line = std::fs::read_to_string(path).map_err(|error| usage(format!("cannot read `{path}`: {error}")))?;
+    let line =
+        std::fs::read_to_string(path).map_err(|error| usage(format!("cannot read `{path}`: {error}")))?;
     let key = PublicKey::from_line(line.trim()).map_err(|error| usage(format!("`{path}`: {error}")))?;
     Ok((person, key.to_line()))
 }

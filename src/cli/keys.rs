@@ -112,12 +112,15 @@ pub fn run(command: &Command) -> Result<Exit, Failed> {
             list(folder, &keys)?;
         }
         Command::Revoke { folder, kid } => {
-            let id = KeyId::parse(kid).ok_or_else(|| Failed::new(Exit::Usage, format!("`{kid}` is not a key id")))?;
+            let id = KeyId::parse(kid)
+                .ok_or_else(|| Failed::new(Exit::Usage, format!("`{kid}` is not a key id")))?;
             let keys = folder.open()?;
             keys.revoke(id).map_err(Failed::plain)?;
             list(folder, &keys)?;
             if !folder.json {
-                eprintln!("a running service stops using it within half a minute; executors when they get the bundle");
+                eprintln!(
+                    "a running service stops using it within half a minute; executors when they get the bundle"
+                );
             }
         }
         Command::Bundle { folder, out } => {
@@ -126,8 +129,12 @@ pub fn run(command: &Command) -> Result<Exit, Failed> {
         }
         Command::Jwks { folder, out } => write(out, &folder.publish()?.jwks)?,
         Command::Revocations { folder, out } => {
-            let (revocations, certificates) = folder.open()?.revocations(super::now()).map_err(Failed::plain)?;
-            write(out, &format!("{:#}\n", json!({ "revocations": revocations, "certificates": certificates })))?;
+            let (revocations, certificates) =
+                folder.open()?.revocations(super::now()).map_err(Failed::plain)?;
+            write(
+                out,
+                &format!("{:#}\n", json!({ "revocations": revocations, "certificates": certificates })),
+            )?;
         }
     }
     Ok(Exit::Success)

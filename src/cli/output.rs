@@ -125,7 +125,9 @@ mod tests {
 
     #[test]
     fn spans_read_well() {
-        for (seconds, text) in [(0, "0 s"), (59, "59 s"), (898, "14 min 58 s"), (7500, "2 h 5 min"), (273_600, "3 d 4 h")] {
+        for (seconds, text) in
+            [(0, "0 s"), (59, "59 s"), (898, "14 min 58 s"), (7500, "2 h 5 min"), (273_600, "3 d 4 h")]
+        {
             assert_eq!(span(Duration::from_secs(seconds)), text);
         }
     }

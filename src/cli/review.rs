@@ -96,14 +96,17 @@ pub async fn run(command: Command) -> Result<Exit, Failed> {
                 let lines: Vec<Value> = listed.escalations.iter().map(summary_json).collect();
                 json!({ "escalations": lines, "truncated": listed.truncated })
             };
-            Output::new(json).print(document, |output| list_words(output, &listed.escalations, listed.truncated));
+            Output::new(json)
+                .print(document, |output| list_words(output, &listed.escalations, listed.truncated));
             Ok(Exit::Success)
         }
         Command::Show { connection, id, json } => {
             let escalation = connection.open().await?.show(&id).await?;
             let rendering = rendering(&escalation)?;
-            Output::new(json)
-                .print(|| show_json(&escalation, &rendering), |output| show_words(output, &escalation, &rendering));
+            Output::new(json).print(
+                || show_json(&escalation, &rendering),
+                |output| show_words(output, &escalation, &rendering),
+            );
             Ok(Exit::Success)
         }
         Command::Approve { voting, conditions } => {
@@ -128,15 +131,19 @@ async fn vote(voting: Voting, choice: Choice) -> Result<Exit, Failed> {
         confirm(output, &escalation, &rendering, &choice)?;
     }
     let key = SigningKey::load(&voting.key)?;
-    let (status, approvals, reasons) = cast(&client, &escalation, reviewer, choice, &voting.reason, &key).await?;
+    let (status, approvals, reasons) =
+        cast(&client, &escalation, reviewer, choice, &voting.reason, &key).await?;
     let document = || json!({ "status": status.as_str(), "approvals": approvals, "reasons": reasons });
     output.print(document, |output| {
         let tone = match status {
             Status::Approved | Status::Claimed => Tone::Good,
             Status::Pending => Tone::Wait,
-            Status::Denied | Status::Expired | Status::Cancelled | Status::Blocked | Status::Lapsed => Tone::Bad,
+            Status::Denied | Status::Expired | Status::Cancelled | Status::Blocked | Status::Lapsed => {
+                Tone::Bad
+            }
         };
-        let mut text = format!("your vote is recorded; the escalation is {}", output.paint(tone, status.as_str()));
+        let mut text =
+            format!("your vote is recorded; the escalation is {}", output.paint(tone, status.as_str()));
         for reason in &reasons {
             text.push_str(&format!("\n  {}", visible(reason)));
         }
@@ -172,8 +179,8 @@ fn rendering(escalation: &Escalation) -> Result<Rendering, Failed> {
         let what = format!("the service's answer is not consistent: {what}");
         Failed::new(Exit::Undetermined, what).advise("do not vote; tell whoever runs the desk")
     };
-    let operation =
-        Operation::from_op_bytes(&escalation.op_bytes).map_err(|error| untrue(&format!("the operation: {error}")))?;
+    let operation = Operation::from_op_bytes(&escalation.op_bytes)
+        .map_err(|error| untrue(&format!("the operation: {error}")))?;
     if operation.digest().to_string() != escalation.operation_digest {
         return Err(untrue("the operation has another digest"));
     }
@@ -215,11 +222,14 @@ fn confirm(
     choice: &Choice,
 ) -> Result<(), Failed> {
     if !std::io::stdin().is_terminal() || output.json() {
-        return Err(Failed::new(Exit::Usage, "there is no terminal to confirm on").advise("read it, then add --yes"));
+        return Err(
+            Failed::new(Exit::Usage, "there is no terminal to confirm on").advise("read it, then add --yes")
+        );
     }
     output.line(show_words(output, escalation, rendering));
     let conditions: Vec<String> = choice.conditions().iter().map(Condition::describe).collect();
-    let with = if conditions.is_empty() { String::new() } else { format!(" if {}", conditions.join(" and ")) };
+    let with =
+        if conditions.is_empty() { String::new() } else { format!(" if {}", conditions.join(" and ")) };
     drop(write!(std::io::stdout(), "\n{} this{with}? [y/N] ", choice.as_str()));
     drop(std::io::stdout().flush());
     let mut answer = String::new();
@@ -299,7 +309,10 @@ fn show_words(output: Output, escalation: &Escalation, rendering: &Rendering) ->
         ("undo", &context.reversibility),
     ] {
         if !claim.is_empty() {
-            facts.push((name, format!("{} {}", visible(claim), output.paint(Tone::Faint, "(the agent's claim)"))));
+            facts.push((
+                name,
+                format!("{} {}", visible(claim), output.paint(Tone::Faint, "(the agent's claim)")),
+            ));
         }
     }
     text.push('\n');
@@ -307,7 +320,11 @@ fn show_words(output: Output, escalation: &Escalation, rendering: &Rendering) ->
         text.push_str(&format!("{:<13} {value}\n", name));
     }
     text.push_str(&format!("\n{}\n", risk_words(output, &summary.risk)));
-    let decided = if escalation.rule.is_empty() { "by level".to_owned() } else { format!("rule `{}`", visible(&escalation.rule)) };
+    let decided = if escalation.rule.is_empty() {
+        "by level".to_owned()
+    } else {
+        format!("rule `{}`", visible(&escalation.rule))
+    };
     text.push_str(&format!("\n{}  {decided}\n", head("why it was escalated")));
     for reason in &escalation.reasons {
         text.push_str(&format!("  {}\n", visible(reason)));

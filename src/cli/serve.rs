@@ -38,10 +38,13 @@ pub async fn run(args: Args) -> Result<Exit, Failed> {
     })?;
     if args.check {
         let findings = crate::serve::check(&config).map_err(|error| Failed::new(Exit::Usage, error))?;
-        output.print(|| json!({ "findings": findings }), |_| match findings.as_slice() {
-            [] => "all is well".to_owned(),
-            findings => findings.join("\n"),
-        });
+        output.print(
+            || json!({ "findings": findings }),
+            |_| match findings.as_slice() {
+                [] => "all is well".to_owned(),
+                findings => findings.join("\n"),
+            },
+        );
         return Ok(Exit::Success);
     }
     // Asked for before anything slow, so that a stop is never missed.

@@ -6,7 +6,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-
 /// What signs a vote.
 pub enum SigningKey {
     /// An unencrypted Ed25519 key in a file.
@@ -21,8 +20,9 @@ impl SigningKey {
     /// # Errors
     /// [`Exit::Usage`] if there is none that can be used.
     pub fn load(path: &Path) -> Result<Self, Failed> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display())))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display()))
+        })?;
         match ssh::PrivateKey::from_openssh(&text) {
             Ok(key) => Ok(Self::Plain(Box::new(key))),
             Err(_) => Ok(Self::Program(path.into())),

@@ -27,7 +27,13 @@ pub struct Trust {
     #[arg(long, env = "COUNTERSIGN_TRUST_DOMAIN", value_name = "URI")]
     trust_domain: String,
     /// A file with a root's public key as JWK; the trust starts here (may be repeated)
-    #[arg(long = "root", env = "COUNTERSIGN_ROOT", value_name = "FILE", required = true, value_delimiter = ':')]
+    #[arg(
+        long = "root",
+        env = "COUNTERSIGN_ROOT",
+        value_name = "FILE",
+        required = true,
+        value_delimiter = ':'
+    )]
     roots: Vec<PathBuf>,
     /// A trust bundle as `keys bundle` writes it; it brings keys and revocations
     #[arg(long, env = "COUNTERSIGN_BUNDLE", value_name = "FILE")]
@@ -70,7 +76,8 @@ impl Trust {
     /// # Errors
     /// [`Exit::Usage`] for options that make no sense, [`Exit::Undetermined`] for a bundle that is not to be trusted.
     pub fn verifier(&self, now: Moment) -> Result<Verifier, Failed> {
-        let domain = TrustDomain::new(&self.trust_domain).map_err(|e| usage(format!("`--trust-domain`: {e}")))?;
+        let domain =
+            TrustDomain::new(&self.trust_domain).map_err(|e| usage(format!("`--trust-domain`: {e}")))?;
         let roots = self.roots.iter().map(|path| read_root(path)).collect::<Result<Vec<_>, _>>()?;
         let anchor = Anchor::new(domain, roots).map_err(usage)?;
         let executor = if self.plain {
@@ -99,14 +106,16 @@ impl Trust {
 
     fn kinds(&self) -> Result<Vec<ConditionKind>, Failed> {
         let kind = |name: &String| {
-            ConditionKind::parse(name).ok_or_else(|| usage(format!("`--enforce {name}`: there is no such condition")))
+            ConditionKind::parse(name)
+                .ok_or_else(|| usage(format!("`--enforce {name}`: there is no such condition")))
         };
         self.enforced.iter().map(kind).collect()
     }
 }
 
 fn read_root(path: &Path) -> Result<PublicKey, Failed> {
-    let wrong = |error: &dyn Display| usage(format!("`{}` is not a root's public key: {error}", path.display()));
+    let wrong =
+        |error: &dyn Display| usage(format!("`{}` is not a root's public key: {error}", path.display()));
     let value = json::read(read_text(path)?.trim().as_bytes(), &LIMITS).map_err(|error| wrong(&error))?;
     PublicKey::from_jwk(&value).map_err(|error| wrong(&error))
 }
@@ -137,7 +146,8 @@ pub fn facts(texts: &[String]) -> Result<ExecutionFacts, Failed> {
     for text in texts {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         let number = || value.parse::<u64>().map_err(|_| usage(format!("`--fact {text}`: not a number")));
-        let truth = || value.parse::<bool>().map_err(|_| usage(format!("`--fact {text}`: not true or false")));
+        let truth =
+            || value.parse::<bool>().map_err(|_| usage(format!("`--fact {text}`: not true or false")));
         let names = || Some(value.split(';').map(str::to_owned).collect());
         match name {
             "targets" => facts.targets = Some(number()?),
@@ -149,7 +159,8 @@ pub fn facts(texts: &[String]) -> Result<ExecutionFacts, Failed> {
             "dry_run" => facts.dry_run = Some(truth()?),
             "consumed_online" => facts.consumed_online = Some(truth()?),
             _ => {
-                let known = "targets, all_targets, target_names, masked, rows, rollback_s, dry_run, consumed_online";
+                let known =
+                    "targets, all_targets, target_names, masked, rows, rollback_s, dry_run, consumed_online";
                 return Err(usage(format!("`--fact {text}`: unknown; the facts are {known}")));
             }
         }

@@ -139,10 +139,15 @@ fn accepted(checked: &CheckedOperation, consumed: bool) -> serde_json::Value {
 
 fn accepted_words(output: Output, checked: &CheckedOperation, consumed: bool) -> String {
     let claims = checked.claims();
-    let state = if consumed { "accepted and used up" } else { "accepted (not used up: add --consume FOLDER)" };
-    let mut text = format!("{}\n  agent      {}", output.paint(Tone::Good, state), visible(claims.subject.as_str()));
+    let state =
+        if consumed { "accepted and used up" } else { "accepted (not used up: add --consume FOLDER)" };
+    let mut text =
+        format!("{}\n  agent      {}", output.paint(Tone::Good, state), visible(claims.subject.as_str()));
     for approval in &claims.approvals {
-        text.push_str(&format!("\n  approved   by {}, {} ({})", approval.person, approval.at, approval.assurance));
+        text.push_str(&format!(
+            "\n  approved   by {}, {} ({})",
+            approval.person, approval.at, approval.assurance
+        ));
     }
     for condition in &claims.conditions {
         text.push_str(&format!("\n  condition  {}", condition.describe()));
@@ -162,5 +167,6 @@ fn read(path: &Path) -> Result<Vec<u8>, Failed> {
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map_err(Failed::plain)?;
         return Ok(bytes);
     }
-    std::fs::read(path).map_err(|error| Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display())))
+    std::fs::read(path)
+        .map_err(|error| Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display())))
 }

@@ -7,7 +7,9 @@ use crate::operation::Operation;
 use crate::operation::json::Value;
 use crate::party::ExecutorId;
 use crate::replay::journal::JournalGuard;
-use crate::token::{Anchor, Executor, Presented, Refusal, ReplayGuard, VerifiedOperation, Verifier, VerifierConfig};
+use crate::token::{
+    Anchor, Executor, Presented, Refusal, ReplayGuard, VerifiedOperation, Verifier, VerifierConfig,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -95,8 +97,11 @@ impl Shop {
         operation: &Operation,
         servers: u64,
     ) -> Result<Vec<String>, Refusal> {
-        let facts =
-            ExecutionFacts { targets: Some(servers), all_targets: Some(SERVERS), ..ExecutionFacts::default() };
+        let facts = ExecutionFacts {
+            targets: Some(servers),
+            all_targets: Some(SERVERS),
+            ..ExecutionFacts::default()
+        };
         let verified = verify(&self.fleet, &self.guard, grant, operation, &facts)?;
         // Only what was verified is acted on.
         let parameters = verified.operation().parameters();

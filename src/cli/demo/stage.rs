@@ -81,9 +81,8 @@ impl Stage {
 
     /// The shop's executors, which trust nothing but the pinned root.
     pub(super) fn shop(&self) -> Result<Shop, Failed> {
-        let root = key_directory(&self.config).and_then(|keys| {
-            keys.root().map_err(|error| crate::serve::ServeFailed(error.to_string()))
-        });
+        let root = key_directory(&self.config)
+            .and_then(|keys| keys.root().map_err(|error| crate::serve::ServeFailed(error.to_string())));
         let root = root.map_err(Failed::plain)?;
         let anchor = Anchor::new(self.config.trust_domain.clone(), [root]).map_err(Failed::plain)?;
         Shop::open(&self.folder.join("shop"), &anchor)
