@@ -61,6 +61,8 @@ pub mod cli;
 pub mod client;
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "executor")]
+pub mod executor;
 #[cfg(feature = "server")]
 pub mod grpc;
 #[cfg(feature = "client")]

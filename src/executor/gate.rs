@@ -1,0 +1,99 @@
+//! The way of a request through the gate: headers, body, operation, token, facts, single use.
+
+use super::body;
+use super::headers::{Carried, retain};
+use super::operation_of::OperationOf;
+use super::refused::Refused;
+use super::run::Run;
+use crate::condition::{ExecutionFacts, Unmet};
+use crate::moment::Moment;
+use crate::operation::Operation;
+use crate::token::{ClockReading, Presented, Refusal, ReplayGuard, VerifiedOperation, Verifier};
+use bytes::Bytes;
+use http::Request;
+use http::header::HeaderName;
+use http::request::Parts;
+use http_body::Body;
+use http_body_util::Full;
+use std::sync::Arc;
+
+/// All that requests are judged by.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) verifier: Arc<dyn Fn() -> Arc<Verifier> + Send + Sync>,
+    pub(super) guard: Arc<dyn ReplayGuard>,
+    pub(super) clock: Arc<dyn Fn() -> Option<Moment> + Send + Sync>,
+    pub(super) operation: Arc<dyn OperationOf>,
+    pub(super) facts: Arc<FactsOf>,
+    pub(super) on_refusal: Arc<dyn Fn(&Refused) + Send + Sync>,
+    pub(super) body_limit: usize,
+    pub(super) passed: Vec<HeaderName>,
+}
+
+type FactsOf = dyn Fn(&Parts, &Bytes, &Operation) -> ExecutionFacts + Send + Sync;
+
+/// What a service is told about a request that was let through.
+struct Admitted {
+    operation: VerifiedOperation,
+    /// Where a condition was checked against them.
+    facts: Option<ExecutionFacts>,
+}
+
+impl Gate {
+    /// The request as the service is to see it, once the use of its token is recorded.
+    pub(super) async fn admit<B: Body>(
+        self: Arc<Self>,
+        request: Request<B>,
+        run: &impl Run,
+    ) -> Result<Request<Full<Bytes>>, Refused> {
+        let (parts, body) = request.into_parts();
+        let carried = Carried::read(&parts.headers)?;
+        let body = body::read(body, self.body_limit).await.map_err(Refused::Body)?;
+        let gate = Arc::clone(&self);
+        let work = move || {
+            let judged = gate.judge(&parts, &body, &carried);
+            (parts, body, judged)
+        };
+        let (mut parts, body, judged) = run.run(work).await.map_err(Refused::NotRun)?;
+        let Admitted { operation, facts } = judged?;
+        retain(&mut parts.headers, &self.passed, body.len());
+        parts.extensions.insert(Arc::new(operation));
+        if let Some(facts) = facts {
+            parts.extensions.insert(Arc::new(facts));
+        }
+        Ok(Request::from_parts(parts, Full::new(body)))
+    }
+
+    fn judge(&self, parts: &Parts, body: &Bytes, carried: &Carried) -> Result<Admitted, Refused> {
+        let operation = self.operation.operation(parts, body).map_err(Refused::Operation)?;
+        let verifier = (self.verifier)();
+        let certificates: Vec<&str> = carried.certificates.iter().map(String::as_str).collect();
+        let evidence: Vec<&[u8]> = carried.evidence.iter().map(Vec::as_slice).collect();
+        let check = |facts: &ExecutionFacts| {
+            let presented = Presented {
+                token: &carried.token,
+                certificates: &certificates,
+                operation: operation.clone(),
+                facts,
+                proof: carried.proof.as_deref(),
+                evidence: &evidence,
+            };
+            verifier.check(presented, self.now())
+        };
+        // Facts may cost something to look up. That they are missing is found out after signature, audience, digest
+        // and approvals, so nobody without a good token makes the executor look.
+        let (checked, facts) = match check(&ExecutionFacts::default()) {
+            Err(Refusal::Condition(Unmet::MissingFact(_))) => {
+                let facts = (self.facts)(parts, body, &operation);
+                (check(&facts), Some(facts))
+            }
+            checked => (checked, None),
+        };
+        let consumed = checked.and_then(|checked| checked.consume(self.now(), &*self.guard));
+        Ok(Admitted { operation: consumed.map_err(Refused::Token)?, facts })
+    }
+
+    fn now(&self) -> ClockReading {
+        (self.clock)().map_or(ClockReading::Doubtful, ClockReading::Known)
+    }
+}
