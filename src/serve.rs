@@ -15,7 +15,7 @@ use crate::reviewer::Directory;
 use crate::sidecar::issuance::Issuance;
 use crate::sidecar::{Caller, Sidecar};
 use crate::signer::directory::KeyDirectory;
-use crate::store::embedded::EmbeddedStore;
+use crate::store::embedded::{EmbeddedStore, Options};
 use crate::store::{Change, Store};
 use crate::token::{Executor, MAX_LIFE, Pattern, Scope};
 use arc_swap::ArcSwap;
@@ -103,7 +103,9 @@ impl Running {
         }
         let stopped = Change::of(self.clock.now(), [Event::Stopped {}]);
         let recorded = self.store.commit(stopped).await.map_err(failed);
-        self.store.close().await.map_err(failed)?;
+        // It waits for the disk.
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.close()).await.map_err(failed)?.map_err(failed)?;
         for socket in [self.addresses.agent_socket, self.addresses.reviewer_socket].into_iter().flatten() {
             drop(std::fs::remove_file(socket));
         }
@@ -190,7 +192,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let now = clock.now();
-    let (store, opened) = EmbeddedStore::open(&config.data).map_err(failed)?;
+    let (store, opened) = EmbeddedStore::open(&config.data, Options::default()).map_err(failed)?;
     let store = Arc::new(store);
     tracing::info!(records = store.len(), "{opened}");
     let issuance = Arc::new(Issuance::start(Box::new(key_directory(config)?), now).map_err(|error| {
