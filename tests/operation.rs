@@ -15,14 +15,21 @@
 mod hostile;
 #[path = "operation/properties.rs"]
 mod properties;
+#[path = "operation/rendering.rs"]
+mod rendering;
+#[cfg(feature = "engine")]
+#[path = "operation/serde.rs"]
+mod serde;
 #[path = "operation/vectors.rs"]
 mod vectors;
 
 use countersign::operation::json::{Limits, ReadError, canonicalize};
 
+/// The limits of an operation, but for its size.
+const LARGE: Limits = Limits { bytes: usize::MAX, ..Limits::OPERATION };
+
 /// The canonical form of a text of any size.
 fn canonical(text: &[u8]) -> Result<Vec<u8>, ReadError> {
     let mut out = Vec::new();
-    let limits = Limits { bytes: usize::MAX, ..Limits::OPERATION };
-    canonicalize(text, &limits, &mut out).map(|()| out)
+    canonicalize(text, &LARGE, &mut out).map(|()| out)
 }

@@ -21,7 +21,7 @@ fn is_noncharacter(c: char) -> bool {
     ('\u{fdd0}'..='\u{fdef}').contains(&c) || u32::from(c) % 0x10000 >= 0xFFFE
 }
 
-fn string() -> impl Strategy<Value = String> {
+pub(super) fn string() -> impl Strategy<Value = String> {
     proptest::collection::vec(character(), 0..12).prop_map(String::from_iter)
 }
 
@@ -38,7 +38,7 @@ fn object_of(members: Vec<(String, Value)>) -> Value {
     Value::Object(object)
 }
 
-fn value() -> impl Strategy<Value = Value> {
+pub(super) fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -53,7 +53,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn object() -> impl Strategy<Value = Value> {
+pub(super) fn object() -> impl Strategy<Value = Value> {
     proptest::collection::vec((string(), value()), 0..6).prop_map(object_of)
 }
 
