@@ -1,5 +1,9 @@
 //! The store: a promise to keep every change, whole and durable, and to find what depends on it again.
 
+pub mod embedded;
+mod facts;
+mod watch;
+
 use crate::audit::event::{Event, Record, RequestKey};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, TxnId};

@@ -1,0 +1,358 @@
+//! The embedded store: a journal, which is the truth, and views of it in sled, which are thrown away when in doubt.
+//!
+//! **Writing.** One thread judges each change against everything before it, appends what it admits to the journal in
+//! groups with one sync each, adds it to the views in memory, and only then has the submitters told. Another thread
+//! writes the views to sled behind it; until it has, and a little longer, they are read from memory.
+//!
+//! **Opening.** The views are brought to where the journal is. They are made anew from it wherever they could be
+//! wrong: missing, damaged, of another journal or version, or left open when the power was cut, because sled doesn't
+//! sync its files. Only one thing is refused: views that know more records than the journal has. Then the journal
+//! lost something that had been acknowledged.
+//!
+//! **While it runs.** Should sled find its files damaged or the disk full, it is opened again, and the views rebuilt
+//! if need be; what needs them is refused until then. Nothing recorded depends on it.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use countersign::audit::event::Event;
+//! use countersign::moment::Moment;
+//! use countersign::store::embedded::{EmbeddedStore, Options};
+//! use countersign::store::{Change, Store};
+//!
+//! # async fn example(now: Moment) -> Result<(), Box<dyn std::error::Error>> {
+//! let (store, opened) = EmbeddedStore::open(Path::new("/var/lib/countersign"), Options::default())?;
+//! println!("{} records", opened.records);
+//! let places = store.commit(Change::of(now, [Event::Stopped {}])).await?; // durable from here on
+//! assert_eq!(store.record(places.start)?.event, Event::Stopped {});
+//! store.close()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod drain;
+mod error;
+mod fold;
+mod keeper;
+mod key;
+mod ledger;
+mod overlay;
+mod shelf;
+mod tag;
+mod views;
+
+pub use error::{Notice, Rebuilt, StoreOpenError};
+
+use super::facts::{AgentKey, Facts};
+use super::watch::Watchers;
+use super::{Change, Committing, Course, Index, Store, StoreError};
+use crate::audit::event::{Record, RecordError, RequestKey};
+use crate::journal::{
+    self, CommitError, CommitOptions, Committer, Cut, Deliver, Disk, GroupCommit, Journal, JournalError,
+    ReadError, RealDisk,
+};
+use crate::moment::Moment;
+use crate::party::{AgentId, EscalationId, TxnId};
+use drain::Drainer;
+use keeper::{Found, Keeper};
+use ledger::{Ledger, Submission};
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot, watch};
+use views::Views;
+
+/// Told what happens to the views, to be logged. It must not block.
+pub type Tell = Arc<dyn Fn(&Notice) + Send + Sync>;
+
+/// How a store is opened.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// How the journal is laid out.
+    pub journal: journal::Options,
+    /// How much memory sled may use for what it has read; 32 MiB if not said.
+    pub cache_bytes: Option<u64>,
+    /// Told what happens to the views.
+    pub tell: Option<Tell>,
+}
+
+/// What opening a store found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// How many records there are.
+    pub records: Index,
+    /// The torn group at the end of the journal that was cut away: nobody had been told of it.
+    pub cut: Option<Cut>,
+    /// How many records the views had; all the later ones were added.
+    pub views: Index,
+    /// Why the views were made anew, if they were.
+    pub rebuilt: Option<Rebuilt>,
+}
+
+impl fmt::Display for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store has {} records", self.records)?;
+        if let Some(cut) = &self.cut {
+            write!(f, "; a torn write at the end of `{}` was cut away", cut.file.display())?;
+        }
+        match &self.rebuilt {
+            Some(why) if self.records > 0 => write!(f, "; its views were rebuilt: {why}"),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// How much may wait to be written: so many pieces of [`PIECE`] bytes. A change takes one at least.
+const PIECES: usize = 4096;
+const PIECE: usize = 16 << 10;
+/// Anomalies are counted up to here.
+const MOST_ANOMALIES: usize = 1000;
+
+/// A store on this machine's disk, for one process.
+pub struct EmbeddedStore {
+    reader: journal::Reader,
+    views: Arc<Views>,
+    watchers: Arc<Watchers>,
+    committer: Committer<Ledger>,
+    room: Arc<Semaphore>,
+    running: Mutex<Option<Running>>,
+}
+
+/// The threads of an open store.
+struct Running {
+    group: GroupCommit<Ledger>,
+    drainer: JoinHandle<Result<(), StoreError>>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `dir`, or begins one where there is none. The directory is made if it is missing; its
+    /// parent must be there. Called within a tokio runtime, that runtime wakes those whose changes were recorded.
+    ///
+    /// # Errors
+    /// Where it is open elsewhere, damaged, or the file system says no.
+    pub fn open(dir: &Path, options: Options) -> Result<(Self, Opened), StoreOpenError> {
+        Self::open_on(Arc::new(RealDisk), dir, options)
+    }
+
+    /// Opens the store in `dir` with its journal on another disk.
+    ///
+    /// # Errors
+    /// Where it is open elsewhere, damaged, or the disk says no.
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: Options,
+    ) -> Result<(Self, Opened), StoreOpenError> {
+        let dir_error =
+            |error: std::io::Error| StoreOpenError::Io { dir: dir.to_owned(), kind: error.kind() };
+        RealDisk.create_dir(dir).map_err(dir_error)?;
+        let (journal, found) = match Journal::open_on(disk, &dir.join("journal"), options.journal) {
+            Ok(opened) => opened,
+            Err(JournalError::Locked { .. }) => return Err(StoreOpenError::Locked { dir: dir.to_owned() }),
+            Err(error) => return Err(error.into()),
+        };
+        let (reader, end) = (journal.reader(), journal.next_index());
+        let cache_bytes = options.cache_bytes.unwrap_or(32 << 20);
+        let keeper = Keeper { dir: dir.to_owned(), reader: reader.clone(), cache_bytes, tell: options.tell };
+        let (shelf, views_found) = keeper.open(end, None)?;
+        let (had, rebuilt) = match views_found {
+            Found::At(had) => (had, None),
+            Found::Rebuilt(why) => (0, Some(why)),
+        };
+
+        let views = Arc::new(Views::new(shelf, end));
+        let watchers = Arc::new(Watchers::default());
+        let drainer = Drainer { views: Arc::clone(&views), keeper };
+        let drainer = std::thread::Builder::new().name("views".to_owned()).spawn(move || drainer.run());
+        let drainer = drainer.map_err(dir_error)?;
+        let ledger = Ledger::new(Arc::clone(&views), Arc::clone(&watchers));
+        let deliver = Handle::try_current().ok().map(deliver_on);
+        let commit = CommitOptions { queue: PIECES, deliver, ..CommitOptions::default() };
+        let group = GroupCommit::start(journal, ledger, commit).map_err(|error| {
+            views.close();
+            dir_error(error)
+        })?;
+        let opened = Opened { records: end, cut: found.cut, views: had, rebuilt };
+        let store = Self {
+            reader,
+            views,
+            watchers,
+            committer: group.committer(),
+            room: Arc::new(Semaphore::new(PIECES)),
+            running: Mutex::new(Some(Running { group, drainer })),
+        };
+        Ok((store, opened))
+    }
+
+    /// Records what is waiting, writes the views out, and ends. Later changes are refused; closing again does
+    /// nothing. It blocks until everything is on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the store had failed before, or the views could not be written out: what was
+    /// acknowledged is there all the same.
+    pub fn close(&self) -> Result<(), StoreError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Running { group, drainer }) = running.take() else { return Ok(()) };
+        self.room.close();
+        let ended = group.close();
+        self.views.close();
+        let drained = drainer.join().unwrap_or_else(|_| Err(unavailable("the views' thread panicked")));
+        // The journal, and with it the lock, goes last.
+        match ended {
+            Ok(_ledger_and_journal) => drained,
+            Err(why) => Err(unavailable(why)),
+        }
+    }
+
+    /// Puts the records into their canonical form and looks for its new ids, in the thread that submits it.
+    fn prepare(&self, change: &Change) -> Result<Submission, StoreError> {
+        let seen = self.views.end();
+        let mut records = Vec::with_capacity(change.records.len());
+        for record in &change.records {
+            let facts = Facts::of(record);
+            if let Some(decided) = facts.decided {
+                let answered = decided.request.map(|request| self.answered(request)).transpose()?.flatten();
+                if let Some(index) = answered.or(self.decided(decided.txn)?) {
+                    return Err(StoreError::Answered(index));
+                }
+            }
+            let bytes = record.to_canonical().map_err(|error| match error {
+                RecordError::Unwritable(_) => StoreError::TooLarge,
+                RecordError::Unreadable(what) => StoreError::Unavailable(what),
+            })?;
+            records.push((bytes, facts));
+        }
+        Ok(Submission { records, read: change.read.clone(), seen })
+    }
+
+    fn unreadable(&self) -> StoreError {
+        let trouble = fold::nonsense();
+        let error = StoreError::Unavailable(trouble.to_string());
+        self.views.report(trouble);
+        error
+    }
+
+    fn indices(&self, span: key::Span, latest_first: bool, limit: usize) -> Result<Vec<Index>, StoreError> {
+        let entries = self.views.range(span, latest_first, limit)?;
+        Ok(entries.iter().filter_map(|(key, _)| key::index_in(key)).collect())
+    }
+
+    fn escalations(
+        &self,
+        span: key::Span,
+        latest_first: bool,
+        limit: usize,
+    ) -> Result<Vec<EscalationId>, StoreError> {
+        let entries = self.views.range(span, latest_first, limit)?;
+        let ids = entries.iter().map(|(_, value)| key::read_escalation(value)).collect::<Option<_>>();
+        ids.ok_or_else(|| self.unreadable())
+    }
+}
+
+impl Store for EmbeddedStore {
+    fn commit(&self, change: Change) -> Committing {
+        let submission = match self.prepare(&change) {
+            Ok(submission) => submission,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let (committer, room) = (self.committer.clone(), Arc::clone(&self.room));
+        Box::pin(async move {
+            let bytes: usize = submission.records.iter().map(|(bytes, _)| bytes.len()).sum();
+            let pieces = u32::try_from((bytes / PIECE + 1).min(PIECES)).unwrap_or(u32::MAX);
+            let place = room.acquire_many_owned(pieces).await.map_err(|_| unavailable("it is closed"))?;
+            let (tell, told) = oneshot::channel();
+            committer.submit(submission, move |answer| {
+                drop(place);
+                // Whoever asked may be gone; it is recorded all the same.
+                let _ = tell.send(answer);
+            });
+            told.await.map_err(|_| unavailable("the writer is gone"))?.map_err(refusal)
+        })
+    }
+
+    fn len(&self) -> Index {
+        self.views.end()
+    }
+
+    fn record(&self, index: Index) -> Result<Record, StoreError> {
+        let bytes = self.reader.read(index).map_err(|error| match error {
+            ReadError::Io(fault) => StoreError::Unavailable(fault.to_string()),
+            other @ (ReadError::Damaged(_) | ReadError::Beyond { .. } | ReadError::Retired { .. }) => {
+                StoreError::Damaged(other.to_string())
+            }
+        })?;
+        Record::from_bytes(&bytes).map_err(|error| StoreError::Damaged(format!("record {index}: {error}")))
+    }
+
+    fn answered(&self, request: RequestKey) -> Result<Option<Index>, StoreError> {
+        let found = self.views.get(&key::request(request))?;
+        found.map(|value| key::read_place(&value).ok_or_else(|| self.unreadable())).transpose()
+    }
+
+    fn decided(&self, txn: TxnId) -> Result<Option<Index>, StoreError> {
+        let Some(value) = self.views.get(&key::decision(txn))? else { return Ok(None) };
+        Ok(key::Txn::read(&value).ok_or_else(|| self.unreadable())?.decided)
+    }
+
+    fn course(&self, id: EscalationId) -> Result<Course, StoreError> {
+        let indices = self.indices(key::whole_course(id), false, usize::MAX)?;
+        let records = indices.into_iter().map(|index| Ok((index, self.record(index)?)));
+        Ok(Course { records: records.collect::<Result<_, StoreError>>()? })
+    }
+
+    fn open(&self) -> Result<Vec<EscalationId>, StoreError> {
+        self.escalations(key::all_open(), false, usize::MAX)
+    }
+
+    fn latest(&self, limit: usize) -> Result<Vec<EscalationId>, StoreError> {
+        self.escalations(key::all_opened(), true, limit)
+    }
+
+    fn decisions_of(&self, agent: &AgentId, limit: usize) -> Result<Vec<Index>, StoreError> {
+        self.indices(key::decisions_of(AgentKey::new(agent)), true, limit)
+    }
+
+    fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<u32, StoreError> {
+        let span = key::anomalies_since(AgentKey::new(agent), since);
+        let found = self.views.range(span, true, MOST_ANOMALIES)?.len();
+        Ok(u32::try_from(found).unwrap_or(u32::MAX))
+    }
+
+    fn watch(&self, id: EscalationId) -> watch::Receiver<u64> {
+        self.watchers.watch(id)
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        // What could not be written out is made anew at the next opening.
+        let _ = self.close();
+    }
+}
+
+fn unavailable(why: impl fmt::Display) -> StoreError {
+    StoreError::Unavailable(why.to_string())
+}
+
+fn refusal(error: CommitError<StoreError>) -> StoreError {
+    match error {
+        CommitError::Refused(error) => error,
+        CommitError::Full => StoreError::Full,
+        other @ (CommitError::Busy
+        | CommitError::NotAppended(_)
+        | CommitError::Unavailable
+        | CommitError::Closed) => unavailable(other),
+    }
+}
+
+/// Wakes all whose changes were recorded together with one task: waking each from outside of the runtime costs more.
+fn deliver_on(runtime: Handle) -> Deliver {
+    Box::new(move |answers| {
+        if answers.len() == 1 {
+            answers.into_iter().for_each(|answer| answer());
+        } else {
+            runtime.spawn(async move { answers.into_iter().for_each(|answer| answer()) });
+        }
+    })
+}

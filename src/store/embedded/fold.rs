@@ -1,0 +1,139 @@
+//! Folding records into the views: which entries each record adds, changes or takes away.
+
+use super::key::{self, Key, State, Txn, Value};
+use super::shelf::Trouble;
+use crate::party::EscalationId;
+use crate::store::facts::{Decided, Facts, Step};
+use crate::store::{Index, StoreError};
+
+/// An entry of the views; `None` takes it away.
+pub(super) type Entry = (Key, Option<Value>);
+
+/// Where entries are looked up that were there before.
+pub(super) type Lookup<'a> = &'a dyn Fn(&Key, Expected) -> Result<Option<Value>, Trouble>;
+
+/// What a lookup most likely finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// Something that was recorded earlier, if it was.
+    Known,
+    /// Nothing: the id is new.
+    New,
+}
+
+/// The entries of some records, on top of those that were there before.
+pub(super) struct Draft<'a> {
+    before: Lookup<'a>,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn on(before: Lookup<'a>) -> Self {
+        Self { before, entries: Vec::with_capacity(8) }
+    }
+
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
+    fn get(&self, key: &Key, expected: Expected) -> Result<Option<Value>, Trouble> {
+        // A change has a handful of entries.
+        let own = self.entries.iter().rev().find(|(own, _)| own == key);
+        own.map_or_else(|| (self.before)(key, expected), |(_, value)| Ok(*value))
+    }
+
+    fn put(&mut self, key: Key, value: Value) {
+        self.entries.push((key, Some(value)));
+    }
+
+    fn state(&self, id: EscalationId) -> Result<Option<State>, Trouble> {
+        let value = self.get(&key::state(id), Expected::Known)?;
+        value.map(|value| State::read(&value).ok_or_else(nonsense)).transpose()
+    }
+
+    /// How many records the course of an escalation has.
+    pub(super) fn length(&self, id: EscalationId) -> Result<u64, Trouble> {
+        Ok(self.state(id)?.map_or(0, |state| state.length))
+    }
+
+    fn txn(&self, key: &Key, expected: Expected) -> Result<Txn, Trouble> {
+        let value = self.get(key, expected)?;
+        value.map_or(Ok(Txn::default()), |value| Txn::read(&value).ok_or_else(nonsense))
+    }
+
+    /// Folds in the record at `index`. Doing it again, in order, changes nothing.
+    pub(super) fn fold(&mut self, index: Index, facts: &Facts) -> Result<(), Trouble> {
+        if let Some(Decided { txn, agent, request }) = facts.decided {
+            if let Some(request) = request {
+                self.put(key::request(request), key::place(index));
+            }
+            self.put(key::decision(txn), Txn { decided: Some(index), minted: None }.value());
+            self.put(key::decision_of(agent, index), key::nothing());
+        }
+        if let Some(txn) = facts.minted {
+            let key = key::decision(txn);
+            let txn = self.txn(&key, Expected::Known)?;
+            self.put(key, Txn { minted: Some(index), ..txn }.value());
+        }
+        if let Some((agent, at)) = facts.anomaly {
+            self.put(key::anomaly(agent, at, index), key::nothing());
+        }
+        if let Some(step) = facts.step {
+            self.step(index, step, facts.minted.is_some())?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, index: Index, step: Step, mints: bool) -> Result<(), Trouble> {
+        let minted = mints.then_some(index);
+        let state = match self.state(step.id)? {
+            None => {
+                self.put(key::opened(index), key::escalation(step.id));
+                self.put(key::open(index), key::escalation(step.id));
+                State { opened: index, last: index, length: 1, minted }
+            }
+            // Folded in before.
+            Some(state) if index <= state.last => state,
+            Some(State { opened, length, minted: earlier, .. }) => {
+                State { opened, last: index, length: length + 1, minted: earlier.or(minted) }
+            }
+        };
+        self.put(key::state(step.id), state.value());
+        self.put(key::course(step.id, index), key::nothing());
+        if step.ends {
+            self.entries.push((key::open(state.opened), None));
+        }
+        Ok(())
+    }
+
+    /// Why a record may not come next: what may be recorded once is recorded already.
+    pub(super) fn refusal(&self, facts: &Facts) -> Result<Option<StoreError>, Trouble> {
+        if let Some(decided) = &facts.decided {
+            if let Some(request) = decided.request
+                && let Some(place) = self.get(&key::request(request), Expected::New)?
+            {
+                return Ok(Some(StoreError::Answered(key::read_place(&place).ok_or_else(nonsense)?)));
+            }
+            let earlier = self.txn(&key::decision(decided.txn), Expected::New)?;
+            if let Some(index) = earlier.decided.or(earlier.minted) {
+                return Ok(Some(StoreError::Answered(index)));
+            }
+        }
+        let Some(txn) = facts.minted else { return Ok(None) };
+        let of_escalation = match facts.step {
+            Some(step) => self.state(step.id)?.and_then(|state| state.minted).map(|_| step.id),
+            None => None,
+        };
+        if let Some(id) = of_escalation {
+            return Ok(Some(StoreError::Moved(id)));
+        }
+        let minted = self.txn(&key::decision(txn), Expected::Known)?.minted;
+        Ok(minted
+            .map(|index| facts.step.map_or(StoreError::Answered(index), |step| StoreError::Moved(step.id))))
+    }
+}
+
+/// An entry of the views that was never written like this.
+pub(super) fn nonsense() -> Trouble {
+    Trouble::Damaged("an entry makes no sense".to_owned())
+}

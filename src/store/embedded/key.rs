@@ -1,0 +1,238 @@
+//! The keys and values of the views: one sorted map, told apart by the first byte of the key.
+//!
+//! All integers are big endian, so that keys sort by them.
+//!
+//! ```text
+//! r request                    → where it was answered
+//! d txn                        → where it was decided, where its token was minted (all ones: not yet)
+//! s escalation                 → where it was opened, its last record, how many it has, where its token was minted
+//! e escalation  record         → nothing: the record is part of its course
+//! o opened-at                  → the escalation, while it is not over
+//! l opened-at                  → the escalation
+//! a agent  record              → nothing: the record decides an operation of this agent
+//! n agent  milliseconds record → nothing: the record speaks against this agent
+//! ```
+
+use crate::audit::event::RequestKey;
+use crate::moment::Moment;
+use crate::party::{EscalationId, TxnId};
+use crate::store::Index;
+use crate::store::facts::AgentKey;
+
+/// A short string of bytes, kept in place: millions of them pass through the views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Short<const N: usize> {
+    // Zeros follow the last byte, and the length comes second, so that the derived order is that of the bytes.
+    bytes: [u8; N],
+    length: u8,
+}
+
+pub(super) type Key = Short<33>;
+pub(super) type Value = Short<32>;
+
+impl<const N: usize> Short<N> {
+    /// Joins the parts; what does not fit is cut off, which the widest key below rules out.
+    fn of(parts: &[&[u8]]) -> Self {
+        let mut short = Self { bytes: [0; N], length: 0 };
+        let all = parts.iter().flat_map(|part| part.iter());
+        for (place, byte) in short.bytes.iter_mut().zip(all) {
+            *place = *byte;
+            short.length += 1;
+        }
+        short
+    }
+
+    /// Takes bytes that came from outside; `None` if they are too many.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() <= N).then(|| Self::of(&[bytes]))
+    }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+/// All keys between two, both included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) from: Key,
+    pub(super) to: Key,
+}
+
+fn numbered(view: u8, of: &[u8; 16], index: Index) -> Key {
+    Key::of(&[&[view], of, &index.to_be_bytes()])
+}
+
+pub(super) fn request(key: RequestKey) -> Key {
+    Key::of(&[b"r", key.as_bytes()])
+}
+
+pub(super) fn decision(txn: TxnId) -> Key {
+    Key::of(&[b"d", txn.as_bytes()])
+}
+
+pub(super) fn state(id: EscalationId) -> Key {
+    Key::of(&[b"s", id.as_bytes()])
+}
+
+pub(super) fn course(id: EscalationId, index: Index) -> Key {
+    numbered(b'e', id.as_bytes(), index)
+}
+
+pub(super) fn whole_course(id: EscalationId) -> Span {
+    Span { from: course(id, 0), to: course(id, Index::MAX) }
+}
+
+pub(super) fn open(index: Index) -> Key {
+    Key::of(&[b"o", &index.to_be_bytes()])
+}
+
+pub(super) fn all_open() -> Span {
+    Span { from: open(0), to: open(Index::MAX) }
+}
+
+pub(super) fn opened(index: Index) -> Key {
+    Key::of(&[b"l", &index.to_be_bytes()])
+}
+
+pub(super) fn all_opened() -> Span {
+    Span { from: opened(0), to: opened(Index::MAX) }
+}
+
+pub(super) fn decision_of(agent: AgentKey, index: Index) -> Key {
+    numbered(b'a', agent.as_bytes(), index)
+}
+
+pub(super) fn decisions_of(agent: AgentKey) -> Span {
+    Span { from: decision_of(agent, 0), to: decision_of(agent, Index::MAX) }
+}
+
+pub(super) fn anomaly(agent: AgentKey, at: Moment, index: Index) -> Key {
+    Key::of(&[b"n", agent.as_bytes(), &at.unix_millis().to_be_bytes(), &index.to_be_bytes()])
+}
+
+pub(super) fn anomalies_since(agent: AgentKey, since: Moment) -> Span {
+    let end = Key::of(&[b"n", agent.as_bytes(), &[0xff; 16]]);
+    Span { from: anomaly(agent, since, 0), to: end }
+}
+
+/// The record that a key names with its last eight bytes.
+pub(super) fn index_in(key: &Key) -> Option<Index> {
+    key.as_slice().last_chunk().copied().map(Index::from_be_bytes)
+}
+
+pub(super) fn nothing() -> Value {
+    Value::of(&[])
+}
+
+pub(super) fn place(index: Index) -> Value {
+    Value::of(&[&index.to_be_bytes()])
+}
+
+pub(super) fn read_place(value: &Value) -> Option<Index> {
+    Some(Index::from_be_bytes(value.as_slice().try_into().ok()?))
+}
+
+pub(super) fn escalation(id: EscalationId) -> Value {
+    Value::of(&[id.as_bytes()])
+}
+
+pub(super) fn read_escalation(value: &Value) -> Option<EscalationId> {
+    Some(EscalationId::from_random(value.as_slice().try_into().ok()?))
+}
+
+/// What is kept of a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Txn {
+    pub(super) decided: Option<Index>,
+    pub(super) minted: Option<Index>,
+}
+
+impl Txn {
+    pub(super) fn value(self) -> Value {
+        Value::of(&[&or_ones(self.decided), &or_ones(self.minted)])
+    }
+
+    pub(super) fn read(value: &Value) -> Option<Self> {
+        let [decided, minted] = numbers(value)?;
+        Some(Self { decided: unless_ones(decided), minted: unless_ones(minted) })
+    }
+}
+
+/// What is kept of an escalation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) opened: Index,
+    pub(super) last: Index,
+    pub(super) length: u64,
+    pub(super) minted: Option<Index>,
+}
+
+impl State {
+    pub(super) fn value(self) -> Value {
+        let [opened, last, length] = [self.opened, self.last, self.length].map(u64::to_be_bytes);
+        Value::of(&[&opened, &last, &length, &or_ones(self.minted)])
+    }
+
+    pub(super) fn read(value: &Value) -> Option<Self> {
+        let [opened, last, length, minted] = numbers(value)?;
+        Some(Self { opened, last, length, minted: unless_ones(minted) })
+    }
+}
+
+/// No journal ever holds 2⁶⁴ records, so that the last index is free to mean none.
+fn or_ones(index: Option<Index>) -> [u8; 8] {
+    index.unwrap_or(Index::MAX).to_be_bytes()
+}
+
+fn unless_ones(index: Index) -> Option<Index> {
+    (index != Index::MAX).then_some(index)
+}
+
+fn numbers<const N: usize>(value: &Value) -> Option<[u64; N]> {
+    let (chunks, rest) = value.as_slice().as_chunks();
+    let chunks: [[u8; 8]; N] = chunks.try_into().ok()?;
+    rest.is_empty().then(|| chunks.map(u64::from_be_bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_as_their_bytes_do() {
+        let id = EscalationId::from_random([0; 16]);
+        let keys =
+            [course(id, 0), course(id, 1), state(id), open(0), open(256), request_of(0), request_of(255)];
+        for a in &keys {
+            for b in &keys {
+                assert_eq!(a.cmp(b), a.as_slice().cmp(b.as_slice()), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    fn request_of(byte: u8) -> Key {
+        Key::of(&[b"r", &[byte; 16]])
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for txn in [
+            Txn::default(),
+            Txn { decided: Some(0), minted: None },
+            Txn { decided: Some(7), minted: Some(u64::MAX - 1) },
+        ] {
+            assert_eq!(Txn::read(&txn.value()), Some(txn));
+        }
+        let state = State { opened: 1, last: 2, length: 3, minted: None };
+        assert_eq!(State::read(&state.value()), Some(state));
+        assert_eq!(State::read(&place(1)), None);
+        assert_eq!(Txn::read(&state.value()), None);
+        assert_eq!(read_place(&place(9)), Some(9));
+        assert_eq!(read_place(&nothing()), None);
+        let widest = anomaly(AgentKey::new(&crate::party::AgentId::new("a").unwrap()), Moment::default(), 5);
+        assert_eq!(index_in(&widest), Some(5));
+        assert_eq!(widest.as_slice().len(), 33);
+        assert_eq!(Value::read(&[0; 33]), None);
+    }
+}

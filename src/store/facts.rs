@@ -1,0 +1,98 @@
+//! What one record says that a store must find again: the facts that its views are folded from.
+
+use crate::audit::event::{Event, Record, RequestKey};
+use crate::digest::sha256;
+use crate::escalation;
+use crate::moment::Moment;
+use crate::party::{AgentId, EscalationId, TxnId};
+
+/// What the views keep of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// It decides an operation.
+    pub(super) decided: Option<Decided>,
+    /// It mints the token of this decision.
+    pub(super) minted: Option<TxnId>,
+    /// It is part of the course of an escalation.
+    pub(super) step: Option<Step>,
+    /// It speaks against this agent.
+    pub(super) anomaly: Option<(AgentKey, Moment)>,
+}
+
+/// A decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decided {
+    pub(super) txn: TxnId,
+    pub(super) agent: AgentKey,
+    pub(super) request: Option<RequestKey>,
+}
+
+/// A step of an escalation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) id: EscalationId,
+    /// Nothing can happen to it any more, but that its token is minted.
+    pub(super) ends: bool,
+}
+
+/// An agent, as the views name it: names are long, and a key of the views should not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AgentKey([u8; 16]);
+
+impl AgentKey {
+    pub(super) fn new(agent: &AgentId) -> Self {
+        let hash = sha256(&[agent.as_str().as_bytes()]);
+        let mut key = [0; 16];
+        key.copy_from_slice(hash.split_at(16).0);
+        Self(key)
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl Facts {
+    pub(super) fn of(record: &Record) -> Self {
+        let anomaly = record.event.anomaly_of().map(|agent| (AgentKey::new(agent), record.at));
+        let course = record.event.escalation();
+        let step = course.map(|id| Step { id, ends: ends(&record.event) });
+        let (mut decided, mut minted) = (None, None);
+        match &record.event {
+            Event::Decided(event) => {
+                decided = Some(Decided {
+                    txn: event.txn,
+                    agent: AgentKey::new(&event.agent),
+                    request: event.request_id.as_deref().map(|id| RequestKey::new(&event.agent, id)),
+                });
+            }
+            Event::Minted(event) => minted = Some(event.txn),
+            Event::Started { .. }
+            | Event::Stopped {}
+            | Event::PolicyLoaded { .. }
+            | Event::RosterLoaded { .. }
+            | Event::KeyCertified { .. }
+            | Event::Escalation { .. }
+            | Event::Reported(_)
+            | Event::ClockInDoubt { .. } => {}
+        }
+        Self { decided, minted, step, anomaly }
+    }
+}
+
+/// Whether an escalation is over with this event.
+fn ends(event: &Event) -> bool {
+    let Event::Escalation { step, .. } = event else { return false };
+    match step {
+        escalation::Event::Denied { .. }
+        | escalation::Event::Expired { .. }
+        | escalation::Event::Cancelled { .. }
+        | escalation::Event::Blocked { .. }
+        | escalation::Event::Claimed { .. }
+        | escalation::Event::Lapsed { .. } => true,
+        escalation::Event::Opened(_)
+        | escalation::Event::Voted(_)
+        | escalation::Event::VoteRefused { .. }
+        | escalation::Event::Approved(_) => false,
+    }
+}
