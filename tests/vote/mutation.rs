@@ -79,7 +79,7 @@ fn every_sample_is_accepted_by_one_parser() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
 
     #[test]
     fn damaged_samples_are_refused_or_mean_what_they_say(
