@@ -241,10 +241,11 @@ fn unmarked(text: &str) -> String {
 /// By the book and not by the renderer's tables: control, format and separator characters, private use.
 fn may_be_shown(character: char) -> bool {
     let code = u32::from(character);
-    !character.is_control()
-        && !(character.is_whitespace() && character != ' ')
-        && !matches!(code, 0xAD | 0x61C | 0x180E | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF)
-        && !matches!(code, 0xFE00..=0xFE0F | 0xFFF9..=0xFFFB | 0xE000..=0xF8FF | 0xE0000.. )
+    let space = character.is_whitespace() && character != ' ';
+    let format =
+        matches!(code, 0xAD | 0x61C | 0x180E | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF);
+    let special = matches!(code, 0xFE00..=0xFE0F | 0xFFF9..=0xFFFB | 0xE000..=0xF8FF | 0xE0000..);
+    !(character.is_control() || space || format || special)
 }
 
 fn texts() -> impl Strategy<Value = String> {
@@ -265,7 +266,7 @@ proptest! {
 
     #[test]
     fn what_is_shown_can_be_read_back_whole(parameters in object(), texts in proptest::collection::vec((texts(), texts()), 0..4)) {
-        let Value::Object(parameters) = parameters else { unreachable!("an object") };
+        let parameters = parameters.as_object().unwrap().clone();
         let texts = texts.into_iter().filter(|(name, _)| !name.contains(|c| u32::from(c) & 0xFFFE == 0xFFFE));
         let parameters = texts.fold(parameters, |object, (name, text)| object.with(&name, text));
         let operation = Operation::from_json("a", "r", &Value::from(parameters.clone()).to_canonical()).unwrap();
@@ -289,10 +290,10 @@ proptest! {
         let (first, rest) = shown.split_once('\n').unwrap();
         let again = match (str::from_utf8(&payload), first) {
             (Ok(text), " empty") => text.as_bytes().to_vec(),
-            (Ok(_), _) => match (Reader { lines: rest.lines().peekable() }).value(first, 1) {
-                Value::String(text) => text.into_bytes(),
-                other => panic!("{other:?}"),
-            },
+            (Ok(_), _) => {
+                let value = (Reader { lines: rest.lines().peekable() }).value(first, 1);
+                value.as_str().unwrap().as_bytes().to_vec()
+            }
             (Err(_), _) => rest.lines().flat_map(|line| {
                 let hex = &line[12..12 + 47];
                 hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect::<Vec<_>>()
