@@ -306,16 +306,17 @@ type Waiting<R> = Vec<(Reply<R>, Answer<R>)>;
 
 impl<L: Ledger> Writer<L> {
     fn run(mut self) -> Result<(L, Journal), Stopped> {
-        let mut closing = false;
         loop {
-            // What was queued before or while closing is still committed.
-            let message = if closing { self.receiver.try_recv().ok() } else { self.receiver.recv().ok() };
-            let Some(message) = message else { return Ok((self.ledger, self.journal)) };
+            // All handles are gone, or the one that closes has spoken: what was queued before is committed.
+            let Ok(message) = self.receiver.recv() else { break };
             let (group, waiting, close) = self.gather(message);
-            closing |= close;
             self.commit(&group, waiting)?;
+            if close {
+                break;
+            }
             self.ledger.tend(&mut self.journal).map_err(|error| Stopped::Ledger(error.to_string().into()))?;
         }
+        Ok((self.ledger, self.journal))
     }
 
     /// Judges what is in the queue, up to one group.
@@ -338,7 +339,10 @@ impl<L: Ledger> Writer<L> {
                     reply.admitted = answer.is_ok();
                     waiting.push((reply, answer));
                 }
-                Ok(Message::Close) => close = true,
+                Ok(Message::Close) => {
+                    close = true;
+                    break;
+                }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
             if group.bytes >= self.options.group_bytes || waiting.len() >= self.options.queue.max(1) {
@@ -383,6 +387,7 @@ impl<L: Ledger> Writer<L> {
 
     fn tell(&mut self, waiting: Waiting<L::Refusal>) {
         match &mut self.options.deliver {
+            Some(_) if waiting.is_empty() => {}
             None => waiting.into_iter().for_each(|(reply, answer)| reply.tell(answer)),
             Some(deliver) => {
                 let answers = waiting

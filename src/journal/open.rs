@@ -130,9 +130,7 @@ fn sealed(path: PathBuf, found: Scan) -> Segment {
 fn resume(file: Arc<dyn DiskFile>, path: PathBuf, found: Scan) -> Result<(Active, Vec<u32>), IoFault> {
     let next = found.next();
     let Scan { header, seed, offsets, chain, last_group, end, size, marked, .. } = found;
-    let step = u64::from(header.step);
-    let active =
-        Active { file, path, header, seed, chain, next, end, allocated: end.max(size - size % step) };
+    let active = Active { file, path, header, seed, chain, next, end, allocated: size };
     if !marked {
         let mut group = vec![0; usize::try_from(end - last_group).unwrap_or(usize::MAX)];
         let read = active.file.read_at(&mut group, last_group).or_fault(Doing::Read, &active.path)?;
