@@ -1,3 +1,7 @@
 //! The `countersign` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(countersign::cli::run())
+}
