@@ -32,6 +32,9 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(text.starts_with(&key.to_line()), "a second line for a key");
     }
     if let Ok(key) = PrivateKey::from_openssh(text) {
-        assert!(PrivateKey::from_openssh(&key.to_openssh(1)).is_ok_and(|again| again.public_key() == key.public_key()));
+        assert!(
+            PrivateKey::from_openssh(&key.to_openssh(1))
+                .is_ok_and(|again| again.public_key() == key.public_key())
+        );
     }
 });
