@@ -77,7 +77,7 @@ pub use refused::{BodyFault, HeaderFault, Refused};
 pub use run::{Inline, NotRun, Run};
 pub use service::Verify;
 
-use crate::condition::ExecutionFacts;
+use crate::condition::{Condition, ExecutionFacts};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::token::{ReplayGuard, Verifier};
@@ -93,6 +93,19 @@ use crate::token::VerifiedOperation;
 
 /// The most bytes of a body, unless another limit is given: 1 MiB.
 pub const DEFAULT_BODY_LIMIT: usize = 1 << 20;
+
+/// An execution that is asked for under conditions, before it is known whether they hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Execution<'a> {
+    /// The request, but for its body.
+    pub parts: &'a Parts,
+    /// Its body.
+    pub body: &'a Bytes,
+    /// What the token was issued for.
+    pub operation: &'a Operation,
+    /// The token's conditions.
+    pub conditions: &'a [Condition],
+}
 
 /// Puts verification in front of a service; see the [module](self).
 #[derive(Clone)]
@@ -119,7 +132,7 @@ impl VerifyLayer {
             guard,
             clock: Arc::new(clock),
             operation: Arc::new(operation),
-            facts: Arc::new(|_, _, _| ExecutionFacts::default()),
+            facts: Arc::new(|_| ExecutionFacts::default()),
             on_refusal: Arc::new(|_| {}),
             body_limit: DEFAULT_BODY_LIMIT,
             passed: headers::PASSED.into(),
@@ -129,15 +142,13 @@ impl VerifyLayer {
 }
 
 impl<R> VerifyLayer<R> {
-    /// Says with this function what holds for an execution, so that conditions can be checked.
+    /// Says with this function how an execution would run under its conditions, so that they can be checked.
     ///
-    /// It is asked only where a condition needs it, after everything that comes before conditions was verified. It
-    /// must say what the service will really do; the service finds it in the request's extensions.
+    /// It is asked only where a condition needs it, after everything that comes before conditions was verified, and
+    /// before the token is consumed: it plans, it does not act. What it says, the service finds in the request's
+    /// extensions and has to keep to. A fact that it leaves out meets no condition.
     #[must_use]
-    pub fn facts(
-        mut self,
-        facts: impl Fn(&Parts, &Bytes, &Operation) -> ExecutionFacts + Send + Sync + 'static,
-    ) -> Self {
+    pub fn facts(mut self, facts: impl Fn(&Execution<'_>) -> ExecutionFacts + Send + Sync + 'static) -> Self {
         self.gate.facts = Arc::new(facts);
         self
     }

@@ -1,14 +1,17 @@
 //! The way of a request through the gate: headers, body, operation, token, facts, single use.
 
+use super::Execution;
 use super::body;
 use super::headers::{Carried, retain};
 use super::operation_of::OperationOf;
 use super::refused::Refused;
 use super::run::Run;
-use crate::condition::{ExecutionFacts, Unmet};
+use crate::condition::{Condition, ExecutionFacts, Unmet};
 use crate::moment::Moment;
-use crate::operation::Operation;
-use crate::token::{ClockReading, Presented, Refusal, ReplayGuard, VerifiedOperation, Verifier};
+use crate::operation::json::Value;
+use crate::token::{
+    ClockReading, Presented, Refusal, ReplayGuard, UnverifiedToken, VerifiedOperation, Verifier,
+};
 use bytes::Bytes;
 use http::Request;
 use http::header::HeaderName;
@@ -30,7 +33,7 @@ pub(super) struct Gate {
     pub(super) passed: Vec<HeaderName>,
 }
 
-type FactsOf = dyn Fn(&Parts, &Bytes, &Operation) -> ExecutionFacts + Send + Sync;
+type FactsOf = dyn Fn(&Execution<'_>) -> ExecutionFacts + Send + Sync;
 
 /// What a service is told about a request that was let through.
 struct Admitted {
@@ -83,8 +86,11 @@ impl Gate {
         // Facts may cost something to look up. That they are missing is found out after signature, audience, digest
         // and approvals, so nobody without a good token makes the executor look.
         let (checked, facts) = match check(&ExecutionFacts::default()) {
-            Err(Refusal::Condition(Unmet::MissingFact(_))) => {
-                let facts = (self.facts)(parts, body, &operation);
+            Err(Refusal::Condition(Unmet::MissingFact(kind))) => {
+                let conditions = conditions(&carried.token)
+                    .ok_or(Refused::Token(Refusal::Condition(Unmet::MissingFact(kind))))?;
+                let execution = Execution { parts, body, operation: &operation, conditions: &conditions };
+                let facts = (self.facts)(&execution);
                 (check(&facts), Some(facts))
             }
             checked => (checked, None),
@@ -96,4 +102,11 @@ impl Gate {
     fn now(&self) -> ClockReading {
         (self.clock)().map_or(ClockReading::Doubtful, ClockReading::Known)
     }
+}
+
+/// The conditions of a token that was found good up to them; whether they hold, the verifier judges by itself.
+fn conditions(token: &str) -> Option<Vec<Condition>> {
+    let token = UnverifiedToken::inspect(token).ok()?;
+    let conditions = token.claims.as_object()?.get("cs_cond").and_then(Value::as_array)?;
+    conditions.iter().map(|condition| Condition::from_value(condition).ok()).collect()
 }
