@@ -1,22 +1,39 @@
 //! A durable replay guard: each use is a synced record of a journal, so that no crash lets a token be used again.
 
 use crate::journal::{
-    CommitError, CommitOptions, Group, GroupCommit, History, Journal, JournalError, Ledger, Options,
-    ReadError,
+    AppendError, CommitError, CommitOptions, Disk, Group, GroupCommit, History, Journal, JournalError,
+    Ledger, Options, ReadError, RealDisk,
 };
 use crate::moment::Moment;
 use crate::operation::json::{self, Limits, Object, Value};
 use crate::party::{TokenId, TrustDomain};
-use crate::token::{ReplayError, ReplayGuard, ReplayKey, TokenUse};
+use crate::token::{KEPT_AFTER_EXPIRY, MAX_LIFE, ReplayError, ReplayGuard, ReplayKey, TokenUse};
 use core::fmt;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 
 const LIMITS: Limits = Limits { bytes: 4096, depth: 1, members: 8 };
 
-/// Small segments, because whole ones are taken away once all they hold has expired.
-const OPTIONS: Options = Options { segment_bytes: 1 << 20, step_bytes: 64 << 10, history: History::Retiring };
+/// How a [`JournalGuard`] is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuardOptions {
+    /// How many unexpired uses it holds at most.
+    pub capacity: usize,
+    /// Now, if a guard that is new shall refuse tokens issued before, because they may have been used where nobody
+    /// remembers. Without it a new guard takes it that no token was used.
+    pub begin: Option<Moment>,
+    /// The length of a segment of its journal; whole ones are taken away once all they hold has expired.
+    pub segment_bytes: u32,
+}
+
+impl Default for GuardOptions {
+    /// A million uses, no beginning, segments of 1 MiB.
+    fn default() -> Self {
+        Self { capacity: 1_000_000, begin: None, segment_bytes: 1 << 20 }
+    }
+}
 
 /// Remembers used tokens in a folder, for one process at a time.
 ///
@@ -38,6 +55,8 @@ pub enum GuardError {
         /// Which record.
         index: u64,
     },
+    /// A new guard could not note when it began.
+    NotBegun(AppendError),
     /// The writer could not be started.
     NoWriter(String),
 }
@@ -57,6 +76,7 @@ impl fmt::Display for GuardError {
             Self::Journal(error) => error.fmt(f),
             Self::Unreadable(error) => error.fmt(f),
             Self::Foreign { index } => write!(f, "record {index} is not a token's use"),
+            Self::NotBegun(error) => error.fmt(f),
             Self::NoWriter(why) => f.write_str(why),
         }
     }
@@ -65,32 +85,51 @@ impl fmt::Display for GuardError {
 impl Error for GuardError {}
 
 impl JournalGuard {
-    /// How many unexpired uses a guard holds at most.
-    pub const DEFAULT_CAPACITY: usize = 1_000_000;
-
     /// Opens the guard in this folder, or makes it there.
+    ///
+    /// A guard made by this takes it that no token was used before: right where the folder is new because the executor
+    /// is, wrong where it is new because the old one was lost. [`JournalGuard::open_from`] is right for both.
     ///
     /// # Errors
     /// [`GuardError`]; if the folder's record is damaged, nobody can say which tokens were used.
     pub fn open(folder: &Path) -> Result<Self, GuardError> {
-        Self::with_capacity(folder, Self::DEFAULT_CAPACITY)
+        Self::open_on(Arc::new(RealDisk), folder, GuardOptions::default())
     }
 
-    /// Opens the guard with room for this many unexpired uses.
+    /// Opens the guard in this folder, or makes it there: a new one refuses tokens issued before `now`, because they
+    /// may have been used where nobody remembers. For executors that run before their tokens are issued.
     ///
     /// # Errors
     /// As [`JournalGuard::open`].
-    pub fn with_capacity(folder: &Path, capacity: usize) -> Result<Self, GuardError> {
-        let (journal, _) = Journal::open(folder, OPTIONS).map_err(GuardError::Journal)?;
+    pub fn open_from(folder: &Path, now: Moment) -> Result<Self, GuardError> {
+        let options = GuardOptions { begin: Some(now), ..GuardOptions::default() };
+        Self::open_on(Arc::new(RealDisk), folder, options)
+    }
+
+    /// Opens the guard in a folder of another disk, or makes it there.
+    ///
+    /// # Errors
+    /// As [`JournalGuard::open`].
+    pub fn open_on(disk: Arc<dyn Disk>, folder: &Path, options: GuardOptions) -> Result<Self, GuardError> {
+        let GuardOptions { capacity, begin, segment_bytes } = options;
+        let layout =
+            Options { segment_bytes, step_bytes: segment_bytes.min(64 << 10), history: History::Retiring };
+        let (mut journal, _) = Journal::open_on(disk, folder, layout).map_err(GuardError::Journal)?;
         let mut uses = Uses { capacity, ..Uses::default() };
         let reader = journal.reader();
-        let mut index = reader.first();
-        for record in reader.iter_from(index) {
-            let (at, record) = record.map_err(GuardError::Unreadable)?;
-            index = at;
-            let used = Used::from_bytes(&record).ok_or(GuardError::Foreign { index })?;
-            uses.forgotten_until = uses.forgotten_until.max(used.forgotten_until);
-            uses.insert(index, used.key, used.keep_until);
+        for record in reader.iter_from(reader.first()) {
+            let (index, record) = record.map_err(GuardError::Unreadable)?;
+            match Entry::from_bytes(&record).ok_or(GuardError::Foreign { index })? {
+                Entry::Began(at) => uses.begin(index, at),
+                Entry::Used(used) => {
+                    uses.forgotten_until = uses.forgotten_until.max(used.forgotten_until);
+                    uses.insert(index, used.key, used.keep_until);
+                }
+            }
+        }
+        if let Some(at) = begin.filter(|_| journal.next_index() == 0) {
+            let began = journal.append_group(&[Entry::Began(at).to_bytes()]).map_err(GuardError::NotBegun)?;
+            uses.begin(began.start, at);
         }
         let commits = GroupCommit::start(journal, uses, CommitOptions::default());
         commits.map(|commits| Self { commits }).map_err(|error| GuardError::NoWriter(error.to_string()))
@@ -113,6 +152,13 @@ impl ReplayGuard for JournalGuard {
     }
 }
 
+/// A record of the guard's journal.
+enum Entry {
+    /// The guard was made at this moment, and knows of no use before it.
+    Began(Moment),
+    Used(Used),
+}
+
 /// One use as it is recorded.
 struct Used {
     key: ReplayKey,
@@ -121,61 +167,91 @@ struct Used {
     forgotten_until: Moment,
 }
 
-impl Used {
+impl Entry {
     fn to_bytes(&self) -> Vec<u8> {
-        let object = Object::new()
-            .with("forgotten_until", self.forgotten_until.unix_millis())
-            .with("iss", self.key.issuer.as_str())
-            .with("jti", self.key.jti.to_string())
-            .with("keep_until", self.keep_until.unix_millis());
+        let object = match self {
+            Self::Began(at) => Object::new().with("began", at.unix_millis()),
+            Self::Used(used) => Object::new()
+                .with("forgotten_until", used.forgotten_until.unix_millis())
+                .with("iss", used.key.issuer.as_str())
+                .with("jti", used.key.jti.to_string())
+                .with("keep_until", used.keep_until.unix_millis()),
+        };
         Value::from(object).to_canonical()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let value = json::read(bytes, &LIMITS).ok()?;
-        let object = value.as_object().filter(|object| object.len() == 4)?;
+        let object = value.as_object()?;
         let moment = |name| object.get(name).and_then(Value::as_u64).map(Moment::from_unix_millis);
         let text = |name| object.get(name).and_then(Value::as_str);
-        let issuer = TrustDomain::new(text("iss")?).ok()?;
-        let key = ReplayKey { issuer, jti: TokenId::parse(text("jti")?)? };
-        Some(Self { key, keep_until: moment("keep_until")?, forgotten_until: moment("forgotten_until")? })
+        match object.len() {
+            1 => moment("began").map(Self::Began),
+            4 => {
+                let issuer = TrustDomain::new(text("iss")?).ok()?;
+                let key = ReplayKey { issuer, jti: TokenId::parse(text("jti")?)? };
+                let (keep_until, forgotten_until) = (moment("keep_until")?, moment("forgotten_until")?);
+                Some(Self::Used(Used { key, keep_until, forgotten_until }))
+            }
+            _ => None,
+        }
     }
 }
 
 /// The uses that are remembered; the writer's own.
+///
+/// Nothing is ever copied forward: a token lives an hour at most, so that no record stays on disk much longer than an
+/// hour in use, even behind one that must stay.
 #[derive(Default)]
 struct Uses {
     capacity: usize,
-    /// Where each is recorded.
-    recorded: HashMap<ReplayKey, u64>,
-    by_end: BTreeSet<(Moment, ReplayKey)>,
-    by_index: BTreeSet<u64>,
+    /// Where each is recorded, and until when it is kept.
+    recorded: HashMap<ReplayKey, (u64, Moment)>,
+    by_end: BTreeSet<(Moment, u64)>,
+    /// What must stay on disk; the note of when the guard began has no key.
+    by_index: BTreeMap<u64, Option<ReplayKey>>,
+    /// No use before this moment is known.
+    began: Moment,
     /// What need not be kept after this moment is gone: if the clock was ahead once, more than should be.
     forgotten_until: Moment,
     /// The uses of the group that is being made, to be taken back if it fails.
-    tentative: Vec<(ReplayKey, Moment)>,
+    tentative: Vec<u64>,
     /// Records before this one have expired, and the record that says so is about to be, or is, durable.
     retirable: u64,
 }
 
 impl Uses {
-    fn insert(&mut self, index: u64, key: ReplayKey, keep_until: Moment) {
-        self.by_end.insert((keep_until, key.clone()));
-        self.by_index.insert(index);
-        self.recorded.insert(key, index);
+    fn begin(&mut self, index: u64, at: Moment) {
+        self.began = at;
+        // Until everything issued before has expired.
+        self.by_end.insert((at.plus(MAX_LIFE).plus(KEPT_AFTER_EXPIRY), index));
+        self.by_index.insert(index, None);
     }
 
-    fn remove(&mut self, key: &ReplayKey, keep_until: Moment) {
-        self.by_end.remove(&(keep_until, key.clone()));
-        if let Some(index) = self.recorded.remove(key) {
-            self.by_index.remove(&index);
+    fn insert(&mut self, index: u64, key: ReplayKey, keep_until: Moment) {
+        // An issuer that gives one id to two tokens: the later use takes the place of one forgotten, and stays.
+        let before = self.recorded.get(&key).copied();
+        let keep_until = before.map_or(keep_until, |(_, kept)| keep_until.max(kept));
+        if let Some((index, _)) = before {
+            self.remove(index);
+        }
+        self.by_end.insert((keep_until, index));
+        self.by_index.insert(index, Some(key.clone()));
+        self.recorded.insert(key, (index, keep_until));
+    }
+
+    fn remove(&mut self, index: u64) {
+        let Some(Some(key)) = self.by_index.remove(&index) else { return };
+        if let Some((_, end)) = self.recorded.remove(&key) {
+            self.by_end.remove(&(end, index));
         }
     }
 
     fn forget_until(&mut self, now: Moment) {
-        while let Some((end, key)) = self.by_end.first().filter(|(end, _)| *end <= now).cloned() {
+        while let Some((end, index)) = self.by_end.first().copied().filter(|(end, _)| *end <= now) {
+            self.by_end.pop_first();
             self.forgotten_until = self.forgotten_until.max(end);
-            self.remove(&key, end);
+            self.remove(index);
         }
     }
 }
@@ -189,7 +265,7 @@ impl Ledger for Uses {
             return Err(ReplayError::Replayed);
         }
         self.forget_until(now);
-        if token.keep_until <= self.forgotten_until {
+        if token.keep_until <= self.forgotten_until || token.issued_at < self.began {
             return Err(ReplayError::BeforeMemory);
         }
         if self.recorded.len() >= self.capacity {
@@ -201,10 +277,10 @@ impl Ledger for Uses {
             keep_until: token.keep_until,
             forgotten_until: self.forgotten_until,
         };
-        group.push(used.to_bytes()).map_err(|_| ReplayError::Unavailable)?;
-        self.insert(index, token.key.clone(), token.keep_until);
-        self.retirable = self.by_index.first().copied().unwrap_or(index);
-        self.tentative.push((token.key, token.keep_until));
+        group.push(Entry::Used(used).to_bytes()).map_err(|_| ReplayError::Unavailable)?;
+        self.insert(index, token.key, token.keep_until);
+        self.tentative.push(index);
+        self.retirable = self.by_index.first_key_value().map_or(index, |(first, _)| *first);
         Ok(())
     }
 
@@ -214,8 +290,8 @@ impl Ledger for Uses {
     }
 
     fn abandoned(&mut self) {
-        for (key, keep_until) in std::mem::take(&mut self.tentative) {
-            self.remove(&key, keep_until);
+        for index in std::mem::take(&mut self.tentative) {
+            self.remove(index);
         }
         // Nothing durable says what was forgotten meanwhile.
         self.retirable = 0;
