@@ -6,6 +6,7 @@
 
 mod audience;
 mod bundle;
+mod canonical;
 mod certificate;
 mod claims;
 mod compact;

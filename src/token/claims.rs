@@ -1,6 +1,7 @@
 //! What an authority token says: its claims, a closed set (TOKEN §3).
 
 use super::audience::Audience;
+use super::canonical;
 use super::key::PublicKey;
 use super::members::{ClaimFault, Members};
 use crate::condition::Condition;
@@ -159,7 +160,7 @@ pub struct LogLeaf {
 }
 
 /// The claims as they were received, before the version and the conditions have been judged.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct ReadClaims {
     pub(super) version: u64,
     /// All but the conditions.
@@ -173,11 +174,17 @@ const NAMES: [&str; 17] = [
     "iss", "jti", "nbf", "sub", "txn",
 ];
 
-impl ReadClaims {
-    const LIMITS: Limits = Limits { bytes: super::MAX_VERIFIED, depth: 8, members: 512 };
+/// What claims may be read of.
+pub(super) const LIMITS: Limits = Limits { bytes: super::MAX_VERIFIED, depth: 8, members: 512 };
 
+impl ReadClaims {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, ClaimFault> {
-        let value = Members::parse(bytes, &Self::LIMITS)?;
+        canonical::claims(bytes, &LIMITS).map_or_else(|| Self::read_generally(bytes), Ok)
+    }
+
+    /// As [`ReadClaims::read`], whatever form the claims have.
+    pub(super) fn read_generally(bytes: &[u8]) -> Result<Self, ClaimFault> {
+        let value = Members::parse(bytes, &LIMITS)?;
         let members = Members::of(&value, &NAMES)?;
         let on_behalf_of = members
             .optional("act", |act| Members::inner(act, "act", &["sub"])?.parsed("sub", PersonId::new))?;

@@ -5,9 +5,9 @@ use crate::operation::json::{Fault, Limits, Object, Value, read};
 use core::fmt;
 
 /// The largest integer in a claim: the largest one that every JSON library reads exactly.
-const MAX_INTEGER: u64 = (1 << 53) - 1;
+pub(super) const MAX_INTEGER: u64 = (1 << 53) - 1;
 /// The last second that a [`Moment`] can hold.
-const LAST_SECOND: u64 = 253_402_300_799;
+pub(super) const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Why claims are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! A token as it is, for people to look at: nothing in it was verified.
 
+use super::claims::LIMITS;
 use super::compact::{Compact, FormError, MAX_VERIFIED};
 use super::members::{ClaimFault, Members};
-use crate::operation::json::{Limits, Value};
+use crate::operation::json::Value;
 
 /// What a token or another of our signed objects says, without any check of who says so.
 ///
@@ -46,8 +47,7 @@ impl UnverifiedToken {
     /// [`InspectError`] if it is no compact JWS of strict JSON with the three members in its header.
     pub fn inspect(token: &str) -> Result<Self, InspectError> {
         let jws = Compact::read_any(token, MAX_VERIFIED).map_err(InspectError::Form)?;
-        let limits = Limits { bytes: MAX_VERIFIED, depth: 8, members: 512 };
-        let claims = Members::parse(jws.claims(), &limits).map_err(InspectError::Claims)?;
+        let claims = Members::parse(jws.claims(), &LIMITS).map_err(InspectError::Claims)?;
         let header = jws.header();
         Ok(Self { alg: header.alg.clone(), typ: header.typ.clone(), kid: header.kid.clone(), claims })
     }

@@ -10,7 +10,9 @@ use countersign::token::{
     Anchor, Claims, Draft, Presented, Ratchet, Refusal, ReplayError, ReplayGuard, Revocations, TrustBundle,
     UnverifiedToken, VerifiedOperation, Verifier, VerifierConfig,
 };
+use ed25519_dalek::Verifier as _;
 use proptest::prelude::*;
+use sha2::Digest as _;
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::Duration;
 
@@ -218,6 +220,36 @@ fn remembered_certificates_are_judged_anew() {
     // A certificate with one more character is another text.
     let longer = format!("{}A", chain()[1]);
     assert!(verify(good(), &[&chain()[0], &longer]).is_err());
+}
+
+/// The number that these little-endian bytes are, in the ring that `one` is of.
+fn reduced<S: Copy + From<u8> + core::ops::Add<Output = S> + core::ops::Mul<Output = S>>(
+    _: S,
+    bytes: &[u8],
+) -> S {
+    let base = S::from(u8::MAX) + S::from(1);
+    bytes.iter().rev().fold(S::from(0), |number, byte| number * base + S::from(*byte))
+}
+
+/// Stock libraries accept such a signature, so it is no vector; only the key's holder can make one.
+#[test]
+fn a_signature_that_only_lenient_verification_accepts_is_refused() {
+    let seed = countersign::digest::sha256(&[b"countersign test key: sidecar"]);
+    let secret = ed25519_dalek::SigningKey::from_bytes(&seed);
+    let signed = good().rsplit_once('.').unwrap().0;
+    // With R the neutral point and s = H(R, A, M)·a the equation holds.
+    let mut commitment = [0; 32];
+    commitment[0] = 1;
+    let parts = [&commitment, secret.verifying_key().as_bytes(), signed.as_bytes()].concat();
+    let scalar = secret.to_scalar();
+    let answer = (reduced(scalar, &sha2::Sha512::digest(parts)) * scalar).to_bytes();
+    let forged = ed25519_dalek::Signature::from_components(commitment, answer);
+    assert!(
+        secret.verifying_key().verify(signed.as_bytes(), &forged).is_ok(),
+        "lenient verification accepts it"
+    );
+    let token = format!("{signed}.{}", countersign::digest::base64url(&forged.to_bytes()));
+    assert_eq!(verify(&token, &certificates()).unwrap_err(), Refusal::SignatureInvalid);
 }
 
 #[test]
