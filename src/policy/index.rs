@@ -84,3 +84,35 @@ fn keys(globs: &[Glob]) -> Option<Vec<Key<'_>>> {
     let keys: Option<Vec<Key<'_>>> = globs.iter().map(Glob::filed_under).collect();
     keys.filter(|keys| !keys.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+    use core::fmt::Write as _;
+
+    #[test]
+    fn of_ten_thousand_rules_only_those_that_can_match_are_tried() {
+        let mut text = "version: 1\nname: x\ndefaults: {reviewers: ['role:a']}\nrules:\n".to_owned();
+        for n in 0..3333 {
+            writeln!(text, "- {{name: a{n}, match: {{action: 'service{n}.*'}}, decision: deny}}").unwrap();
+            writeln!(
+                text,
+                "- {{name: b{n}, match: {{action: 'db.*', resource: 'prod/{n}/*'}}, decision: deny}}"
+            )
+            .unwrap();
+            writeln!(text, "- {{name: c{n}, match: {{agent: 'agent-{n}'}}, decision: deny}}").unwrap();
+        }
+        text.push_str("- {name: last, decision: deny}\n");
+        let policy = Policy::parse(&text, "large.yaml").unwrap();
+        let agent = AgentId::new("Agent-7").unwrap();
+        let tried: Vec<&str> = policy
+            .index
+            .candidates(&Subject::new("DB.read", "PROD/7/orders"), &agent)
+            .into_iter()
+            .map(|number| &*policy.rules[number].name)
+            .collect();
+        // In the order of the file.
+        assert_eq!(tried, ["b7", "c7", "last"]);
+    }
+}

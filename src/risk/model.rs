@@ -370,3 +370,36 @@ impl Model {
         ])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_begins_at_its_threshold() {
+        let thresholds = Model::default().thresholds;
+        for (thousandths, level) in [
+            (0, Level::Low),
+            (299, Level::Low),
+            (300, Level::Medium),
+            (599, Level::Medium),
+            (600, Level::High),
+            (799, Level::High),
+            (800, Level::Critical),
+            (1000, Level::Critical),
+        ] {
+            assert_eq!(thresholds.level(Score::of(thousandths)), level, "{thousandths}");
+        }
+    }
+
+    #[test]
+    fn the_published_model_is_whole() {
+        let model = Model::default();
+        assert_eq!(model.weights.total(), 1000);
+        assert_eq!(model.highest_sum(), Score::of(705));
+        // No default word or field was dropped for not being one.
+        assert_eq!(model.sensitivity.words.len(), 8);
+        assert_eq!(model.scope.filter_fields.len(), 3);
+        assert!(model.scope.filter_fields.iter().any(|field| field.is("whereClause")));
+    }
+}

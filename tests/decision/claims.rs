@@ -133,6 +133,7 @@ proptest! {
         anomalies in 0_u32..8,
         levels in prop::sample::select(vec![
             "", "levels: {low: {decision: allow, conditions: [dry_run]}, medium: allow}\n",
+            "levels: {medium: escalate, high: {decision: escalate, escalation: {assurance: channel}}}\n",
             "levels: {medium: {decision: escalate, escalation: {min_role: dba}}, high: {decision: escalate, escalation: {assurance: channel}}}\n",
         ]),
     ) {

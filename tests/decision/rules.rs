@@ -182,7 +182,7 @@ fn whom_the_agent_acts_for_can_be_matched_and_nobody_matches_nothing() {
 
 #[test]
 fn without_rules_the_levels_decide_as_published() {
-    let policy = published("risk: {thresholds: {critical: 0.7}}\n");
+    let policy = published("risk: {thresholds: {critical: 0.705}}\n");
     let outcome = |case: &Case| {
         let decision = case.decided(&policy);
         (
