@@ -14,7 +14,7 @@ mod ssh;
 mod trust;
 mod verify;
 
-pub use exit::{Exit, Failed};
+use exit::{Exit, Failed};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::moment::Moment;

@@ -91,7 +91,7 @@ impl Running {
     /// # Errors
     /// [`ServeFailed`] if the store could not be closed in order; nothing that was acknowledged is lost then either.
     pub async fn stop(self) -> Result<(), ServeFailed> {
-        drop(self.stop.send(true));
+        let _ = self.stop.send(true);
         for mut server in self.servers {
             // Waiting agents hold their streams open; they come back and follow again.
             if tokio::time::timeout(Duration::from_secs(3), &mut server).await.is_err() {

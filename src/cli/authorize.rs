@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Ask for one operation, and print the decision with its reasons
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(flatten)]
     connection: AgentConnection,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub struct Args {
 
 /// What goes with a request beside the operation.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Asking {
+pub(super) struct Asking {
     /// Makes the request idempotent: the same id and operation get the same answer
     #[arg(long, value_name = "ID", default_value = "")]
     request_id: String,
@@ -76,7 +76,13 @@ pub struct Asking {
 impl Asking {
     /// The request for this operation.
     #[must_use]
-    pub fn ask(self, action: String, resource: String, parameters: Option<Vec<u8>>, executor: String) -> Ask {
+    pub(super) fn ask(
+        self,
+        action: String,
+        resource: String,
+        parameters: Option<Vec<u8>>,
+        executor: String,
+    ) -> Ask {
         let declared = Declared {
             kind: self.kind,
             environment: self.environment,
@@ -100,7 +106,7 @@ impl Asking {
 ///
 /// # Errors
 /// [`Failed`] if there is no decision or it is not an allow.
-pub async fn run(args: Args) -> Result<Exit, Failed> {
+pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     let output = Output::new(args.json);
     let parameters = args.parameters.as_deref().map(read_parameters).transpose()?;
     let payload = args.payload.as_deref().map(read_file).transpose()?;
@@ -137,7 +143,7 @@ pub async fn run(args: Args) -> Result<Exit, Failed> {
 ///
 /// # Errors
 /// [`Failed`] if the service stays away for a minute or refuses to tell.
-pub async fn wait(
+pub(super) async fn wait(
     client: &AgentClient,
     escalation: &str,
     mut each: impl FnMut(&Progress),
@@ -174,7 +180,7 @@ pub async fn wait(
 
 /// What a command ends with when an escalation ended so.
 #[must_use]
-pub const fn exit_of(status: Status) -> Exit {
+pub(super) const fn exit_of(status: Status) -> Exit {
     match status {
         Status::Claimed => Exit::Success,
         Status::Pending | Status::Approved => Exit::Pending,
@@ -209,7 +215,7 @@ fn save(grant: &Grant, path: Option<&Path>) -> Result<(), Failed> {
 
 /// A grant as the document that `verify --grant` reads.
 #[must_use]
-pub fn grant_json(grant: &Grant) -> Value {
+pub(super) fn grant_json(grant: &Grant) -> Value {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let conditions = grant.conditions.iter().filter_map(|json| serde_json::from_str::<Value>(json).ok());
     json!({
@@ -258,7 +264,7 @@ fn end_json(answer: &Answer, end: &Progress) -> Value {
 
 /// A risk in one line and its factors in one line each.
 #[must_use]
-pub fn risk_words(output: Output, risk: &Risk) -> String {
+pub(super) fn risk_words(output: Output, risk: &Risk) -> String {
     let mut text = format!("risk {} ({})", thousandths(risk.score), risk.level.as_str());
     for floor in &risk.floors {
         text.push_str(&format!("\n  {} {}", output.paint(Tone::Wait, "lifted:"), visible(floor)));

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// How to reach the agents' service.
 #[derive(Clone, Debug, clap::Args)]
-pub struct AgentConnection {
+pub(super) struct AgentConnection {
     /// Where the sidecar listens: unix:PATH, http://HOST:PORT or https://HOST:PORT
     #[arg(
         long,
@@ -23,7 +23,7 @@ pub struct AgentConnection {
 
 /// How to reach the reviewers' service.
 #[derive(Clone, Debug, clap::Args)]
-pub struct ReviewConnection {
+pub(super) struct ReviewConnection {
     /// Where the desk listens for reviewers: unix:PATH, http://HOST:PORT or https://HOST:PORT
     #[arg(
         long,
@@ -42,7 +42,7 @@ impl AgentConnection {
     ///
     /// # Errors
     /// [`Exit::Undetermined`]: without the sidecar nothing can be judged.
-    pub async fn open(&self) -> Result<AgentClient, Failed> {
+    pub(super) async fn open(&self) -> Result<AgentClient, Failed> {
         let connect = connect(&self.target, self.token_file.as_ref())?;
         AgentClient::connect(connect).await.map_err(|error| failed(&error, &self.target))
     }
@@ -53,7 +53,7 @@ impl ReviewConnection {
     ///
     /// # Errors
     /// [`Exit::Failure`] or [`Exit::Undetermined`] with what to do.
-    pub async fn open(&self) -> Result<ReviewClient, Failed> {
+    pub(super) async fn open(&self) -> Result<ReviewClient, Failed> {
         let connect = connect(&self.desk, self.token_file.as_ref())?;
         ReviewClient::connect(connect).await.map_err(|error| failed(&error, &self.desk))
     }

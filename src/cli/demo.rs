@@ -20,7 +20,7 @@ use stage::Stage;
 /// A safe operation runs by itself, a risky one is approved by a person under a condition, a critical one is blocked,
 /// and a changed and a repeated one are refused. Ends with 0 only if each step went as it must.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Vote yourself, from a second terminal
     #[arg(long)]
     interactive: bool,
@@ -43,7 +43,7 @@ struct Step {
 ///
 /// # Errors
 /// [`Failed`] if a part could not be started. A step that goes wrong is printed and makes the exit code 1.
-pub async fn run(args: Args) -> Result<Exit, Failed> {
+pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     let output = Output::new(args.json);
     let stage = Stage::set().await?;
     let played = play(&args, output, &stage).await;

@@ -19,13 +19,13 @@ use std::process::ExitStatus;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The action under which commands are asked for.
-pub const ACTION: &str = "process.exec";
+pub(super) const ACTION: &str = "process.exec";
 
 /// Ask for a command, wait for the answer, verify it, and run exactly that command and nothing else
 ///
 /// Ends with the command's own exit code, or 120 denied, 121 expired, 122 undetermined.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(flatten)]
     connection: AgentConnection,
     #[command(flatten)]
@@ -55,7 +55,7 @@ struct Proposed {
 ///
 /// # Errors
 /// [`Failed`] if it may not run or could not be started.
-pub async fn run(args: Args) -> Result<Exit, Failed> {
+pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     let proposed = Proposed::resolve(&args.command)?;
     let verifier = args.trust.verifier(super::now())?;
     let client = args.connection.open().await?;
@@ -151,7 +151,7 @@ async fn execute(verified: &VerifiedOperation) -> Result<ExitStatus, Failed> {
             _ = interrupt.recv() => continue,
         };
         if let Some(pid) = pid {
-            drop(rustix::process::kill_process(pid, forward));
+            let _ = rustix::process::kill_process(pid, forward);
         }
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 /// The exit codes, the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(super) enum Exit {
     /// It was done, or it is allowed.
     Success,
     /// Something went wrong that is none of the below.
@@ -26,7 +26,7 @@ pub enum Exit {
 impl Exit {
     /// The number.
     #[must_use]
-    pub const fn code(self) -> u8 {
+    pub(super) const fn code(self) -> u8 {
         match self {
             Self::Success => 0,
             Self::Failure => 1,
@@ -42,7 +42,7 @@ impl Exit {
 
 /// A command that did not succeed: its code, what was wrong and where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
+pub(super) struct Failed {
     /// The exit code.
     pub exit: Exit,
     /// What was wrong; one line, lower case.
@@ -53,19 +53,19 @@ pub struct Failed {
 
 impl Failed {
     /// Ends with `exit`, saying `what`.
-    pub fn new(exit: Exit, what: impl fmt::Display) -> Self {
+    pub(super) fn new(exit: Exit, what: impl fmt::Display) -> Self {
         Self { exit, what: what.to_string(), advice: None }
     }
 
     /// … and what to do.
     #[must_use]
-    pub fn advise(mut self, advice: impl fmt::Display) -> Self {
+    pub(super) fn advise(mut self, advice: impl fmt::Display) -> Self {
         self.advice = Some(advice.to_string());
         self
     }
 
     /// Ends with [`Exit::Failure`].
-    pub fn plain(what: impl fmt::Display) -> Self {
+    pub(super) fn plain(what: impl fmt::Display) -> Self {
         Self::new(Exit::Failure, what)
     }
 }

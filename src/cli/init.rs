@@ -11,11 +11,11 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// The policy that a platform team could start with.
-pub const STARTER_POLICY: &str = include_str!("../../examples/policies/starter.yaml");
+pub(super) const STARTER_POLICY: &str = include_str!("../../examples/policies/starter.yaml");
 
 /// Write a folder with a configuration, a policy, a roster and keys to start from
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The new folder
     #[arg(value_name = "FOLDER", default_value = "countersign")]
     folder: PathBuf,
@@ -34,7 +34,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failed`] if the folder is there already or can't be written.
-pub fn run(args: &Args) -> Result<Exit, Failed> {
+pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
     let domain = TrustDomain::new(&args.trust_domain).map_err(|error| Failed::new(Exit::Usage, error))?;
     let reviewers = args.reviewers.iter().map(|text| read_reviewer(text)).collect::<Result<Vec<_>, _>>()?;
     let folder = &args.folder;
@@ -78,7 +78,7 @@ fn read_reviewer(text: &str) -> Result<(PersonId, String), Failed> {
 
 /// A roster of these people, all of them on call.
 #[must_use]
-pub fn roster(reviewers: &[(PersonId, String)]) -> String {
+pub(super) fn roster(reviewers: &[(PersonId, String)]) -> String {
     let mut text = String::from(
         "# The people who may be asked. `keys` are lines as in their `id_ed25519.pub`.\n\nversion: 1\n\n\
          # Lowest first; the policy names these.\nroles: [engineer, oncall, platform-lead, security-lead]\n\n",

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Which folder of keys.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Folder {
+pub(super) struct Folder {
     /// The configuration file; its `data` folder holds the keys
     #[arg(long, short, env = "COUNTERSIGN_CONFIG", value_name = "FILE", default_value = "countersign.yaml")]
     config: PathBuf,
@@ -24,7 +24,7 @@ pub struct Folder {
 
 /// What can be done with keys.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make a root and an issuer; then take the root's private key away
     Init {
         #[command(flatten)]
@@ -85,7 +85,7 @@ pub enum Command {
 ///
 /// # Errors
 /// [`Failed`] with what was wrong.
-pub fn run(command: &Command) -> Result<Exit, Failed> {
+pub(super) fn run(command: &Command) -> Result<Exit, Failed> {
     match command {
         Command::Init { folder } => {
             let keys = folder.open()?;

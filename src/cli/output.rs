@@ -7,14 +7,14 @@ use std::io::{IsTerminal as _, Write as _};
 
 /// Where a command prints, and how.
 #[derive(Clone, Copy, Debug)]
-pub struct Output {
+pub(super) struct Output {
     json: bool,
     colours: bool,
 }
 
 /// What a colour means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
+pub(super) enum Tone {
     /// It went well, or it is allowed.
     Good,
     /// It was refused.
@@ -30,32 +30,36 @@ pub enum Tone {
 impl Output {
     /// Words, coloured only if standard output is a terminal and `NO_COLOR` is not set; or JSON.
     #[must_use]
-    pub fn new(json: bool) -> Self {
+    pub(super) fn new(json: bool) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self { json, colours: wanted && !json && std::io::stdout().is_terminal() }
     }
 
     /// Whether JSON was asked for.
     #[must_use]
-    pub const fn json(self) -> bool {
+    pub(super) const fn json(self) -> bool {
         self.json
     }
 
     /// Prints one JSON document, or else the words.
-    pub fn print(self, document: impl FnOnce() -> serde_json::Value, words: impl FnOnce(Self) -> String) {
+    pub(super) fn print(
+        self,
+        document: impl FnOnce() -> serde_json::Value,
+        words: impl FnOnce(Self) -> String,
+    ) {
         let text = if self.json { format!("{:#}", document()) } else { words(self) };
         self.line(text);
     }
 
     /// Prints one line, or several.
-    pub fn line(self, text: impl Display) {
+    pub(super) fn line(self, text: impl Display) {
         // A reader that went away is no reason to fail: what was done is done.
         drop(writeln!(std::io::stdout().lock(), "{text}"));
     }
 
     /// The text in the tone's colour.
     #[must_use]
-    pub fn paint(self, tone: Tone, text: impl Display) -> String {
+    pub(super) fn paint(self, tone: Tone, text: impl Display) -> String {
         if !self.colours {
             return text.to_string();
         }
@@ -72,7 +76,7 @@ impl Output {
 
 /// Makes text from elsewhere safe for a terminal: control and bidirectional characters become visible escapes.
 #[must_use]
-pub fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
@@ -87,7 +91,7 @@ pub fn visible(text: &str) -> String {
 
 /// A length of time for people: `14 min 58 s`, `2 h 5 min`, `3 d 4 h`.
 #[must_use]
-pub fn span(length: Duration) -> String {
+pub(super) fn span(length: Duration) -> String {
     let seconds = length.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
@@ -100,7 +104,7 @@ pub fn span(length: Duration) -> String {
 
 /// How far away a moment is: `in 14 min 58 s`, `3 s ago`.
 #[must_use]
-pub fn relative(moment: Moment, now: Moment) -> String {
+pub(super) fn relative(moment: Moment, now: Moment) -> String {
     match moment >= now {
         true => format!("in {}", span(moment.since(now))),
         false => format!("{} ago", span(now.since(moment))),
@@ -109,7 +113,7 @@ pub fn relative(moment: Moment, now: Moment) -> String {
 
 /// A score of thousandths as people write it: `0.525`.
 #[must_use]
-pub fn thousandths(value: u32) -> String {
+pub(super) fn thousandths(value: u32) -> String {
     format!("{}.{:03}", value / 1000, value % 1000)
 }
 

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 /// What a reviewer can do.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// List what waits, newest first
     List {
         #[command(flatten)]
@@ -62,7 +62,7 @@ pub enum Command {
 
 /// Who votes, on what, and why.
 #[derive(Debug, clap::Args)]
-pub struct Voting {
+pub(super) struct Voting {
     #[command(flatten)]
     connection: ReviewConnection,
     /// The escalation's id
@@ -88,7 +88,7 @@ pub struct Voting {
 ///
 /// # Errors
 /// [`Failed`] with what was wrong.
-pub async fn run(command: Command) -> Result<Exit, Failed> {
+pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
     match command {
         Command::List { connection, all, limit, json } => {
             let listed = connection.open().await?.list(all, limit).await?;

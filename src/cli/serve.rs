@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Serve agents and reviewers from this machine, on an embedded store
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The configuration file
     #[arg(long, short, env = "COUNTERSIGN_CONFIG", value_name = "FILE", default_value = "countersign.yaml")]
     config: PathBuf,
@@ -30,7 +30,7 @@ pub struct Args {
 ///
 /// # Errors
 /// [`Failed`] if it could not start, or could not stop in order.
-pub async fn run(args: Args) -> Result<Exit, Failed> {
+pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     telemetry::start(if args.log_json { telemetry::Format::Json } else { telemetry::Format::Text });
     let output = Output::new(args.json);
     let config = Config::load(&args.config).map_err(|error| {

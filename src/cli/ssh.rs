@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What signs a vote.
-pub enum SigningKey {
+pub(super) enum SigningKey {
     /// An unencrypted Ed25519 key in a file.
     Plain(Box<ssh::PrivateKey>),
     /// Anything that `ssh-keygen -Y sign` can use: encrypted keys, security keys, keys that an agent holds.
@@ -19,7 +19,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`Exit::Usage`] if there is none that can be used.
-    pub fn load(path: &Path) -> Result<Self, Failed> {
+    pub(super) fn load(path: &Path) -> Result<Self, Failed> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display()))
         })?;
@@ -33,7 +33,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`Exit::Failure`] with what `ssh-keygen` said.
-    pub fn sign(&self, statement: &[u8]) -> Result<String, Failed> {
+    pub(super) fn sign(&self, statement: &[u8]) -> Result<String, Failed> {
         match self {
             Self::Plain(key) => Ok(key.sign(VOTE_NAMESPACE, statement).to_armored()),
             Self::Program(path) => sign_with_program(path, statement),

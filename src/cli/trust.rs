@@ -19,7 +19,7 @@ const LIMITS: Limits = Limits { bytes: 1024 * 1024, depth: 4, members: 4096 };
 
 /// Whom to trust, and what is enforced here.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Trust {
+pub(super) struct Trust {
     /// This executor's id, as registered with the sidecar
     #[arg(long, env = "COUNTERSIGN_EXECUTOR", value_name = "ID")]
     executor: String,
@@ -55,7 +55,7 @@ pub struct Trust {
 /// A trust bundle with its certificates, as a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BundleFile {
+pub(super) struct BundleFile {
     /// The signed bundle.
     pub bundle: String,
     /// The certificates that lead to its signer from a root.
@@ -67,7 +67,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`Exit::Usage`] if it is not a name.
-    pub fn executor_id(&self) -> Result<ExecutorId, Failed> {
+    pub(super) fn executor_id(&self) -> Result<ExecutorId, Failed> {
         ExecutorId::new(&self.executor).map_err(|error| usage(format!("`--executor`: {error}")))
     }
 
@@ -75,7 +75,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`Exit::Usage`] for options that make no sense, [`Exit::Undetermined`] for a bundle that is not to be trusted.
-    pub fn verifier(&self, now: Moment) -> Result<Verifier, Failed> {
+    pub(super) fn verifier(&self, now: Moment) -> Result<Verifier, Failed> {
         let domain =
             TrustDomain::new(&self.trust_domain).map_err(|e| usage(format!("`--trust-domain`: {e}")))?;
         let roots = self.roots.iter().map(|path| read_root(path)).collect::<Result<Vec<_>, _>>()?;
@@ -141,7 +141,7 @@ fn usage(what: impl Display) -> Failed {
 ///
 /// # Errors
 /// [`Exit::Usage`] for a fact that is not known or has another form.
-pub fn facts(texts: &[String]) -> Result<ExecutionFacts, Failed> {
+pub(super) fn facts(texts: &[String]) -> Result<ExecutionFacts, Failed> {
     let mut facts = ExecutionFacts::default();
     for text in texts {
         let (name, value) = text.split_once('=').unwrap_or((text, ""));

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Verify a token offline against the operation that is about to run
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(flatten)]
     trust: Trust,
     /// The grant, as `authorize --grant` writes it; - reads standard input
@@ -35,7 +35,7 @@ pub struct Args {
 
 /// A token and what goes beside it, as a file.
 #[derive(Debug, Deserialize)]
-pub struct GrantFile {
+pub(super) struct GrantFile {
     /// The authority token.
     pub token: String,
     /// The certificates that lead from a root to its key.
@@ -52,7 +52,7 @@ pub struct GrantFile {
 ///
 /// # Errors
 /// [`Failed`] if the token is not one to act on.
-pub fn run(args: &Args) -> Result<Exit, Failed> {
+pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
     let output = Output::new(args.json);
     let now = super::now();
     let verifier = args.trust.verifier(now)?;
@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<Exit, Failed> {
 
 /// What a command ends with for a refusal of this verdict.
 #[must_use]
-pub fn exit_of(refusal: &Refusal) -> Exit {
+pub(super) fn exit_of(refusal: &Refusal) -> Exit {
     match refusal.verdict() {
         Verdict::Denied if refusal.code() == "time.expired" => Exit::Expired,
         Verdict::Denied => Exit::Denied,

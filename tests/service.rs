@@ -1,0 +1,22 @@
+//! The service as agents, reviewers and executors meet it: real sockets, a real store, signed votes, verified tokens.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests say what they expect"
+)]
+
+#[path = "service/identity.rs"]
+mod identity;
+#[path = "service/people.rs"]
+mod people;
+#[path = "service/requests.rs"]
+mod requests;
+#[path = "service/restart.rs"]
+mod restart;
+#[path = "service/support.rs"]
+mod support;
+#[path = "service/time.rs"]
+mod time;

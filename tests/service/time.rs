@@ -1,0 +1,205 @@
+//! Time and policy under the sidecar's feet, with a clock that the test sets: deadlines, doubts, second thoughts.
+
+use crate::support::{FLEET, POLICY, approve, key, roster};
+use arc_swap::ArcSwap;
+use countersign::audit::event::Context;
+use countersign::clock::{Clock, ManualClock, Reading};
+use countersign::condition::ConditionKind;
+use countersign::desk::{Desk as _, LocalDesk};
+use countersign::entropy::SystemEntropy;
+use countersign::escalation::Status;
+use countersign::escalation::vote::{Choice, Nonce, Reason, SignedVote, Statement};
+use countersign::moment::Moment;
+use countersign::operation::Operation;
+use countersign::operation::render::render;
+use countersign::party::{AgentId, EscalationId, ExecutorId, KeyHolder, LogOrigin, PersonId, TrustDomain};
+use countersign::policy::Policy;
+use countersign::presence::ssh::VOTE_NAMESPACE;
+use countersign::reviewer::Directory;
+use countersign::risk::Claims;
+use countersign::sidecar::issuance::Issuance;
+use countersign::sidecar::{Ask, Caller, Progress, Sidecar, SidecarError};
+use countersign::signer::directory::KeyDirectory;
+use countersign::store::embedded::{EmbeddedStore, Options};
+use countersign::token::Executor;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+struct World {
+    _folder: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    policy: Arc<ArcSwap<Policy>>,
+    desk: Arc<LocalDesk>,
+    sidecar: Arc<Sidecar>,
+}
+
+fn noon() -> Moment {
+    Moment::from_rfc3339("2026-11-21T12:00:00Z").unwrap()
+}
+
+fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(noon()));
+    let store = Arc::new(EmbeddedStore::open(&folder.path().join("store"), Options::default()).unwrap().0);
+    let domain = TrustDomain::new("https://acme.example").unwrap();
+    let keys = KeyDirectory::new(
+        folder.path().join("keys"),
+        domain.clone(),
+        KeyHolder::new("sidecar").unwrap(),
+        KeyDirectory::any_scope(),
+        Arc::new(SystemEntropy),
+    );
+    keys.init(noon()).unwrap();
+    let people = [("ada", "oncall"), ("grace", "oncall, platform-lead")];
+    let directory =
+        Arc::new(ArcSwap::from_pointee(Directory::parse(&roster(&people), "roster.yaml").unwrap()));
+    let fleet = ExecutorId::new(FLEET).unwrap();
+    let enforced = HashMap::from([(fleet.clone(), BTreeSet::from([ConditionKind::Canary]))]);
+    let executor = Executor::new(fleet.clone(), [ConditionKind::Canary]).unwrap();
+    let desk = Arc::new(LocalDesk::new(store.clone(), directory, enforced, clock.clone()).unwrap());
+    let policy = Arc::new(ArcSwap::from_pointee(Policy::parse(POLICY, "policy.yaml").unwrap()));
+    let sidecar = Arc::new(Sidecar {
+        domain,
+        origin: LogOrigin::new("https://acme.example/sidecar").unwrap(),
+        policy: policy.clone(),
+        executors: HashMap::from([(fleet, executor)]),
+        store,
+        desk: desk.clone(),
+        issuance: Arc::new(Issuance::start(Box::new(keys), noon()).unwrap()),
+        clock: clock.clone(),
+        entropy: Arc::new(SystemEntropy),
+    });
+    World { _folder: folder, clock, policy, desk, sidecar }
+}
+
+impl World {
+    fn caller() -> Caller {
+        Caller { agent: AgentId::new("agent:tester").unwrap(), on_behalf_of: None }
+    }
+
+    fn ask(action: &str, resource: &str, parameters: &str) -> Ask {
+        Ask {
+            caller: Self::caller(),
+            request_id: None,
+            operation: Operation::from_json(action, resource, parameters.as_bytes()).unwrap(),
+            payload: None,
+            executor: ExecutorId::new(FLEET).unwrap(),
+            context: Context::default(),
+            claims: Claims::default(),
+            holder: None,
+        }
+    }
+
+    fn deploy() -> Ask {
+        Self::ask("deploy.release", "shop/production", r#"{"version":"2"}"#)
+    }
+
+    async fn escalate(&self) -> EscalationId {
+        self.sidecar.authorize(Self::deploy()).await.unwrap().opened.unwrap().id
+    }
+
+    async fn vote(&self, id: EscalationId, who: &str, choice: Choice) -> Status {
+        let docket = self.desk.docket(id).await.unwrap();
+        let operation = Operation::from_op_bytes(docket.decided.op.as_bytes()).unwrap();
+        let statement = Statement {
+            escalation: id,
+            operation: operation.digest(),
+            shown: render(&operation, None).unwrap().digest,
+            policy: docket.decided.decision.policy,
+            choice,
+            reason: Reason::new("looked at").unwrap(),
+            reviewer: PersonId::new(who).unwrap(),
+            time: self.clock.now(),
+            nonce: Nonce::from_random([3; 16]),
+        };
+        let text = statement.to_text();
+        let signature = key(who).sign(VOTE_NAMESPACE, text.as_bytes()).to_armored();
+        let docket = self.desk.vote(id, SignedVote { statement: text, signature }).await.unwrap();
+        docket.escalation.status(self.clock.now())
+    }
+
+    async fn progress(&self, id: EscalationId) -> Result<Progress, SidecarError> {
+        let mut told = self.sidecar.clone().follow(Self::caller(), id).await.unwrap();
+        told.recv().await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn nobody_decides_in_time_and_it_is_denied() {
+    let world = world();
+    let id = world.escalate().await;
+    assert_eq!(world.progress(id).await.unwrap().status, Status::Pending);
+    world.clock.advance(Duration::from_secs(30 * 60));
+    let end = world.progress(id).await.unwrap();
+    assert_eq!((end.status, end.granted), (Status::Expired, None));
+}
+
+#[tokio::test]
+async fn a_token_not_collected_in_time_lapses() {
+    let world = world();
+    let id = world.escalate().await;
+    assert_eq!(world.vote(id, "ada", approve(&[])).await, Status::Approved);
+    world.clock.advance(Duration::from_secs(10 * 60));
+    let end = world.progress(id).await.unwrap();
+    assert_eq!((end.status, end.granted), (Status::Lapsed, None));
+}
+
+#[tokio::test]
+async fn what_was_approved_is_decided_again_before_it_is_minted() {
+    let world = world();
+    let id = world.escalate().await;
+    assert_eq!(world.vote(id, "ada", approve(&[])).await, Status::Approved);
+    let stricter = POLICY.replace(
+        "rules:\n",
+        "rules:\n  - name: freeze\n    match: {action: \"deploy.*\"}\n    decision: deny\n    reason: a freeze is on\n",
+    );
+    world.policy.store(Arc::new(Policy::parse(&stricter, "policy.yaml").unwrap()));
+    let end = world.progress(id).await.unwrap();
+    assert_eq!((end.status, end.granted), (Status::Blocked, None));
+    assert!(end.reasons.iter().any(|reason| reason.contains("freeze")), "{:?}", end.reasons);
+    // It stays so when the policy is lenient again.
+    world.policy.store(Arc::new(Policy::parse(POLICY, "policy.yaml").unwrap()));
+    assert_eq!(world.progress(id).await.unwrap().status, Status::Blocked);
+}
+
+#[tokio::test]
+async fn while_the_clock_is_in_doubt_nothing_is_decided_or_minted() {
+    let world = world();
+    let id = world.escalate().await;
+    world.vote(id, "ada", approve(&[])).await;
+    let latest = world.clock.now();
+    world.clock.set(Reading::InDoubt { wall: latest.minus(Duration::from_secs(3600)), latest });
+    let read = World::ask("orders.read", "db/staging/orders", "{}");
+    assert_eq!(world.sidecar.authorize(read.clone()).await.unwrap_err(), SidecarError::ClockInDoubt);
+    assert_eq!(world.progress(id).await.unwrap_err(), SidecarError::ClockInDoubt);
+    world.clock.set(Reading::Sure(latest));
+    assert!(world.sidecar.authorize(read).await.unwrap().granted.is_some());
+    assert_eq!(world.progress(id).await.unwrap().status, Status::Claimed);
+}
+
+#[tokio::test]
+async fn keys_that_have_expired_sign_nothing() {
+    let world = world();
+    world.clock.advance(Duration::from_secs(24 * 3600));
+    let read = World::ask("orders.read", "db/staging/orders", "{}");
+    assert!(matches!(world.sidecar.authorize(read.clone()).await.unwrap_err(), SidecarError::NoKey(_)));
+    let renewed = world.sidecar.issuance.refresh(world.clock.now()).unwrap();
+    assert!(renewed.is_some());
+    assert!(world.sidecar.authorize(read).await.unwrap().granted.is_some());
+}
+
+#[tokio::test]
+async fn keys_are_renewed_at_half_life_and_the_old_one_stays_published() {
+    let world = world();
+    let old = world.sidecar.issuance.current(noon()).unwrap().key_id();
+    assert!(world.sidecar.issuance.refresh(noon().plus(Duration::from_secs(11 * 3600))).unwrap().is_none());
+    let later = noon().plus(Duration::from_secs(12 * 3600));
+    let new = world.sidecar.issuance.refresh(later).unwrap().unwrap().key_id();
+    assert_ne!(old, new);
+    assert_eq!(world.sidecar.issuance.current(later).unwrap().key_id(), new);
+    let published = world.sidecar.issuance.published();
+    for id in [old, new] {
+        assert!(published.jwks.contains(&id.to_string()));
+    }
+}
