@@ -46,7 +46,8 @@ async fn a_good_token_comes_through_once_with_its_operation() {
 #[tokio::test]
 async fn only_what_does_not_say_what_to_do_comes_with_it() {
     let named = HeaderName::from_static("idempotency-key");
-    let layer = layer().pass_header(named).pass_header(http::header::AUTHORIZATION);
+    let layer =
+        layer().pass_header(named.clone()).pass_header(named).pass_header(http::header::AUTHORIZATION);
     let (service, notes) = guarded(&layer);
     let mut asked = request(&token());
     for (name, value) in [

@@ -186,7 +186,7 @@ impl Body for Watched {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         if self.left == 0 {
-            return Poll::Ready(self.breaks_off.then_some(Err(BrokenOff)));
+            return Poll::Ready(std::mem::take(&mut self.breaks_off).then_some(Err(BrokenOff)));
         }
         let piece = self.left.min(1000);
         self.left -= piece;
@@ -220,7 +220,14 @@ async fn bodies_that_are_too_large_or_break_off() {
         put().body(Watched { announced: 0, left: 9, read: read.clone(), breaks_off: true }).unwrap();
     *read.lock().unwrap() = 0;
     is(&send(&service, unsigned).await, 401, "authorization.missing", "denied");
-    assert_eq!(*read.lock().unwrap(), 0, "nothing is read for a request without a token");
+    let huge = request(&"a".repeat(8193)).map(|_| Watched {
+        announced: 0,
+        left: 9,
+        read: read.clone(),
+        breaks_off: true,
+    });
+    is(&send(&service, huge).await, 403, "malformed.size", "denied");
+    assert_eq!(*read.lock().unwrap(), 0, "nothing is read for a request without what could be a token");
     let (service, _) = guarded(&layer());
     let most = (1 << 20) + 1;
     is(&send(&service, watched(0, most, false)).await, 413, "body.too_large", "denied");
