@@ -108,7 +108,8 @@ impl Anchor {
                 return Err(CertificateError::Domain);
             }
             let id = certificate.certified.key.id();
-            if certificate.certified.usage != grants || so_far.ids().any(|other| other == id) {
+            let has_a_use = so_far.ids().any(|other| other == id) || self.root(&id).is_some();
+            if certificate.certified.usage != grants || has_a_use {
                 return Err(CertificateError::Use);
             }
             so_far.links.push(certificate.certified);

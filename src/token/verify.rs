@@ -302,6 +302,22 @@ impl CheckedOperation {
 ///
 /// Only [`Verifier::verify`] and [`CheckedOperation::consume`] make one, and it can't be copied.
 ///
+/// ```
+/// # use countersign::moment::Moment;
+/// # use countersign::operation::Operation;
+/// # use countersign::token::{Presented, Refusal, ReplayGuard, VerifiedOperation, Verifier};
+/// fn scale(verified: VerifiedOperation) -> Operation {
+///     // … and nothing else: what runs is read from the bytes that were hashed.
+///     verified.operation().clone()
+/// }
+///
+/// fn gate(
+///     verifier: &Verifier, presented: Presented<'_>, now: Moment, used: &dyn ReplayGuard,
+/// ) -> Result<Operation, Refusal> {
+///     Ok(scale(verifier.verify(presented, now, used)?))
+/// }
+/// ```
+///
 /// ```compile_fail
 /// # use countersign::token::{Claims, VerifiedOperation};
 /// # use countersign::operation::Operation;

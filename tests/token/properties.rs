@@ -164,6 +164,30 @@ fn the_same_grant_is_the_same_bytes_in_canonical_form() {
 }
 
 #[test]
+fn what_was_recorded_is_signed_again_as_it_was() {
+    let mut grant = kit::grant();
+    grant.conditions = vec![kit::condition("dry_run")];
+    let draft = Draft::new(&grant, &kit::executor()).unwrap();
+    let again = Draft::from_recorded(&draft.claims_without_log()).unwrap();
+    assert_eq!(again, draft);
+    assert_eq!(again.conditions(), Some(grant.conditions));
+    assert_eq!(again.expires_at(), Some(kit::at(kit::ISSUED + 300)));
+    let whole = kit::claims_of(good());
+    for other in [whole.as_bytes(), b"", b"[]", b"{}", br#"{"exp":1,"cs_cond":[{"type":"x"}]}"#] {
+        assert_eq!(Draft::from_recorded(other), None);
+    }
+}
+
+#[test]
+fn a_chain_says_what_its_last_key_is_certified_for() {
+    let anchor = anchor();
+    assert_eq!(anchor.certified(&certificates()), Ok(kit::sidecar_key()));
+    assert_eq!(anchor.certified(&certificates()[..1]), Ok(kit::issuer_key()));
+    assert!(anchor.certified(&certificates()[1..]).is_err());
+    assert!(anchor.certified(&[]).is_err());
+}
+
+#[test]
 fn nothing_is_minted_that_would_be_refused() {
     use countersign::token::{Assurance, DraftError, Executor};
     let executor = kit::executor();

@@ -186,6 +186,18 @@ pub fn cases() -> Vec<Case> {
             let text = edit(&kit::claims_of(&kit::sidecar_certificate()), &x(&sidecar), &x(&issuer));
             vec![good("issuer"), issuer.jws(&issuer.header("countersign-keycert+jwt"), text.as_bytes())]
         }),
+        {
+            let next = Key::named("next root");
+            let certified = CertifiedKey { key: next.public.clone(), ..kit::sidecar_key() };
+            let mut case = unknown(
+                "root-certified-as-sidecar",
+                "a pinned root signs no tokens, whoever certifies it",
+                vec![good("issuer"), kit::certify("sidecar/8", certified, &issuer)],
+            );
+            case.executor.roots.push(Value::from(next.public.to_jwk()));
+            case.token = next.token(&claims);
+            case
+        },
         unknown(
             "small-order-key",
             "a certified key of small order",
