@@ -98,6 +98,17 @@ fn what_was_checked_and_has_expired_since_is_not_consumed() {
         proof: None,
         evidence: &[],
     };
+    let again = Presented { operation: kit::operation(), ..presented };
+    let refused = verifier().check(again, kit::at(kit::ISSUED + 300)).unwrap_err();
+    assert_eq!(refused, Refusal::TimeExpired);
+    let presented = Presented {
+        token: good(),
+        certificates: &certificates(),
+        operation: kit::operation(),
+        facts: &facts,
+        proof: None,
+        evidence: &[],
+    };
     let checked = verifier().check(presented, kit::at(kit::NOW)).unwrap();
     assert_eq!(checked.claims().jti, kit::grant().jti);
     let guard = MemoryGuard::new(kit::at(0));
