@@ -177,7 +177,7 @@ impl VerifierConfig {
         self
     }
 
-    /// Demands the votes of those who approved, and has them checked.
+    /// Demands the votes of those who approved, and has them checked; so somebody must have approved.
     #[must_use]
     pub fn demands_evidence(mut self, check: Arc<dyn EvidenceCheck>) -> Self {
         self.evidence = Some(check);

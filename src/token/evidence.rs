@@ -7,8 +7,8 @@ use core::fmt;
 ///
 /// An executor that demands evidence trusts neither sidecar nor desk with the quorum.
 pub trait EvidenceCheck: Send + Sync {
-    /// Checks the evidence, one vote in each element, against the claims. Called only where the token names
-    /// approvals: how many there must be at all is the executor's floor.
+    /// Checks the evidence, one vote in each element, against the claims. A token that names
+    /// no approvals does not get here: where evidence is demanded it is refused for lack of it.
     ///
     /// # Errors
     /// [`EvidenceError`] if the evidence does not carry the approvals.

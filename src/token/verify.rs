@@ -5,6 +5,7 @@ use super::bundle::TrustBundle;
 use super::claims::{Claims, ReadClaims, VERSION};
 use super::compact::{Compact, Kind, MAX_VERIFIED};
 use super::config::{ClockReading, VerifierConfig};
+use super::evidence::EvidenceError;
 use super::guard::{KEPT_AFTER_EXPIRY, ReplayGuard, ReplayKey, TokenUse};
 use super::possession::Possession;
 use super::refusal::{BundleState, OtherAudience, Refusal};
@@ -253,6 +254,7 @@ impl Verifier {
         // Where evidence is demanded, a token that names nobody lacks it too: otherwise whoever holds the sidecar's
         // key could leave the approvals out.
         match &self.config.evidence {
+            Some(_) if claims.approvals.is_empty() => Err(Refusal::Evidence(EvidenceError::Missing)),
             Some(check) => check.check(claims, evidence).map_err(Refusal::Evidence),
             None => Ok(()),
         }

@@ -254,6 +254,18 @@ fn demanded() -> Vec<Case> {
     };
     let (alice, bob) = (kit::vote_of("alice"), kit::vote_of("bob"));
     vec![
+        {
+            let mut nobody = minted(
+                "evidence.missing",
+                "nobody",
+                "evidence is demanded and the token names nobody",
+                |grant| {
+                    grant.approvals.clear();
+                },
+            );
+            nobody.executor.evidence_required = true;
+            nobody
+        },
         with("evidence.missing", "none", "evidence is demanded and there is none", Vec::new()),
         with("evidence.missing", "one-of-two", "one of two votes", evidence(&[&alice])),
         with(
