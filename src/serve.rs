@@ -93,7 +93,7 @@ impl Running {
     pub async fn stop(self) -> Result<(), ServeFailed> {
         let _ = self.stop.send(true);
         for mut server in self.servers {
-            // Waiting agents hold their streams open; they come back and follow again.
+            // A connection that does not close by itself is not waited for.
             if tokio::time::timeout(Duration::from_secs(3), &mut server).await.is_err() {
                 server.abort();
             }
@@ -231,7 +231,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let mut listening = Listening::default();
     addresses.agent_socket.clone_from(&config.listen.agents.socket);
     addresses.agent_tcp = bind(&mut listening, &config.listen.agents).await?;
-    let agents = AuthorityService::new(sidecar, Arc::new(agents(config)?));
+    let agents = AuthorityService::new(sidecar, Arc::new(agents(config)?), stopping.clone());
     let mut servers = vec![run(serve_agents(agents, listening, stopping.clone()), fail.clone())];
     let mut listening = Listening::default();
     addresses.reviewer_socket.clone_from(&config.listen.reviewers.socket);

@@ -254,9 +254,8 @@ fn replay(id: EscalationId, course: &Course) -> Result<Escalation, DeskError> {
     if course.records.is_empty() {
         return Err(DeskError::Unknown(id));
     }
-    let steps = course.records.iter().filter_map(|(_, record)| match &record.event {
-        Event::Escalation { step, .. } => Some(step),
-        _ => None,
+    let steps = course.records.iter().filter_map(|(_, record)| {
+        if let Event::Escalation { step, .. } = &record.event { Some(step) } else { None }
     });
     Escalation::replay(steps).map_err(|error| senseless(id, &error))
 }

@@ -6,6 +6,7 @@ use crate::proto;
 use crate::sidecar::{Report, Sidecar};
 use core::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
@@ -15,13 +16,14 @@ use tonic::{Request, Response, Status};
 pub struct AuthorityService {
     sidecar: Arc<Sidecar>,
     agents: Arc<Agents>,
+    stopping: watch::Receiver<bool>,
 }
 
 impl AuthorityService {
-    /// Answers the known agents from this sidecar.
+    /// Answers the known agents from this sidecar; those who wait are let go when `stopping` turns true.
     #[must_use]
-    pub const fn new(sidecar: Arc<Sidecar>, agents: Arc<Agents>) -> Self {
-        Self { sidecar, agents }
+    pub const fn new(sidecar: Arc<Sidecar>, agents: Arc<Agents>, stopping: watch::Receiver<bool>) -> Self {
+        Self { sidecar, agents, stopping }
     }
 }
 
@@ -47,7 +49,9 @@ impl proto::authority_server::Authority for AuthorityService {
     ) -> Result<Response<Self::AwaitStream>, Status> {
         let caller = self.agents.caller(&request)?;
         let id = convert::escalation_id(&request.get_ref().escalation_id)?;
-        let told = self.sidecar.clone().follow(caller, id).await.map_err(convert::sidecar_error)?;
+        let mut stopping = self.stopping.clone();
+        let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+        let told = self.sidecar.clone().follow(caller, id, stopped).await.map_err(convert::sidecar_error)?;
         let stream = ReceiverStream::new(told).map(move |progress| match progress {
             Ok(progress) => Ok(convert::progress(id, progress)),
             Err(error) => Err(convert::sidecar_error(error)),

@@ -32,7 +32,7 @@ pub(super) fn ask(caller: Caller, wire: proto::AuthorizeRequest) -> Result<Ask, 
         payload,
         executor,
         context: context(wire.context.unwrap_or_default())?,
-        claims: claims(wire.declared.unwrap_or_default())?,
+        claims: claims(&wire.declared.unwrap_or_default())?,
         holder: holder(&wire.holder_key)?,
     })
 }
@@ -83,7 +83,7 @@ fn context(wire: proto::Context) -> Result<Context, Status> {
     })
 }
 
-fn claims(wire: proto::Declared) -> Result<Claims, Status> {
+fn claims(wire: &proto::Declared) -> Result<Claims, Status> {
     let unknown = |what: &str, value: &str| invalid(format!("`declared.{what}`: unknown value `{value}`"));
     let kind = match wire.kind.as_str() {
         "" => None,

@@ -50,7 +50,8 @@ impl Sidecar {
         Ok(docket.escalation.status(self.clock.now()))
     }
 
-    /// Follows an escalation of this agent to its end; the first item is its present state.
+    /// Follows an escalation of this agent to its end, or until the service stops; the first item is its present
+    /// state.
     ///
     /// # Errors
     /// [`SidecarError::UnknownEscalation`] if it is not this agent's.
@@ -58,6 +59,7 @@ impl Sidecar {
         self: Arc<Self>,
         caller: Caller,
         id: EscalationId,
+        stopping: impl Future<Output = ()> + Send + 'static,
     ) -> Result<mpsc::Receiver<Result<Progress, SidecarError>>, SidecarError> {
         self.docket_of(&caller, id).await?;
         let (tell, told) = mpsc::channel(1);
@@ -65,6 +67,7 @@ impl Sidecar {
             let changes = self.desk.changes(id);
             tokio::select! {
                 () = tell.closed() => {}
+                () = stopping => {}
                 () = self.tell_each(&caller, id, changes, &tell) => {}
             }
         });
@@ -194,10 +197,7 @@ impl Sidecar {
 }
 
 fn mint_in((index, record): &(Index, crate::audit::event::Record)) -> Option<(Index, &Minted)> {
-    match &record.event {
-        Event::Minted(minted) => Some((*index, minted)),
-        _ => None,
-    }
+    if let Event::Minted(minted) = &record.event { Some((*index, minted)) } else { None }
 }
 
 fn progress(docket: &Docket, status: Status, granted: Option<Granted>) -> Progress {

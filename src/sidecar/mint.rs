@@ -110,10 +110,12 @@ impl Sidecar {
 
     /// The token whose mint is recorded at `index`, again.
     pub(super) fn granted_at(&self, index: Index, decided: &Decided) -> Result<Granted, SidecarError> {
-        match self.store.record(index)?.event {
-            Event::Minted(minted) if minted.txn == decided.txn => self.sign(&minted, index, decided),
-            _ => Err(damaged(&format!("record {index} is not the mint of decision {}", decided.txn))),
+        if let Event::Minted(minted) = self.store.record(index)?.event
+            && minted.txn == decided.txn
+        {
+            return self.sign(&minted, index, decided);
         }
+        Err(damaged(&format!("record {index} is not the mint of decision {}", decided.txn)))
     }
 }
 

@@ -26,9 +26,9 @@ impl Sidecar {
     pub async fn report(&self, caller: &Caller, report: Report) -> Result<(), SidecarError> {
         let unknown = SidecarError::UnknownDecision(report.txn);
         let Some(index) = self.store.decided(report.txn)? else { return Err(unknown) };
-        match self.store.record(index)?.event {
-            Event::Decided(decided) if decided.agent == caller.agent => {}
-            _ => return Err(unknown),
+        let Event::Decided(decided) = self.store.record(index)?.event else { return Err(unknown) };
+        if decided.agent != caller.agent {
+            return Err(unknown);
         }
         let Report { txn, outcome, code, detail } = report;
         let agent = caller.agent.clone();

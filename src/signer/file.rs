@@ -166,6 +166,7 @@ impl Signer for FileSigner {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "the texts are ASCII")]
 mod tests {
     use super::*;
     use crate::entropy::SystemEntropy;

@@ -154,6 +154,7 @@ impl<'a> Form<'a> {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "the texts are ASCII")]
 mod tests {
     use super::*;
     use crate::token::claims::LIMITS;

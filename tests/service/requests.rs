@@ -50,13 +50,8 @@ async fn the_same_id_and_operation_get_the_same_answer_token_included() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_id_from_many_connections_at_once_is_decided_once() {
     let service = Service::start().await;
-    let asks = (0..32).map(|_| async {
-        let ask = Ask { request_id: "at-once".to_owned(), ..read() };
-        service.agent().await.authorize(ask).await.unwrap()
-    });
     let mut answers = Vec::new();
     let mut set = tokio::task::JoinSet::new();
-    drop(asks);
     for _ in 0..32 {
         let agent = service.agent().await;
         set.spawn(async move {

@@ -120,7 +120,7 @@ impl World {
     }
 
     async fn progress(&self, id: EscalationId) -> Result<Progress, SidecarError> {
-        let mut told = self.sidecar.clone().follow(Self::caller(), id).await.unwrap();
+        let mut told = self.sidecar.clone().follow(Self::caller(), id, std::future::pending()).await.unwrap();
         told.recv().await.unwrap()
     }
 }
