@@ -115,7 +115,8 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     let client = args.connection.open().await?;
     let answer = client.authorize(ask).await?;
     let Some(pending) = answer.pending.as_ref().filter(|_| args.wait) else {
-        output.print(|| answer_json(&answer), |output| answer_words(output, &answer));
+        let kept = args.grant.as_deref();
+        output.print(|| answer_json(&answer), |output| answer_words(output, &answer, kept));
         return match (answer.verdict, &answer.grant) {
             (Verdict::Allow, Some(grant)) => save(grant, args.grant.as_deref()).map(|()| Exit::Success),
             (Verdict::Escalate, _) => Ok(Exit::Pending),
@@ -123,7 +124,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
         };
     };
     if !args.json {
-        output.line(answer_words(output, &answer));
+        output.line(answer_words(output, &answer, None));
     }
     let end = wait(&client, &pending.escalation, |progress| {
         if !args.json && progress.status == Status::Pending {
@@ -132,7 +133,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     });
     let end = end.await?;
     let exit = exit_of(end.status);
-    output.print(|| end_json(&answer, &end), |output| end_words(output, &end));
+    output.print(|| end_json(&answer, &end), |output| end_words(output, &end, args.grant.as_deref()));
     if let Some(grant) = &end.grant {
         save(grant, args.grant.as_deref())?;
     }
@@ -262,6 +263,14 @@ fn end_json(answer: &Answer, end: &Progress) -> Value {
     document
 }
 
+/// The reasons but those that the factors' own lines say again.
+pub(super) fn beside_the_factors<'a>(
+    reasons: &'a [String],
+    risk: &'a Risk,
+) -> impl Iterator<Item = &'a String> {
+    reasons.iter().filter(|reason| !risk.factors.iter().any(|factor| reason.ends_with(&factor.reason)))
+}
+
 /// A risk in one line and its factors in one line each.
 #[must_use]
 pub(super) fn risk_words(output: Output, risk: &Risk) -> String {
@@ -280,14 +289,14 @@ pub(super) fn risk_words(output: Output, risk: &Risk) -> String {
     text
 }
 
-fn answer_words(output: Output, answer: &Answer) -> String {
+fn answer_words(output: Output, answer: &Answer, kept: Option<&Path>) -> String {
     let (tone, word) = match answer.verdict {
         Verdict::Allow => (Tone::Good, "allowed"),
         Verdict::Deny => (Tone::Bad, "denied"),
         Verdict::Escalate => (Tone::Wait, "escalated"),
     };
     let mut text = format!("{}  {}", output.paint(tone, word), output.paint(Tone::Faint, &answer.decision));
-    for reason in &answer.reasons {
+    for reason in beside_the_factors(&answer.reasons, &answer.risk) {
         text.push_str(&format!("\n  {}", visible(reason)));
     }
     text.push_str(&format!("\n{}", risk_words(output, &answer.risk)));
@@ -297,26 +306,29 @@ fn answer_words(output: Output, answer: &Answer) -> String {
         text.push_str(&format!("\nescalation {}", output.paint(Tone::Strong, &pending.escalation)));
     }
     if let Some(grant) = &answer.grant {
-        text.push_str(&grant_words(grant));
+        text.push_str(&grant_words(grant, kept));
     }
     text
 }
 
-fn end_words(output: Output, end: &Progress) -> String {
+fn end_words(output: Output, end: &Progress, kept: Option<&Path>) -> String {
     let tone = if end.grant.is_some() { Tone::Good } else { Tone::Bad };
     let word = if end.grant.is_some() { "approved" } else { end.status.as_str() };
     let mut text = output.paint(tone, word);
     for reason in &end.reasons {
         text.push_str(&format!("\n  {}", visible(reason)));
     }
-    text + &end.grant.as_ref().map(grant_words).unwrap_or_default()
+    text + &end.grant.as_ref().map(|grant| grant_words(grant, kept)).unwrap_or_default()
 }
 
-fn grant_words(grant: &Grant) -> String {
+fn grant_words(grant: &Grant, kept: Option<&Path>) -> String {
     let mut text = String::new();
     for condition in &grant.conditions {
         text.push_str(&format!("\ncondition {}", visible(condition)));
     }
     let expires = relative(Moment::from_unix_seconds(grant.expires_at), super::now());
-    format!("{text}\ntoken (expires {expires})\n{}", grant.token)
+    match kept {
+        Some(path) => format!("{text}\ntoken written to {} (expires {expires})", path.display()),
+        None => format!("{text}\ntoken (expires {expires})\n{}", grant.token),
+    }
 }

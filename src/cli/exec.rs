@@ -58,6 +58,9 @@ struct Proposed {
 pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     let proposed = Proposed::resolve(&args.command)?;
     let verifier = args.trust.verifier(super::now())?;
+    // Found out now, not after people have approved: a token is not asked for that could not be used up.
+    let replay = replay_folder(args.replay)?;
+    drop(open_guard(&replay).await?);
     let client = args.connection.open().await?;
     let executor = args.trust.executor_id()?.to_string();
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -85,7 +88,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
             return Err(Failed::new(Exit::Denied, format!("denied: {}", answer.reasons.join("; "))));
         }
     };
-    let guard = open_guard(args.replay.as_deref()).await?;
+    let guard = open_guard(&replay).await?;
     let verified = verify(&verifier, &guard, &grant);
     // Others may use the folder while the command runs.
     drop(guard);
@@ -168,20 +171,28 @@ async fn report(client: &AgentClient, decision: &str, outcome: Outcome, code: &s
 }
 
 /// The guard opens for one process at a time; another `exec` needs it for milliseconds only.
-async fn open_guard(folder: Option<&Path>) -> Result<JournalGuard, Failed> {
-    let folder = match folder {
-        Some(folder) => folder.to_owned(),
-        None => default_folder()?,
-    };
+async fn open_guard(folder: &Path) -> Result<JournalGuard, Failed> {
     let mut tries = 0;
     loop {
-        match JournalGuard::open(&folder) {
+        match JournalGuard::open(folder) {
             Ok(guard) => return Ok(guard),
             Err(error) if error.is_locked() && tries < 200 => tries += 1,
             Err(error) => return Err(Failed::new(Exit::Undetermined, error)),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+fn replay_folder(given: Option<PathBuf>) -> Result<PathBuf, Failed> {
+    let folder = match given {
+        Some(folder) => folder,
+        None => default_folder()?,
+    };
+    let above = folder.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(above).map_err(|error| {
+        Failed::new(Exit::Undetermined, format!("cannot make `{}`: {error}", above.display()))
+    })?;
+    Ok(folder)
 }
 
 fn default_folder() -> Result<PathBuf, Failed> {

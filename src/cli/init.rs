@@ -53,14 +53,17 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
         || json!({ "config": config, "policy": loaded.policy, "roster": loaded.roster, "root": root });
     Output::new(args.json).print(document, |_| {
         let (folder, config) = (folder.display(), config.display());
-        let people = if reviewers.is_empty() {
-            format!("\n  2. put your reviewers and their SSH keys into {folder}/roster.yaml")
-        } else {
-            String::new()
-        };
-        format!(
-            "{folder} is ready\n\n  1. read {folder}/policy.yaml: it says what is allowed, what people decide, what never runs{people}\n  3. countersign serve --config {config}\n  4. take {folder}/data/keys/root.jwk away; executors pin root.public.jwk beside it"
-        )
+        let mut steps = vec![format!(
+            "read {folder}/policy.yaml: it says what is allowed, what people decide, what never runs"
+        )];
+        if reviewers.is_empty() {
+            steps.push(format!("put your reviewers and their SSH keys into {folder}/roster.yaml"));
+        }
+        steps.push(format!("countersign serve --config {config}"));
+        steps.push(format!("take {folder}/data/keys/root.jwk away; executors pin root.public.jwk beside it"));
+        let steps: Vec<String> =
+            steps.iter().enumerate().map(|(at, step)| format!("  {}. {step}", at + 1)).collect();
+        format!("{folder} is ready\n\n{}", steps.join("\n"))
     });
     Ok(Exit::Success)
 }

@@ -1,6 +1,6 @@
 //! `countersign review`: what waits for people, and their signed votes.
 
-use super::authorize::risk_words;
+use super::authorize::{beside_the_factors, risk_words};
 use super::connection::ReviewConnection;
 use super::exit::{Exit, Failed};
 use super::output::{Output, Tone, relative, thousandths, visible};
@@ -326,7 +326,7 @@ fn show_words(output: Output, escalation: &Escalation, rendering: &Rendering) ->
         format!("rule `{}`", visible(&escalation.rule))
     };
     text.push_str(&format!("\n{}  {decided}\n", head("why it was escalated")));
-    for reason in &escalation.reasons {
+    for reason in beside_the_factors(&escalation.reasons, &summary.risk) {
         text.push_str(&format!("  {}\n", visible(reason)));
     }
     text.push_str(&format!("\n{}  {}\n", head("needs"), visible(&summary.requirement)));
