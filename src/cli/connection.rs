@@ -5,6 +5,20 @@ use crate::client::{AgentClient, ClientError, Connect, ReviewClient, Target};
 use core::time::Duration;
 use std::path::PathBuf;
 
+/// TLS, for https targets.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Tls {
+    /// The authority that certified the server, PEM (https)
+    #[arg(long, env = "COUNTERSIGN_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A client certificate to show, PEM (https)
+    #[arg(long, env = "COUNTERSIGN_CERTIFICATE", value_name = "FILE", requires = "certificate_key")]
+    certificate: Option<PathBuf>,
+    /// The client certificate's private key, PEM
+    #[arg(long, env = "COUNTERSIGN_CERTIFICATE_KEY", value_name = "FILE", requires = "certificate")]
+    certificate_key: Option<PathBuf>,
+}
+
 /// How to reach the agents' service.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct AgentConnection {
@@ -19,6 +33,8 @@ pub(super) struct AgentConnection {
     /// A file with the bearer token to show (on TCP)
     #[arg(long, env = "COUNTERSIGN_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: Tls,
 }
 
 /// How to reach the reviewers' service.
@@ -35,6 +51,8 @@ pub(super) struct ReviewConnection {
     /// A file with the bearer token to show (on TCP)
     #[arg(long, env = "COUNTERSIGN_REVIEW_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: Tls,
 }
 
 impl AgentConnection {
@@ -43,7 +61,7 @@ impl AgentConnection {
     /// # Errors
     /// [`Exit::Undetermined`]: without the sidecar nothing can be judged.
     pub(super) async fn open(&self) -> Result<AgentClient, Failed> {
-        let connect = connect(&self.target, self.token_file.as_ref())?;
+        let connect = connect(&self.target, self.token_file.as_ref(), &self.tls)?;
         AgentClient::connect(connect).await.map_err(|error| failed(&error, &self.target))
     }
 }
@@ -54,17 +72,27 @@ impl ReviewConnection {
     /// # Errors
     /// [`Exit::Failure`] or [`Exit::Undetermined`] with what to do.
     pub(super) async fn open(&self) -> Result<ReviewClient, Failed> {
-        let connect = connect(&self.desk, self.token_file.as_ref())?;
+        let connect = connect(&self.desk, self.token_file.as_ref(), &self.tls)?;
         ReviewClient::connect(connect).await.map_err(|error| failed(&error, &self.desk))
     }
 }
 
-fn connect(target: &str, token_file: Option<&PathBuf>) -> Result<Connect, Failed> {
+fn connect(target: &str, token_file: Option<&PathBuf>, tls: &Tls) -> Result<Connect, Failed> {
     let target = Target::parse(target).map_err(|error| Failed::new(Exit::Usage, error))?;
-    let connect = Connect::to(target).within(Duration::from_secs(10));
+    let read = |path: &PathBuf| {
+        std::fs::read(path)
+            .map_err(|error| Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display())))
+    };
+    let mut connect = Connect::to(target).within(Duration::from_secs(10));
+    if let Some(authority) = &tls.ca {
+        connect = connect.trusting(&read(authority)?);
+    }
+    if let (Some(certificate), Some(key)) = (&tls.certificate, &tls.certificate_key) {
+        connect = connect.presenting(&read(certificate)?, &read(key)?);
+    }
     let Some(path) = token_file else { return Ok(connect) };
-    let token = std::fs::read_to_string(path)
-        .map_err(|error| Failed::new(Exit::Usage, format!("cannot read `{}`: {error}", path.display())))?;
+    let token = String::from_utf8(read(path)?)
+        .map_err(|_| Failed::new(Exit::Usage, format!("`{}` is not UTF-8", path.display())))?;
     connect.with_bearer(token.trim()).map_err(|error| Failed::new(Exit::Usage, error))
 }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use hyper_util::rt::TokioIo;
 use std::path::PathBuf;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{IntoRequest as _, Request};
 
 /// Where the service listens.
@@ -38,14 +38,15 @@ impl Target {
 pub struct Connect {
     target: Target,
     bearer: Option<MetadataValue<Ascii>>,
+    tls: Option<ClientTlsConfig>,
     deadline: Duration,
 }
 
 impl Connect {
     /// Connects to `target` without a credential of its own; calls other than waiting end after 30 s.
     #[must_use]
-    pub const fn to(target: Target) -> Self {
-        Self { target, bearer: None, deadline: Duration::from_secs(30) }
+    pub fn to(target: Target) -> Self {
+        Self { target, bearer: None, tls: None, deadline: Duration::from_secs(30) }
     }
 
     /// … and shows this bearer token.
@@ -61,9 +62,25 @@ impl Connect {
         Ok(self)
     }
 
+    /// … and trusts the servers that this authority certified (PEM), with `https://` targets.
+    #[must_use]
+    pub fn trusting(mut self, authority: &[u8]) -> Self {
+        let tls = self.tls.take().unwrap_or_default();
+        self.tls = Some(tls.ca_certificate(Certificate::from_pem(authority)));
+        self
+    }
+
+    /// … and shows this client certificate (PEM), with `https://` targets.
+    #[must_use]
+    pub fn presenting(mut self, certificate: &[u8], key: &[u8]) -> Self {
+        let tls = self.tls.take().unwrap_or_default();
+        self.tls = Some(tls.identity(Identity::from_pem(certificate, key)));
+        self
+    }
+
     /// Tries for at most this long to reach the service.
     #[must_use]
-    pub const fn within(mut self, deadline: Duration) -> Self {
+    pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
@@ -72,8 +89,14 @@ impl Connect {
         let unreachable = |error: tonic::transport::Error| ClientError::Unreachable(whole(&error));
         match &self.target {
             Target::Tcp(uri) => {
-                let endpoint =
-                    Endpoint::from_shared(uri.clone()).map_err(|error| ClientError::Target(whole(&error)))?;
+                let wrong = |error: tonic::transport::Error| ClientError::Target(whole(&error));
+                let mut endpoint = Endpoint::from_shared(uri.clone()).map_err(wrong)?;
+                if uri.starts_with("https:") {
+                    endpoint = endpoint.tls_config(self.tls.clone().unwrap_or_default()).map_err(wrong)?;
+                } else if self.tls.is_some() || self.bearer.is_some() && !is_loopback(uri) {
+                    let what = format!("`{uri}` has no TLS, so a credential would be there for all to read");
+                    return Err(ClientError::Target(what));
+                }
                 endpoint.connect_timeout(self.deadline).connect().await.map_err(unreachable)
             }
             Target::Unix(path) => {
@@ -95,6 +118,11 @@ impl Connect {
         }
         request
     }
+}
+
+fn is_loopback(uri: &str) -> bool {
+    let host = uri.trim_start_matches("http://");
+    ["127.", "localhost:", "[::1]:"].iter().any(|loopback| host.starts_with(loopback))
 }
 
 /// An error with its causes, which tonic keeps out of its own words.

@@ -87,3 +87,71 @@ async fn a_socket_that_is_served_is_not_taken_over_and_the_store_opens_once() {
     let error = countersign::serve::start(&service.config()).await.map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("another process") || error.to_string().contains("open"), "{error}");
 }
+
+struct Certified {
+    pem: String,
+    key: String,
+    sha256: String,
+}
+
+/// An authority, a server's certificate for 127.0.0.1 and a client's, and another authority's client.
+fn certificates() -> (String, Certified, Certified, Certified) {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    let authority = || {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (ours, theirs) = (authority(), authority());
+    let issue = |issuer: &CertifiedIssuer<'_, KeyPair>, names: &[&str]| {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, issuer).unwrap();
+        let sha256 = hex(&sha256(&[certificate.der()]));
+        Certified { pem: certificate.pem(), key: key.serialize_pem(), sha256 }
+    };
+    let server = issue(&ours, &["127.0.0.1", "localhost"]);
+    (ours.pem(), server, issue(&ours, &["agent"]), issue(&theirs, &["agent"]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_certificate_names_the_agent_over_tls() {
+    let (authority, server, client, stranger) = certificates();
+    let lines = format!("  - id: agent:certified\n    by: {{certificate_sha256: {}}}\n", client.sha256);
+    let mut service = Service::prepare(POLICY, &lines, "");
+    for (name, text) in [("ca.pem", &authority), ("server.pem", &server.pem), ("server.key", &server.key)] {
+        std::fs::write(service.path(name), text).unwrap();
+    }
+    let config = std::fs::read_to_string(service.path("countersign.yaml")).unwrap().replace(
+        "tcp: \"127.0.0.1:0\"}",
+        "tcp: \"127.0.0.1:0\", tls: {certificate: server.pem, key: server.key, client_authority: ca.pem}}",
+    );
+    std::fs::write(service.path("countersign.yaml"), config).unwrap();
+    let error = countersign::serve::start(&service.config()).await.map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("chmod 600"), "{error}");
+    std::fs::set_permissions(service.path("server.key"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .unwrap();
+    service.run().await;
+    let address = service.running.as_ref().unwrap().addresses().agent_tcp.unwrap();
+    let target = || Target::Tcp(format!("https://{address}"));
+    let trusting = || Connect::to(target()).trusting(authority.as_bytes());
+
+    let known = trusting().presenting(client.pem.as_bytes(), client.key.as_bytes());
+    let answer = AgentClient::connect(known).await.unwrap().authorize(read()).await.unwrap();
+    let claims = countersign::token::UnverifiedToken::inspect(&answer.grant.unwrap().token).unwrap().claims;
+    assert_eq!(claims.as_object().unwrap().get("sub").unwrap().as_str(), Some("agent:certified"));
+
+    let nobody = AgentClient::connect(trusting()).await.unwrap().authorize(read()).await.unwrap_err();
+    assert_eq!(code(nobody), "Unauthenticated");
+    let foreign = trusting().presenting(stranger.pem.as_bytes(), stranger.key.as_bytes());
+    let refused = match AgentClient::connect(foreign).await {
+        Ok(agent) => agent.authorize(read()).await.map(|_| ()).unwrap_err(),
+        Err(error) => error,
+    };
+    assert!(!matches!(&refused, ClientError::Unintelligible(_)), "{refused}");
+    // Without the authority the server itself is not believed.
+    assert!(AgentClient::connect(Connect::to(target())).await.is_err());
+    // And a credential is not sent in the clear over a network.
+    let clear = Connect::to(Target::Tcp("http://192.0.2.1:1".to_owned())).with_bearer("secret").unwrap();
+    assert!(matches!(AgentClient::connect(clear).await.unwrap_err(), ClientError::Target(_)));
+}
