@@ -3,6 +3,33 @@
 //!
 //! The modules read like the domain: words (pure, no clock, no randomness, no IO), promises and the ways of
 //! keeping them, the story, and the surfaces. `tests/architecture.rs` holds the map of who may import whom.
+//!
+//! An executor needs the `verify` feature only. It pins a root, builds the operation from the bytes that it is about
+//! to act on, and acts on nothing but the [verified operation](token::VerifiedOperation):
+//!
+//! ```no_run
+//! # #[cfg(feature = "verify")] {
+//! use countersign::condition::{ConditionKind, ExecutionFacts};
+//! use countersign::moment::Moment;
+//! use countersign::operation::Operation;
+//! use countersign::party::{ExecutorId, TrustDomain};
+//! use countersign::replay::memory::MemoryGuard;
+//! use countersign::token::{Anchor, Executor, Presented, PublicKey, VerifierConfig};
+//!
+//! # fn example(root: PublicKey, token: &str, certificates: &[&str], now: Moment) -> Result<(), Box<dyn std::error::Error>> {
+//! let anchor = Anchor::new(TrustDomain::new("https://acme.example")?, [root])?;
+//! let executor = Executor::new(ExecutorId::new("exec:fleet")?, [ConditionKind::Canary])?;
+//! let verifier = VerifierConfig::new(anchor, executor).build()?;
+//! let guard = MemoryGuard::new(now);
+//!
+//! let operation = Operation::from_json("deploy.release", "shop/production", br#"{"version":"2.0.0"}"#)?;
+//! let facts = ExecutionFacts { targets: Some(1), all_targets: Some(10), ..ExecutionFacts::default() };
+//! let presented = Presented { token, certificates, operation, facts: &facts, proof: None, evidence: &[] };
+//! let verified = verifier.verify(presented, now, &guard)?;
+//! assert_eq!(verified.operation().action(), "deploy.release"); // now act, on this and nothing else
+//! # Ok(()) }
+//! # }
+//! ```
 
 // ── the words: pure, synchronous, no clock, no randomness, no IO ──
 #[cfg(feature = "engine")]
