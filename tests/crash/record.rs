@@ -1,0 +1,67 @@
+//! After the last kill: the record itself, read without the server.
+
+use crate::ledger::Known;
+use crate::load::jti;
+use countersign::audit::event::Event;
+use countersign::client::Grant;
+use countersign::store::Store as _;
+use countersign::store::embedded::{EmbeddedStore, Options};
+use countersign::token::UnverifiedToken;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// Reads every record: each decision, mint and request is there once, and each token is where it says it is.
+pub(crate) fn check(data: &Path, known: &Known) {
+    let (store, opened) = EmbeddedStore::open(data, Options::default()).unwrap();
+    let (mut decisions, mut requests) = (HashSet::new(), HashSet::new());
+    let (mut keys, mut minted_for, mut escalations) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let mut claims = HashMap::new();
+    for index in 0..opened.records {
+        match store.record(index).unwrap().event {
+            Event::Decided(decided) => {
+                let request = (decided.agent.to_string(), decided.request_id.clone().unwrap());
+                assert!(decisions.insert(decided.txn.to_string()), "{} was decided twice", decided.txn);
+                assert!(requests.insert(request.clone()), "{request:?} was answered twice");
+            }
+            Event::Minted(minted) => {
+                assert!(decisions.contains(&minted.txn.to_string()), "a mint before its decision");
+                assert!(keys.insert(minted.jti.to_string()), "{} was minted twice", minted.jti);
+                assert!(minted_for.insert(minted.txn.to_string()), "two tokens for {}", minted.txn);
+                if let Some(id) = minted.escalation {
+                    assert!(escalations.insert(id.to_string()), "two tokens for {id}");
+                }
+                claims.insert(index, minted.claims.clone());
+            }
+            Event::Started { .. }
+            | Event::Stopped {}
+            | Event::PolicyLoaded { .. }
+            | Event::RosterLoaded { .. }
+            | Event::KeyCertified { .. }
+            | Event::Escalation { .. }
+            | Event::Reported(_)
+            | Event::ClockInDoubt { .. } => {}
+        }
+    }
+    for answered in &known.answers {
+        assert!(decisions.contains(&answered.decision), "{} is lost", answered.decision);
+    }
+    let handed_out = known.answers.iter().filter_map(|answered| answered.grant.as_ref());
+    for grant in handed_out.chain(known.cases.values().filter_map(|case| case.grant.as_ref())) {
+        has_its_record(grant, &claims);
+        assert!(keys.contains(&jti(grant)), "no record of {}", jti(grant));
+        // Each was presented when it arrived.
+        assert!(known.consumed.contains(&jti(grant)), "{} was never accepted", jti(grant));
+    }
+    assert!(known.consumed.is_subset(&keys), "something was accepted that was never minted");
+}
+
+/// The token's claims are those of the record at its place, but for the place.
+fn has_its_record(grant: &Grant, recorded: &HashMap<u64, String>) {
+    let claims = UnverifiedToken::inspect(&grant.token).unwrap().claims.to_canonical();
+    let mut claims: Value = serde_json::from_slice(&claims).unwrap();
+    let place = claims.as_object_mut().unwrap().remove("cs_log").unwrap();
+    let index = place["index"].as_u64().unwrap();
+    let record = recorded.get(&index).unwrap_or_else(|| panic!("record {index} mints nothing"));
+    assert_eq!(claims, serde_json::from_str::<Value>(record).unwrap(), "record {index}");
+}
