@@ -3,6 +3,7 @@
 mod connect;
 mod review;
 mod types;
+mod wire;
 
 pub use connect::{Connect, Target};
 pub use review::ReviewClient;
