@@ -125,7 +125,8 @@ impl Reader {
             let Some(segment) = place.checked_sub(1).and_then(|place| segments.get(place)) else {
                 return Err(ReadError::Retired { index, first: segments.front().map_or(0, |s| s.first) });
             };
-            let (Some(from), Some(to)) = (segment.boundary(index), segment.boundary(index + 1)) else {
+            let after = index.checked_add(1).and_then(|next| segment.boundary(next));
+            let (Some(from), Some(to)) = (segment.boundary(index), after) else {
                 return Err(ReadError::Beyond { index, end: segment.next() });
             };
             let to = to.max(segment.boundary_up_to(from + about));
