@@ -1,10 +1,11 @@
 //! The store: a promise to keep every change, whole and durable, and to find what depends on it again.
 
+pub mod conformance;
 pub mod embedded;
 mod facts;
 mod watch;
 
-use crate::audit::event::{Event, Record, RequestKey};
+use crate::audit::event::{Event, Record, RecordError, RequestKey};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, TxnId};
 use core::fmt;
@@ -59,15 +60,18 @@ pub struct Course {
 /// Why the store did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// The request was answered before, at this place.
+    /// The request was answered before, at this place; or what may be recorded once for a decision was.
     Answered(Index),
     /// The escalation has moved on since it was read; read it again.
     Moved(EscalationId),
-    /// A single record is longer than the store takes.
+    /// The change, or a single record of it, is larger than the store takes.
     TooLarge,
+    /// A record holds something that the log has no form for, a noncharacter of Unicode for example.
+    Unrecordable(RecordError),
     /// The disk is full; nothing was recorded, and it will go on when there is room.
     Full,
-    /// It cannot be told what is on the disk, or the store is closing: nothing more is taken until a restart.
+    /// It can't be told now: the store is closed or mending itself, or what is on the disk is unknown until it is
+    /// opened again. The text is for the operator.
     Unavailable(String),
     /// Something that was durable is not as it was written.
     Damaged(String),
@@ -79,6 +83,7 @@ impl fmt::Display for StoreError {
             Self::Answered(index) => write!(f, "the request was answered before, in record {index}"),
             Self::Moved(id) => write!(f, "escalation `{id}` has changed meanwhile"),
             Self::TooLarge => f.write_str("the record is too large"),
+            Self::Unrecordable(error) => error.fmt(f),
             Self::Full => f.write_str("the disk is full"),
             Self::Unavailable(what) => write!(f, "the store is unavailable: {what}"),
             Self::Damaged(what) => write!(f, "the store is damaged: {what}"),

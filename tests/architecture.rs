@@ -63,7 +63,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("journal", &[]),
     ("replay", &["digest", "journal", "moment", "operation", "party", "token"]),
     ("signer", &["digest", "entropy", "files", "moment", "operation", "party", "token"]),
-    ("store", &["audit", "digest", "escalation", "journal", "moment", "party"]),
+    ("store", &["words", "journal"]),
     // The story.
     ("desk", &["words", "promises"]),
     ("sidecar", &["words", "promises", "desk"]),

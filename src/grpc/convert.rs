@@ -275,7 +275,7 @@ pub(super) fn desk_error(error: &DeskError) -> Status {
 fn store_error(error: &StoreError) -> Status {
     match error {
         StoreError::Answered(_) | StoreError::Moved(_) => Status::aborted(error.to_string()),
-        StoreError::TooLarge => Status::invalid_argument(error.to_string()),
+        StoreError::TooLarge | StoreError::Unrecordable(_) => Status::invalid_argument(error.to_string()),
         StoreError::Full => Status::resource_exhausted("the record cannot be written: the disk is full"),
         StoreError::Unavailable(cause) => {
             tracing::error!(%cause, "the store is unavailable");

@@ -6,8 +6,8 @@
 //!
 //! **Opening.** The views are brought to where the journal is. They are made anew from it wherever they could be
 //! wrong: missing, damaged, of another journal or version, or left open when the power was cut, because sled doesn't
-//! sync its files. Only one thing is refused: views that know more records than the journal has. Then the journal
-//! lost something that had been acknowledged.
+//! sync its files. Only one thing is refused: a journal with fewer records than it is known to have had. Then
+//! something that had been acknowledged was lost.
 //!
 //! **While it runs.** Should sled find its files damaged or the disk full, it is opened again, and the views rebuilt
 //! if need be; what needs them is refused until then. Nothing recorded depends on it.
@@ -51,6 +51,7 @@ use crate::journal::{
     ReadError, RealDisk,
 };
 use crate::moment::Moment;
+use crate::operation::json::{Fault, ReadError as ReadFault};
 use crate::party::{AgentId, EscalationId, TxnId};
 use drain::Drainer;
 use keeper::{Found, Keeper};
@@ -218,8 +219,10 @@ impl EmbeddedStore {
                 }
             }
             let bytes = record.to_canonical().map_err(|error| match error {
-                RecordError::Unwritable(_) => StoreError::TooLarge,
-                RecordError::Unreadable(what) => StoreError::Unavailable(what),
+                RecordError::Unwritable(ReadFault { fault: Fault::TooLarge, .. }) => StoreError::TooLarge,
+                other @ (RecordError::Unwritable(_) | RecordError::Unreadable(_)) => {
+                    StoreError::Unrecordable(other)
+                }
             })?;
             records.push((bytes, facts));
         }

@@ -33,7 +33,7 @@ impl Drainer {
     }
 
     fn drain(&self) -> Result<(), Trouble> {
-        self.views.drain(|until| self.keeper.mark(until).map_err(|error| Trouble::Io(error.to_string())))
+        self.views.drain(|until| self.keeper.ends(until).map_err(|error| Trouble::Io(error.to_string())))
     }
 
     /// Opens the views again, rebuilt where they were damaged, however long it takes.

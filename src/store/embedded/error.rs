@@ -30,8 +30,8 @@ pub enum StoreOpenError {
     Lost {
         /// The store's directory.
         dir: PathBuf,
-        /// How many records the views know of.
-        views: Index,
+        /// How many records it is known to have had.
+        known: Index,
         /// How many the journal has.
         journal: Index,
     },
@@ -107,11 +107,11 @@ impl fmt::Display for StoreOpenError {
             Self::Journal(error) => error.fmt(f),
             Self::Read(error) => error.fmt(f),
             Self::Unreadable { index, error } => write!(f, "record {index} of the journal: {error}"),
-            Self::Lost { dir, views, journal } => write!(
+            Self::Lost { dir, known, journal } => write!(
                 f,
-                "the journal in `{dir}` has {journal} records, but {views} had been recorded: the last {lost} are \
-                 lost; restore the journal, or remove `{dir}/views` to go on without them",
-                lost = views.saturating_sub(*journal),
+                "the journal in `{dir}` has {journal} records, but {known} had been recorded: the last {lost} are \
+                 lost; restore the journal, or remove `{dir}/views.tag` to go on without them",
+                lost = known.saturating_sub(*journal),
                 dir = dir.display(),
             ),
             Self::Full { dir } => write!(f, "the disk that holds `{}` is full", dir.display()),

@@ -6,8 +6,13 @@ use crate::party::EscalationId;
 use crate::store::facts::{Decided, Facts, Step};
 use crate::store::{Index, StoreError};
 
-/// An entry of the views; `None` takes it away.
-pub(super) type Entry = (Key, Option<Value>);
+/// An entry of the views, as it was and as it is from now on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) key: Key,
+    pub(super) before: Option<Value>,
+    pub(super) after: Option<Value>,
+}
 
 /// Where entries are looked up that were there before.
 pub(super) type Lookup<'a> = &'a dyn Fn(&Key, Expected) -> Result<Option<Value>, Trouble>;
@@ -38,12 +43,13 @@ impl<'a> Draft<'a> {
 
     fn get(&self, key: &Key, expected: Expected) -> Result<Option<Value>, Trouble> {
         // A change has a handful of entries.
-        let own = self.entries.iter().rev().find(|(own, _)| own == key);
-        own.map_or_else(|| (self.before)(key, expected), |(_, value)| Ok(*value))
+        let own = self.entries.iter().rev().find(|own| own.key == *key);
+        own.map_or_else(|| (self.before)(key, expected), |own| Ok(own.after))
     }
 
-    fn put(&mut self, key: Key, value: Value) {
-        self.entries.push((key, Some(value)));
+    /// Adds an entry that was not there before.
+    fn add(&mut self, key: Key, value: Value) {
+        self.entries.push(Entry { key, before: None, after: Some(value) });
     }
 
     fn state(&self, id: EscalationId) -> Result<Option<State>, Trouble> {
@@ -56,27 +62,24 @@ impl<'a> Draft<'a> {
         Ok(self.state(id)?.map_or(0, |state| state.length))
     }
 
-    fn txn(&self, key: &Key, expected: Expected) -> Result<Txn, Trouble> {
-        let value = self.get(key, expected)?;
-        value.map_or(Ok(Txn::default()), |value| Txn::read(&value).ok_or_else(nonsense))
-    }
-
-    /// Folds in the record at `index`. Doing it again, in order, changes nothing.
+    /// Folds in the record at `index`, which comes after all that were folded before.
     pub(super) fn fold(&mut self, index: Index, facts: &Facts) -> Result<(), Trouble> {
         if let Some(Decided { txn, agent, request }) = facts.decided {
             if let Some(request) = request {
-                self.put(key::request(request), key::place(index));
+                self.add(key::request(request), key::place(index));
             }
-            self.put(key::decision(txn), Txn { decided: Some(index), minted: None }.value());
-            self.put(key::decision_of(agent, index), key::nothing());
+            self.add(key::decision(txn), Txn { decided: Some(index), minted: None }.value());
+            self.add(key::decision_of(agent, index), key::nothing());
         }
         if let Some(txn) = facts.minted {
             let key = key::decision(txn);
-            let txn = self.txn(&key, Expected::Known)?;
-            self.put(key, Txn { minted: Some(index), ..txn }.value());
+            let before = self.get(&key, Expected::Known)?;
+            let txn = read_txn(before)?;
+            let after = Some(Txn { minted: Some(index), ..txn }.value());
+            self.entries.push(Entry { key, before, after });
         }
         if let Some((agent, at)) = facts.anomaly {
-            self.put(key::anomaly(agent, at, index), key::nothing());
+            self.add(key::anomaly(agent, at, index), key::nothing());
         }
         if let Some(step) = facts.step {
             self.step(index, step, facts.minted.is_some())?;
@@ -86,22 +89,25 @@ impl<'a> Draft<'a> {
 
     fn step(&mut self, index: Index, step: Step, mints: bool) -> Result<(), Trouble> {
         let minted = mints.then_some(index);
-        let state = match self.state(step.id)? {
+        let before = self.state(step.id)?;
+        let after = match before {
             None => {
-                self.put(key::opened(index), key::escalation(step.id));
-                self.put(key::open(index), key::escalation(step.id));
+                self.add(key::opened(index), key::escalation(step.id));
+                self.add(key::open(index), key::escalation(step.id));
                 State { opened: index, last: index, length: 1, minted }
             }
-            // Folded in before.
-            Some(state) if index <= state.last => state,
+            Some(State { last, .. }) if index <= last => return Err(nonsense()),
             Some(State { opened, length, minted: earlier, .. }) => {
                 State { opened, last: index, length: length + 1, minted: earlier.or(minted) }
             }
         };
-        self.put(key::state(step.id), state.value());
-        self.put(key::course(step.id, index), key::nothing());
+        let (key, value) = (key::state(step.id), Some(after.value()));
+        self.entries.push(Entry { key, before: before.map(State::value), after: value });
+        self.add(key::course(step.id, index), key::nothing());
         if step.ends {
-            self.entries.push((key::open(state.opened), None));
+            let key = key::open(after.opened);
+            let before = self.get(&key, Expected::Known)?;
+            self.entries.push(Entry { key, before, after: None });
         }
         Ok(())
     }
@@ -114,7 +120,7 @@ impl<'a> Draft<'a> {
             {
                 return Ok(Some(StoreError::Answered(key::read_place(&place).ok_or_else(nonsense)?)));
             }
-            let earlier = self.txn(&key::decision(decided.txn), Expected::New)?;
+            let earlier = read_txn(self.get(&key::decision(decided.txn), Expected::New)?)?;
             if let Some(index) = earlier.decided.or(earlier.minted) {
                 return Ok(Some(StoreError::Answered(index)));
             }
@@ -127,10 +133,14 @@ impl<'a> Draft<'a> {
         if let Some(id) = of_escalation {
             return Ok(Some(StoreError::Moved(id)));
         }
-        let minted = self.txn(&key::decision(txn), Expected::Known)?.minted;
+        let minted = read_txn(self.get(&key::decision(txn), Expected::Known)?)?.minted;
         Ok(minted
             .map(|index| facts.step.map_or(StoreError::Answered(index), |step| StoreError::Moved(step.id))))
     }
+}
+
+fn read_txn(value: Option<Value>) -> Result<Txn, Trouble> {
+    value.map_or(Ok(Txn::default()), |value| Txn::read(&value).ok_or_else(nonsense))
 }
 
 /// An entry of the views that was never written like this.

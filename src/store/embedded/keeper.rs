@@ -2,14 +2,14 @@
 
 use super::fold::{Draft, Entry, Expected};
 use super::key::{Key, Value};
-use super::shelf::{Mark, Shelf, Trouble};
-use super::tag::{self, Tag};
+use super::shelf::{Hash, Shelf, Trouble, hash, is_full};
+use super::tag::{self, Checksum, State, Tag};
 use super::{Notice, Rebuilt, StoreOpenError, Tell};
 use crate::audit::event::Record;
 use crate::journal::{ReadError, Reader};
 use crate::store::Index;
 use crate::store::facts::Facts;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -24,6 +24,15 @@ pub(super) struct Keeper {
     pub(super) reader: Reader,
     pub(super) cache_bytes: u64,
     pub(super) tell: Option<Tell>,
+}
+
+/// How far views can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// Their files are those that were closed in order.
+    AsTheyAre,
+    /// A killed process left them open. sled finds most damage by itself, but not all.
+    WhenChecked,
 }
 
 /// How the views were found.
@@ -44,60 +53,77 @@ impl Keeper {
 
     /// Opens the views and brings them up to `end`, rebuilding them where they can't be believed.
     pub(super) fn open(&self, end: Index, doubt: Option<Rebuilt>) -> Result<(Shelf, Found), StoreOpenError> {
-        let doubt = match doubt {
-            Some(doubt) => Some(doubt),
-            None => self.doubt()?,
+        let tag = Tag::read(&self.dir).map_err(|error| self.io(&error))?;
+        if let Some(tag) = &tag {
+            self.refuse_loss(tag.records)?;
+        }
+        let trust = match doubt {
+            Some(doubt) => Err(doubt),
+            None => self.trust(tag)?,
         };
-        self.tag(&Tag::Opening)?;
-        let found = match doubt {
-            Some(why) => Err(why),
-            None => self.take_up(end)?,
+        self.tag(self.reader.end(), State::Opening)?;
+        let found = match trust {
+            Ok(trust) => self.take_up(end, trust)?,
+            Err(why) => Err(why),
         };
         let (shelf, found) = match found {
             Ok((shelf, from)) => (shelf, Found::At(from)),
             Err(why) => (self.rebuild(end, &why)?, Found::Rebuilt(why)),
         };
-        self.tag(&tag::boot().map_or(Tag::Opening, Tag::Open))?;
+        self.tag(self.reader.end(), tag::boot().map_or(State::Opening, State::Open))?;
         Ok((shelf, found))
     }
 
-    /// Why the views can't be believed, before sled has seen them.
-    fn doubt(&self) -> Result<Option<Rebuilt>, StoreOpenError> {
-        let there = match std::fs::symlink_metadata(self.views()) {
-            Ok(_) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+    /// Records that were known once, and are not in the journal any more, were lost.
+    fn refuse_loss(&self, known: Index) -> Result<(), StoreOpenError> {
+        let journal = self.reader.end();
+        if known <= journal {
+            Ok(())
+        } else {
+            Err(StoreOpenError::Lost { dir: self.dir.clone(), known, journal })
+        }
+    }
+
+    /// How far the views can be believed, before sled has seen them; the inner error says why not at all.
+    fn trust(&self, tag: Option<Tag>) -> Result<Result<Trust, Rebuilt>, StoreOpenError> {
+        match std::fs::symlink_metadata(self.views()) {
+            Ok(there) if there.is_dir() => {}
+            Ok(_) => return Ok(Err(Rebuilt::Damaged("not a directory".to_owned()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(Rebuilt::Missing)),
             Err(error) => return Err(self.io(&error)),
-        };
-        let tag = Tag::read(&self.dir).map_err(|error| self.io(&error))?;
-        Ok(match tag {
-            _ if !there => Some(Rebuilt::Missing),
-            Some(Tag::Clean) => None,
-            Some(Tag::Open(boot)) if Some(&boot) == tag::boot().as_ref() => None,
-            Some(Tag::Open(_)) => Some(Rebuilt::Restarted),
-            Some(Tag::Opening) | None => Some(Rebuilt::Unfinished),
+        }
+        Ok(match tag.map(|tag| tag.state) {
+            Some(State::Clean(then)) => match Checksum::of(&self.views()) {
+                Ok(now) if now == then => Ok(Trust::AsTheyAre),
+                Ok(_) => Err(Rebuilt::Damaged("the files are not as they were left".to_owned())),
+                Err(error) => Err(Rebuilt::Damaged(error.to_string())),
+            },
+            Some(State::Open(boot)) if Some(&boot) == tag::boot().as_ref() => Ok(Trust::WhenChecked),
+            Some(State::Open(_)) => Err(Rebuilt::Restarted),
+            Some(State::Opening) | None => Err(Rebuilt::Unfinished),
         })
     }
 
     /// Opens the views as they are and adds what is missing. The inner error says why they must be rebuilt instead.
-    fn take_up(&self, end: Index) -> Result<Result<(Shelf, Index), Rebuilt>, StoreOpenError> {
-        let opened = Shelf::open(&self.views(), self.cache_bytes).and_then(|shelf| {
-            let mark = shelf.mark()?;
-            Ok((shelf, mark))
+    fn take_up(&self, end: Index, trust: Trust) -> Result<Result<(Shelf, Index), Rebuilt>, StoreOpenError> {
+        let checked = Shelf::open(&self.views(), self.cache_bytes).and_then(|shelf| match trust {
+            Trust::AsTheyAre => Ok(shelf),
+            Trust::WhenChecked => shelf.check().map(|()| shelf),
         });
-        let (shelf, mark) = match opened {
-            Ok((shelf, Some(mark))) => (shelf, mark),
-            Ok((_, None)) => return Ok(Err(Rebuilt::Format)),
+        let shelf = match checked {
+            Ok(shelf) => shelf,
             Err(trouble) => return self.rebuildable(trouble).map(Err),
         };
-        if mark.until > 0 && self.hash_of(0)? != Some(mark.first) {
-            // An empty journal has no first record to compare: it must have lost them all.
-            if self.reader.end() > 0 {
-                return Ok(Err(Rebuilt::Foreign));
-            }
+        let Some(mark) = shelf.mark() else { return Ok(Err(Rebuilt::Format)) };
+        // An empty journal has no first record to compare.
+        let foreign = mark.until > 0 && self.reader.end() > 0 && self.hash_of(0)? != Some(mark.first);
+        if foreign {
+            return Ok(Err(Rebuilt::Foreign));
         }
-        let journal = self.reader.end();
-        if mark.until > journal {
-            return Err(StoreOpenError::Lost { dir: self.dir.clone(), views: mark.until, journal });
+        if let Err(lost) = self.refuse_loss(mark.until) {
+            // It must be said again the next time, and until somebody accepts it.
+            self.tag(mark.until, State::Opening)?;
+            return Err(lost);
         }
         if mark.until > 0 && self.hash_of(mark.until - 1)? != Some(mark.last) {
             return Ok(Err(Rebuilt::Foreign));
@@ -111,8 +137,9 @@ impl Keeper {
 
     fn rebuildable(&self, trouble: Trouble) -> Result<Rebuilt, StoreOpenError> {
         match trouble {
-            Trouble::Damaged(what) => Ok(Rebuilt::Damaged(what)),
-            Trouble::Full | Trouble::Locked | Trouble::Io(_) => Err(self.trouble(trouble)),
+            // What the system says of files that can't be opened is damage, too, unless new ones fare no better.
+            Trouble::Damaged(what) | Trouble::Io(what) => Ok(Rebuilt::Damaged(what)),
+            Trouble::Full | Trouble::Locked => Err(self.trouble(trouble)),
         }
     }
 
@@ -125,29 +152,29 @@ impl Keeper {
     }
 
     fn io(&self, error: &io::Error) -> StoreOpenError {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                StoreOpenError::Full { dir: self.dir.clone() }
-            }
-            kind => StoreOpenError::Io { dir: self.dir.clone(), kind },
-        }
+        let (dir, kind) = (self.dir.clone(), error.kind());
+        if is_full(kind) { StoreOpenError::Full { dir } } else { StoreOpenError::Io { dir, kind } }
     }
 
-    fn tag(&self, tag: &Tag) -> Result<(), StoreOpenError> {
-        tag.write(&self.dir).map_err(|error| self.io(&error))
+    fn tag(&self, records: Index, state: State) -> Result<(), StoreOpenError> {
+        Tag { records, state }.write(&self.dir).map_err(|error| self.io(&error))
     }
 
     /// Notes that the views were closed in order.
     pub(super) fn note_clean(&self) -> Result<(), StoreOpenError> {
-        self.tag(&Tag::Clean)
+        let files = Checksum::of(&self.views()).map_err(|error| self.io(&error))?;
+        self.tag(self.reader.end(), State::Clean(files))
     }
 
     /// Throws the views away and makes them anew.
     fn rebuild(&self, end: Index, why: &Rebuilt) -> Result<Shelf, StoreOpenError> {
-        match std::fs::remove_dir_all(self.views()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.io(&error)),
-            Ok(()) | Err(_) => {}
-        }
+        let removed = match std::fs::symlink_metadata(self.views()) {
+            Ok(there) if there.is_dir() => std::fs::remove_dir_all(self.views()),
+            Ok(_) => std::fs::remove_file(self.views()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        removed.map_err(|error| self.io(&error))?;
         let shelf = Shelf::open(&self.views(), self.cache_bytes).map_err(|trouble| self.trouble(trouble))?;
         let mut progress = |done| {
             if let Some(tell) = &self.tell {
@@ -162,17 +189,15 @@ impl Keeper {
         }
     }
 
-    /// The mark of views that have all records before `until`.
-    pub(super) fn mark(&self, until: Index) -> Result<Mark, StoreOpenError> {
-        let none = [0; 16];
-        let Some(last) = until.checked_sub(1) else { return Ok(Mark { until, first: none, last: none }) };
-        let first = self.hash_of(0)?.unwrap_or(none);
-        Ok(Mark { until, first, last: self.hash_of(last)?.unwrap_or(none) })
+    /// The hashes of the first record, and of the one before `until`.
+    pub(super) fn ends(&self, until: Index) -> Result<(Hash, Hash), StoreOpenError> {
+        let Some(last) = until.checked_sub(1) else { return Ok(Default::default()) };
+        Ok((self.hash_of(0)?.unwrap_or_default(), self.hash_of(last)?.unwrap_or_default()))
     }
 
-    fn hash_of(&self, index: Index) -> Result<Option<[u8; 16]>, StoreOpenError> {
+    fn hash_of(&self, index: Index) -> Result<Option<Hash>, StoreOpenError> {
         match self.reader.read(index) {
-            Ok(bytes) => Ok(Some(Mark::hash(&bytes))),
+            Ok(bytes) => Ok(Some(hash(&[&bytes]))),
             Err(ReadError::Beyond { .. } | ReadError::Retired { .. }) => Ok(None),
             Err(error @ (ReadError::Damaged(_) | ReadError::Io(_))) => Err(StoreOpenError::Read(error)),
         }
@@ -196,7 +221,7 @@ impl Keeper {
                 let mut records =
                     reader.iter_from(from).take_while(|read| read.as_ref().map_or(true, |r| r.0 < end));
                 loop {
-                    let batch: Folded = records.by_ref().take(BATCH).map(|read| facts_of(read)).collect();
+                    let batch: Folded = records.by_ref().take(BATCH).map(facts_of).collect();
                     let last = !matches!(&batch, Ok(batch) if !batch.is_empty());
                     // Where nobody receives any more, the views had trouble.
                     if sender.send(batch).is_err() || last {
@@ -218,19 +243,25 @@ impl Keeper {
             let batch = batch.map_err(CatchUp::Journal)?;
             let Some((last, _)) = batch.last() else { return Ok(()) };
             let until = last + 1;
-            let mut folded: BTreeMap<Key, Option<Value>> = BTreeMap::new();
+            let mut newest: HashMap<Key, Option<Value>> = HashMap::new();
+            let mut entries = Vec::new();
             for (index, facts) in &batch {
-                let before = |key: &Key, _: Expected| match folded.get(key) {
+                let before = |key: &Key, expected: Expected| match newest.get(key) {
                     Some(value) => Ok(*value),
+                    // Only new ids are looked up so, and the journal holds each of them once.
+                    None if expected == Expected::New => Ok(None),
                     None => shelf.get(key),
                 };
                 let mut draft = Draft::on(&before);
                 draft.fold(*index, facts).map_err(CatchUp::Views)?;
-                folded.extend(draft.into_entries());
+                let added = draft.into_entries();
+                newest.extend(added.iter().map(|entry| (entry.key, entry.after)));
+                entries.extend(added);
             }
-            let entries: Vec<Entry> = folded.into_iter().collect();
-            let mark = self.mark(until).map_err(CatchUp::Journal)?;
-            shelf.apply(&entries, &mark).map_err(CatchUp::Views)?;
+            let ends = self.ends(until).map_err(CatchUp::Journal)?;
+            // sled takes neighbours together more quickly. The order of entries with the same key stays.
+            entries.sort_by_key(|entry: &Entry| entry.key);
+            shelf.apply(&entries, until, ends).map_err(CatchUp::Views)?;
             progress(until);
         }
         Ok(())

@@ -86,7 +86,7 @@ impl journal::Ledger for Ledger {
             touched.extend(facts.step.map(|step| step.id));
         }
         let gathered = &mut self.gathered;
-        gathered.newest.extend(entries.iter().copied());
+        gathered.newest.extend(entries.iter().map(|entry| (entry.key, entry.after)));
         gathered.entries.extend(entries);
         gathered.changes.push((gathered.entries.len(), group.next_index()));
         gathered.touched.append(&mut touched);

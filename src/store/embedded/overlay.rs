@@ -109,7 +109,7 @@ impl Overlay {
         if filling.entries.len() - cut >= BATCH {
             filling.cuts.push((filling.entries.len(), filling.end));
         }
-        filling.newest.extend(entries.iter().copied());
+        filling.newest.extend(entries.iter().map(|entry| (entry.key, entry.after)));
         filling.entries.extend_from_slice(entries);
         filling.end = end;
     }

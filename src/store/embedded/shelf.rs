@@ -12,6 +12,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is wrong with the views.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,16 +38,27 @@ impl fmt::Display for Trouble {
     }
 }
 
+pub(super) fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether sled means that its files are not what they should be.
+fn is_damage(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput)
+}
+
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
-            io::ErrorKind::WouldBlock => Self::Locked,
-            // sled says this where its files are not what they should be.
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
-                Self::Damaged(error.to_string())
-            }
-            _ => Self::Io(error.to_string()),
+        let (kind, text) = (error.kind(), error.to_string());
+        if is_full(kind) {
+            Self::Full
+        } else if text.contains("could not acquire lock") {
+            // sled says it in its own words only.
+            Self::Locked
+        } else if is_damage(kind) {
+            Self::Damaged(text)
+        } else {
+            Self::Io(text)
         }
     }
 }
@@ -54,11 +66,7 @@ impl From<io::Error> for Trouble {
 impl From<sled::Error> for Trouble {
     fn from(error: sled::Error) -> Self {
         match error {
-            sled::Error::Io(error) => {
-                // sled hides the kind of some errors in its own words.
-                let text = error.to_string();
-                if text.contains("could not acquire lock") { Self::Locked } else { error.into() }
-            }
+            sled::Error::Io(error) => error.into(),
             error @ (sled::Error::Corruption { .. }
             | sled::Error::ReportableBug(_)
             | sled::Error::Unsupported(_)
@@ -67,45 +75,63 @@ impl From<sled::Error> for Trouble {
     }
 }
 
-/// How far the views have come, and in which journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far the views have come, in which journal, and what they add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mark {
     /// The first record that is not in them.
     pub(super) until: Index,
     /// A hash of the journal's first record.
-    pub(super) first: [u8; 16],
+    pub(super) first: Hash,
     /// A hash of the last record that is in them.
-    pub(super) last: [u8; 16],
+    pub(super) last: Hash,
+    /// The sum of the hashes of all entries, so that a lost one is noticed.
+    sum: u128,
 }
+
+/// Half of a SHA-256.
+pub(super) type Hash = [u8; 16];
 
 /// Changes whenever the entries do, so that older views are rebuilt.
 const FORMAT: u8 = 1;
 const MARK: &[u8] = b"h";
 
 impl Mark {
-    pub(super) fn hash(record: &[u8]) -> [u8; 16] {
-        let mut short = [0; 16];
-        short.copy_from_slice(sha256(&[record]).split_at(16).0);
-        short
-    }
-
     fn encode(&self) -> Vec<u8> {
-        [&[FORMAT][..], &self.until.to_be_bytes(), &self.first, &self.last].concat()
+        let parts =
+            [&[FORMAT][..], &self.until.to_be_bytes(), &self.first, &self.last, &self.sum.to_be_bytes()];
+        parts.concat()
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let (format, rest) = bytes.split_first()?;
         let (until, rest) = rest.split_first_chunk()?;
         let (first, rest) = rest.split_first_chunk()?;
-        let mark = Self { until: Index::from_be_bytes(*until), first: *first, last: rest.try_into().ok()? };
-        (*format == FORMAT).then_some(mark)
+        let (last, rest) = rest.split_first_chunk()?;
+        let (until, sum) = (Index::from_be_bytes(*until), u128::from_be_bytes(rest.try_into().ok()?));
+        (*format == FORMAT).then_some(Self { until, first: *first, last: *last, sum })
     }
+}
+
+/// Half of the SHA-256 of `parts`, one after the other.
+pub(super) fn hash(parts: &[&[u8]]) -> Hash {
+    let mut half = [0; 16];
+    half.copy_from_slice(sha256(parts).split_at(16).0);
+    half
+}
+
+/// What an entry adds to the sum.
+fn weight(key: &[u8], value: &[u8]) -> u128 {
+    // Keys have at most 33 bytes.
+    let length = u8::try_from(key.len()).unwrap_or(u8::MAX);
+    u128::from_be_bytes(hash(&[&[length], key, value]))
 }
 
 /// The views in sled.
 pub(super) struct Shelf {
     /// There until it is dropped.
     db: Option<sled::Db>,
+    /// `None` where it is not known how far they have come.
+    mark: Mutex<Option<Mark>>,
 }
 
 impl Shelf {
@@ -117,7 +143,19 @@ impl Shelf {
             .cache_capacity(cache_bytes)
             .mode(sled::Mode::LowSpace)
             .flush_every_ms(Some(500));
-        caught(|| config.open()).map(|db| Self { db: Some(db) })
+        let shelf = Self { db: Some(caught(|| config.open())?), mark: Mutex::default() };
+        let db = shelf.db()?;
+        // New ones begin with nothing.
+        let mark = match caught(|| db.get(MARK))? {
+            Some(bytes) => Mark::decode(&bytes),
+            None => caught(|| Ok(db.is_empty()))?.then(Mark::default),
+        };
+        *shelf.known() = mark;
+        Ok(shelf)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Mark>> {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn db(&self) -> Result<&sled::Db, Trouble> {
@@ -152,28 +190,54 @@ impl Shelf {
         }
     }
 
-    /// Writes entries and the new mark: all of it or nothing.
+    /// Writes the entries of all records before `until`: all of them or none. `first` and `last` are the hashes of the
+    /// journal's first record and of the one before `until`.
     pub(super) fn apply<'a>(
         &self,
         entries: impl IntoIterator<Item = &'a Entry>,
-        mark: &Mark,
+        until: Index,
+        (first, last): (Hash, Hash),
     ) -> Result<(), Trouble> {
         let db = self.db()?;
+        let mut known = self.known();
+        let mut sum = known.ok_or_else(super::fold::nonsense)?.sum;
         let mut batch = sled::Batch::default();
-        for (key, value) in entries {
-            match value {
-                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                None => batch.remove(key.as_slice()),
+        for Entry { key, before, after } in entries {
+            let key = key.as_slice();
+            if let Some(before) = before {
+                sum = sum.wrapping_sub(weight(key, before.as_slice()));
+            }
+            match after {
+                Some(after) => {
+                    sum = sum.wrapping_add(weight(key, after.as_slice()));
+                    batch.insert(key, after.as_slice());
+                }
+                None => batch.remove(key),
             }
         }
+        let mark = Mark { until, first, last, sum };
         batch.insert(MARK, mark.encode());
-        caught(|| db.apply_batch(batch))
+        caught(|| db.apply_batch(batch))?;
+        *known = Some(mark);
+        Ok(())
     }
 
     /// How far the views have come; `None` where that is not known, or where another version wrote them.
-    pub(super) fn mark(&self) -> Result<Option<Mark>, Trouble> {
-        let db = self.db()?;
-        Ok(caught(|| db.get(MARK))?.and_then(|bytes| Mark::decode(&bytes)))
+    pub(super) fn mark(&self) -> Option<Mark> {
+        *self.known()
+    }
+
+    /// Reads all entries and compares them with what they must add up to.
+    pub(super) fn check(&self) -> Result<(), Trouble> {
+        let (db, mut sum) = (self.db()?, 0_u128);
+        let mut entries = caught(|| Ok(db.iter()))?;
+        while let Some((key, value)) = caught(|| entries.next().transpose())? {
+            if *key != *MARK {
+                sum = sum.wrapping_add(weight(&key, &value));
+            }
+        }
+        let expected = self.mark().map(|mark| mark.sum);
+        if expected == Some(sum) { Ok(()) } else { Err(Trouble::Damaged("they do not add up".to_owned())) }
     }
 
     /// Closes the views so that they are on the disk, whole: sled itself never syncs its files.
@@ -217,15 +281,44 @@ fn caught<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::embedded::key;
 
     #[test]
     fn a_mark_is_read_back_and_another_format_is_not() {
-        let mark = Mark { until: 7, first: [1; 16], last: [2; 16] };
+        let mark = Mark { until: 7, first: [1; 16], last: [2; 16], sum: 3 };
         let mut bytes = mark.encode();
         assert_eq!(Mark::decode(&bytes), Some(mark));
         assert_eq!(Mark::decode(&bytes[..40]), None);
         bytes[0] = FORMAT + 1;
         assert_eq!(Mark::decode(&bytes), None);
+    }
+
+    #[test]
+    fn a_lost_or_changed_or_added_entry_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(&dir.path().join("views"), 1 << 20).unwrap();
+        let entry = |index, before: Option<Value>, after| Entry { key: key::open(index), before, after };
+        let (one, two) = (key::place(1), key::place(2));
+        let ends = ([0; 16], [0; 16]);
+        shelf.apply(&[entry(1, None, Some(one)), entry(2, None, Some(one))], 2, ends).unwrap();
+        shelf.apply(&[entry(1, Some(one), Some(two)), entry(2, Some(one), None)], 4, ends).unwrap();
+        shelf.apply(&[entry(3, None, Some(one))], 5, ends).unwrap();
+        assert_eq!(shelf.check(), Ok(()));
+        let wrong = Err(Trouble::Damaged("they do not add up".to_owned()));
+        let db = shelf.db().unwrap();
+        for (key, value) in [(key::open(3), None), (key::open(3), Some(two)), (key::open(4), Some(one))] {
+            let before = db.get(key.as_slice()).unwrap();
+            match value {
+                Some(value) => db.insert(key.as_slice(), value.as_slice()).unwrap(),
+                None => db.remove(key.as_slice()).unwrap(),
+            };
+            assert_eq!(shelf.check(), wrong);
+            match before {
+                Some(before) => db.insert(key.as_slice(), before).unwrap(),
+                None => db.remove(key.as_slice()).unwrap(),
+            };
+            assert_eq!(shelf.check(), Ok(()));
+        }
     }
 
     #[test]

@@ -4,38 +4,62 @@
 //! them would show it. So the tag notes, before sled is opened, during which boot of the machine that was.
 
 use crate::journal::{Disk, RealDisk};
-use std::io;
-use std::path::{Path, PathBuf};
+use crate::store::Index;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 const FILE: &str = "views.tag";
 const HEAD: &str = "countersign views\n";
 
 /// What the tag says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tag {
-    /// The views are being opened, or rebuilt.
+pub(super) struct Tag {
+    /// How many records the journal had, at least: if it has fewer now, some were lost.
+    pub(super) records: Index,
+    /// How the views were left.
+    pub(super) state: State,
+}
+
+/// How views were left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// They are being opened, or rebuilt.
     Opening,
     /// They are open, during this boot of the machine.
     Open(String),
-    /// They were closed in order, and synced.
-    Clean,
+    /// They were closed in order, and synced; their files were these.
+    Clean(Checksum),
 }
 
 impl Tag {
     fn encode(&self) -> String {
-        match self {
-            Self::Opening => format!("{HEAD}opening\n"),
-            Self::Open(boot) => format!("{HEAD}open {boot}\n"),
-            Self::Clean => format!("{HEAD}clean\n"),
+        let records = self.records;
+        match &self.state {
+            State::Opening => format!("{HEAD}records {records}\nopening\n"),
+            State::Open(boot) => format!("{HEAD}records {records}\nopen {boot}\n"),
+            State::Clean(Checksum { bytes, crc }) => {
+                format!("{HEAD}records {records}\nclean {bytes} {crc:08x}\n")
+            }
         }
     }
 
     fn decode(text: &str) -> Option<Self> {
-        match text.strip_prefix(HEAD)?.strip_suffix('\n')? {
-            "opening" => Some(Self::Opening),
-            "clean" => Some(Self::Clean),
-            other => other.strip_prefix("open ").map(|boot| Self::Open(boot.to_owned())),
-        }
+        let (records, state) = text.strip_prefix(HEAD)?.strip_prefix("records ")?.split_once('\n')?;
+        let state = match state.strip_suffix('\n')? {
+            "opening" => State::Opening,
+            other => match other.split_once(' ')? {
+                ("open", boot) => State::Open(boot.to_owned()),
+                ("clean", files) => {
+                    let (bytes, crc) = files.split_once(' ')?;
+                    let crc = u32::from_str_radix(crc, 16).ok()?;
+                    State::Clean(Checksum { bytes: bytes.parse().ok()?, crc })
+                }
+                _ => return None,
+            },
+        };
+        let tag = Self { records: records.parse().ok()?, state };
+        // Only what is written here is read here.
+        (tag.encode() == text).then_some(tag)
     }
 
     /// The tag in a store's directory; `None` where there is none that makes sense.
@@ -49,12 +73,60 @@ impl Tag {
 
     /// Puts the tag into a store's directory, synced.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
-        let (new, path): (PathBuf, PathBuf) = (dir.join(format!("{FILE}.new")), dir.join(FILE));
+        let (new, path) = (dir.join(format!("{FILE}.new")), dir.join(FILE));
         let file = RealDisk.create(&new)?;
         file.write_at(self.encode().as_bytes(), 0)?;
         file.sync()?;
         RealDisk.rename(&new, &path)?;
         RealDisk.sync_dir(dir)
+    }
+}
+
+/// What the files of a directory, and of those in it, were: their names and all their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Checksum {
+    bytes: u64,
+    crc: u32,
+}
+
+impl Checksum {
+    pub(super) fn of(dir: &Path) -> io::Result<Self> {
+        let mut sum = Self::default();
+        sum.add_directory(dir, 0)?;
+        Ok(sum)
+    }
+
+    fn add_directory(&mut self, dir: &Path, depth: usize) -> io::Result<()> {
+        if depth > 4 {
+            return Err(io::Error::other("directories within directories"));
+        }
+        let mut paths: Vec<_> =
+            std::fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+        paths.sort();
+        let mut buffer = vec![0; 256 << 10];
+        for path in paths {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            let there = std::fs::symlink_metadata(&path)?;
+            self.add(name);
+            self.add(&there.len().to_le_bytes());
+            if there.is_dir() {
+                self.add_directory(&path, depth + 1)?;
+                continue;
+            }
+            let mut file = std::fs::File::open(&path)?;
+            loop {
+                match file.read(&mut buffer)? {
+                    0 => break,
+                    read => self.add(buffer.get(..read).unwrap_or_default()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.bytes = self.bytes.wrapping_add(bytes.len() as u64);
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
     }
 }
 
@@ -73,13 +145,53 @@ mod tests {
     fn what_is_written_is_read_and_anything_else_is_nothing() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Tag::read(dir.path()).unwrap(), None);
-        for tag in [Tag::Opening, Tag::Open("some boot".to_owned()), Tag::Clean] {
+        let files = Checksum { bytes: 7, crc: 0xa0b };
+        for state in [State::Opening, State::Open("some boot".to_owned()), State::Clean(files)] {
+            let tag = Tag { records: 12, state };
             tag.write(dir.path()).unwrap();
             assert_eq!(Tag::read(dir.path()).unwrap(), Some(tag));
         }
-        for wrong in [&b""[..], b"clean\n", b"countersign views\nclean", b"countersign views\n\xff\n"] {
+        for wrong in [
+            &b""[..],
+            b"clean\n",
+            b"countersign views\nrecords 1\nopening",
+            b"countersign views\nrecords 01\nopening\n",
+            b"countersign views\nrecords -1\nopening\n",
+            b"countersign views\nrecords 1\nclean\n",
+            b"countersign views\nrecords 1\nclean 7 A0B\n",
+            b"countersign views\nrecords 1\nshut\n",
+            b"countersign views\n\xff\n",
+        ] {
             std::fs::write(dir.path().join(FILE), wrong).unwrap();
             assert_eq!(Tag::read(dir.path()).unwrap(), None);
         }
+    }
+
+    #[test]
+    fn every_change_to_the_files_changes_their_checksum() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let sum = || Checksum::of(dir.path()).unwrap();
+        let mut seen = vec![sum()];
+        std::fs::write(path("a"), "12").unwrap();
+        seen.push(sum());
+        std::fs::write(path("b"), "3").unwrap();
+        seen.push(sum());
+        std::fs::write(path("a"), "1").unwrap();
+        std::fs::write(path("b"), "23").unwrap();
+        seen.push(sum());
+        std::fs::create_dir(path("c")).unwrap();
+        seen.push(sum());
+        std::fs::rename(path("b"), path("c/b")).unwrap();
+        seen.push(sum());
+        let mut bytes = vec![0; 600_000];
+        for place in [0, 262_143, 262_144, 599_999] {
+            bytes[place] ^= 1;
+            std::fs::write(path("a"), &bytes).unwrap();
+            seen.push(sum());
+        }
+        let distinct = |(place, one): (usize, &Checksum)| !seen[..place].contains(one);
+        assert!(seen.iter().enumerate().all(distinct), "{seen:?}");
+        assert_eq!(sum(), sum());
     }
 }

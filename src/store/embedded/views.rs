@@ -3,7 +3,7 @@
 use super::fold::{Entry, Expected};
 use super::key::{Key, Span, Value, index_in};
 use super::overlay::Overlay;
-use super::shelf::{Mark, Shelf, Trouble};
+use super::shelf::{Hash, Shelf, Trouble};
 use crate::store::{Index, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -185,7 +185,7 @@ impl Views {
             orders.crowded |= crowded;
             self.bell.notify_all();
         }
-        if crowded && !orders.closing && self.is_up() {
+        if crowded && !orders.closing && self.overlay().waiting() > CROWDED && self.is_up() {
             // Whoever is faster than sled for long waits for it here.
             drop(self.eased.wait_timeout(orders, Duration::from_secs(1)));
         }
@@ -242,28 +242,38 @@ impl Views {
         !orders.closing
     }
 
-    /// Writes what is waiting to sled.
-    pub(super) fn drain(&self, mark: impl Fn(Index) -> Result<Mark, Trouble>) -> Result<(), Trouble> {
-        let Some(generation) = self.overlay_mut().drain() else { return Ok(()) };
+    /// Writes what is waiting to sled. `ends` says the hashes of the first record and of the one before an index.
+    pub(super) fn drain(&self, ends: impl Fn(Index) -> Result<(Hash, Hash), Trouble>) -> Result<(), Trouble> {
+        let next = self.overlay_mut().drain();
+        let Some(generation) = next else { return Ok(()) };
+        self.ease();
         match &*whole(self.shelf.read()) {
             Held::Up(shelf) => {
                 for (entries, until) in generation.batches() {
-                    shelf.apply(entries, &mark(until)?)?;
+                    // Some of them may have been written before sled was opened anew.
+                    if shelf.mark().is_some_and(|mark| mark.until < until) {
+                        shelf.apply(entries, until, ends(until)?)?;
+                    }
                 }
             }
             Held::Down(why) => return Err(Trouble::Io(why.to_string())),
         }
         let freed = self.overlay_mut().drained();
-        self.eased.notify_all();
         drop(freed);
         Ok(())
+    }
+
+    /// Lets the writer go on. Whoever found it crowded holds the orders until it waits, so that it can't miss this.
+    fn ease(&self) {
+        drop(self.orders());
+        self.eased.notify_all();
     }
 
     /// Takes sled away, waiting for those who read it.
     pub(super) fn take_down(&self, why: StoreError) {
         let held = std::mem::replace(&mut *whole(self.shelf.write()), Held::Down(why));
         drop(held);
-        self.eased.notify_all();
+        self.ease();
     }
 
     /// Puts sled back, as it is or opened anew.

@@ -1,0 +1,175 @@
+//! Events to record: small ones, of every kind that a store has to find again.
+
+use crate::audit::event::{Context, Decided, Event, Minted, Outcome, Reported};
+use crate::decision::{self, Decision};
+use crate::digest::{KeyId, OperationDigest, PolicyDigest, RenderingDigest, VoteDigest};
+use crate::escalation;
+use crate::escalation::requirement::{Pool, Requirement, Seat};
+use crate::moment::Moment;
+use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, TokenId, TxnId};
+use crate::risk::facts::{Environment, Fact, Facts, Kind, Scope, Sensitivity, Source};
+use crate::risk::{Assessment, Claims, Level, Score};
+use crate::token::Assurance;
+use core::time::Duration;
+
+/// A source of numbers that look random and are the same each time.
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// From a seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number (SplitMix64).
+    pub const fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.roll() % end.max(1) as u64).unwrap()
+    }
+
+    /// The bits of a new id.
+    pub fn bits(&mut self) -> [u8; 16] {
+        let (high, low) = (self.roll(), self.roll());
+        ((u128::from(high) << 64) | u128::from(low)).to_be_bytes()
+    }
+}
+
+/// The agent of this number.
+#[must_use]
+pub fn agent(number: usize) -> AgentId {
+    AgentId::new(&format!("spiffe://example.com/agent/{number}")).unwrap()
+}
+
+/// A decision about an operation of this agent.
+#[must_use]
+pub fn decided(txn: TxnId, agent: &AgentId, request_id: Option<&str>, outcome: decision::Outcome) -> Event {
+    Event::Decided(Box::new(Decided {
+        txn,
+        agent: agent.clone(),
+        on_behalf_of: None,
+        request_id: request_id.map(str::to_owned),
+        executor: ExecutorId::new("db").unwrap(),
+        digest: OperationDigest::from_bytes([1; 32]),
+        op: r#"{"action":"sql.query","parameters":{"q":"select 1"},"resource":"orders","v":1}"#.to_owned(),
+        payload: None,
+        context: Context { reason: "to see whether it is there".to_owned(), ..Context::default() },
+        claims: Claims::default(),
+        holder_key: None,
+        decision: Decision {
+            outcome,
+            assessment: assessment(),
+            rule: Some("reads".to_owned()),
+            policy: PolicyDigest::from_bytes([2; 32]),
+            reasons: vec!["the rule `reads` allows it".to_owned()],
+        },
+        escalation: None,
+    }))
+}
+
+fn assessment() -> Assessment {
+    fn fact<T>(value: T) -> Fact<T> {
+        Fact::new(value, Source::Policy, "the policy says so".to_owned())
+    }
+    Assessment {
+        score: Score::ZERO,
+        level: Level::Low,
+        level_of_score: Level::Low,
+        factors: Vec::new(),
+        floors: Vec::new(),
+        facts: Facts {
+            kind: fact(Kind::Read),
+            environment: fact(Environment::Test),
+            sensitivity: fact(Sensitivity::Ordinary),
+            scope: fact(Scope::Narrow),
+            irreversible: fact(false),
+            cost: fact(None),
+        },
+    }
+}
+
+/// A decision that allows.
+#[must_use]
+pub fn allowed(txn: TxnId, agent: &AgentId, request_id: Option<&str>) -> Event {
+    decided(txn, agent, request_id, decision::Outcome::Allow { conditions: Vec::new() })
+}
+
+/// A decision that denies.
+#[must_use]
+pub fn denied(txn: TxnId, agent: &AgentId, request_id: Option<&str>) -> Event {
+    decided(txn, agent, request_id, decision::Outcome::Deny)
+}
+
+/// A mint of this decision's token.
+#[must_use]
+pub fn minted(txn: TxnId, escalation: Option<EscalationId>) -> Event {
+    let jti = TokenId::from_random(*txn.as_bytes());
+    let claims = r#"{"aud":"db","sub":"spiffe://example.com/agent/0"}"#.to_owned();
+    Event::Minted(Box::new(Minted { txn, jti, kid: KeyId::from_bytes([3; 32]), escalation, claims }))
+}
+
+/// A report about this decision's operation.
+#[must_use]
+pub fn reported(txn: TxnId, agent: &AgentId, outcome: Outcome) -> Event {
+    let agent = agent.clone();
+    Event::Reported(Reported { txn, agent, outcome, code: String::new(), detail: String::new() })
+}
+
+/// The opening of an escalation.
+#[must_use]
+pub fn opened(id: EscalationId, txn: TxnId, agent: &AgentId, at: Moment) -> Event {
+    let pool = Pool::new([PersonId::new("ada").unwrap(), PersonId::new("bob").unwrap()], [], []).unwrap();
+    let opening = escalation::Opening {
+        id,
+        txn,
+        agent: agent.clone(),
+        on_behalf_of: None,
+        operators: [].into(),
+        operation: OperationDigest::from_bytes([1; 32]),
+        shown: RenderingDigest::from_bytes([4; 32]),
+        policy: PolicyDigest::from_bytes([2; 32]),
+        requirement: Requirement::seat(Seat::new(pool, 2, Assurance::Signed).unwrap()),
+        conditions: Vec::new(),
+        enforceable: [].into(),
+        opened_at: at,
+        decide_by: at.plus(Duration::from_secs(600)),
+        claim_within: Duration::from_secs(60),
+        execute_within: Duration::from_secs(300),
+    };
+    step(id, escalation::Event::Opened(Box::new(opening)))
+}
+
+/// A step of an escalation.
+#[must_use]
+pub const fn step(id: EscalationId, step: escalation::Event) -> Event {
+    Event::Escalation { id, step }
+}
+
+/// A step that does not end an escalation.
+#[must_use]
+pub fn refused_vote(at: Moment, number: u8) -> escalation::Event {
+    let person = PersonId::new("eve").unwrap();
+    let vote = VoteDigest::from_bytes([number; 32]);
+    escalation::Event::VoteRefused { at, person, vote, refusal: escalation::VoteRefusal::NotInPool }
+}
+
+/// One of the steps that end an escalation.
+#[must_use]
+pub fn ending(which: usize, at: Moment, agent: &AgentId) -> escalation::Event {
+    match which % 5 {
+        0 => escalation::Event::Expired { at },
+        1 => escalation::Event::Cancelled { at, by: agent.clone(), reason: "no more needed".to_owned() },
+        2 => escalation::Event::Blocked { at, reasons: vec!["the agent is suspended".to_owned()] },
+        3 => escalation::Event::Claimed { at },
+        _ => escalation::Event::Lapsed { at },
+    }
+}

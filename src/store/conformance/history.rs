@@ -1,0 +1,134 @@
+//! Checks of whole histories: whatever happened, the store answers as one who reads everything would.
+
+use super::events::{Dice, agent, allowed, denied, ending, minted, opened, refused_vote, reported, step};
+use super::model::Model;
+use super::rules::at;
+use super::{Place, events};
+use crate::audit::event::{Event, Outcome};
+use crate::moment::Moment;
+use crate::party::{EscalationId, TxnId};
+use crate::store::Change;
+
+/// A made-up course of events, the same for the same seed.
+#[derive(Clone, Debug)]
+pub struct History {
+    seed: u64,
+    dice: Dice,
+    txns: Vec<(TxnId, usize)>,
+    pending: Vec<(EscalationId, TxnId, usize)>,
+    claimed: Vec<(EscalationId, TxnId)>,
+    requests: usize,
+}
+
+impl History {
+    /// From a seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        let dice = Dice::new(seed);
+        Self { seed, dice, txns: Vec::new(), pending: Vec::new(), claimed: Vec::new(), requests: 0 }
+    }
+
+    /// What happens next; a store takes each of these.
+    pub fn next_change(&mut self) -> Change {
+        let now = self.moment();
+        let who = self.dice.below(6);
+        let events = match self.dice.below(10) {
+            0..=3 => self.decision(who),
+            4 | 5 => self.opening(who, now),
+            6 | 7 => self.step(now),
+            8 => self.report(),
+            _ => vec![Event::ClockInDoubt { wall: now }],
+        };
+        Change::of(now, events)
+    }
+
+    /// Not always later than the one before: clocks are set back.
+    fn moment(&mut self) -> Moment {
+        at(self.dice.roll() % 100_000)
+    }
+
+    fn request(&mut self) -> Option<String> {
+        self.requests += 1;
+        (self.dice.below(3) > 0).then(|| format!("request {} of {}", self.requests, self.seed))
+    }
+
+    fn decision(&mut self, who: usize) -> Vec<Event> {
+        let (txn, request) = (TxnId::from_random(self.dice.bits()), self.request());
+        self.txns.push((txn, who));
+        match self.dice.below(3) {
+            0 => vec![denied(txn, &agent(who), request.as_deref())],
+            _ => vec![allowed(txn, &agent(who), request.as_deref()), minted(txn, None)],
+        }
+    }
+
+    fn opening(&mut self, who: usize, now: Moment) -> Vec<Event> {
+        let (txn, id) = (TxnId::from_random(self.dice.bits()), EscalationId::from_random(self.dice.bits()));
+        let request = self.request();
+        self.pending.push((id, txn, who));
+        let opened = opened(id, txn, &agent(who), now);
+        vec![allowed(txn, &agent(who), request.as_deref()), opened]
+    }
+
+    fn step(&mut self, now: Moment) -> Vec<Event> {
+        if let Some((id, txn)) = self.claimed.pop() {
+            return vec![minted(txn, Some(id))];
+        }
+        if self.pending.is_empty() {
+            return vec![Event::Stopped {}];
+        }
+        let place = self.dice.below(self.pending.len());
+        let (id, txn, who) = self.pending[place];
+        if self.dice.below(2) == 0 {
+            return vec![step(id, refused_vote(now, 1)), step(id, refused_vote(now, 2))];
+        }
+        self.pending.swap_remove(place);
+        let which = self.dice.below(5);
+        let end = ending(which, now, &events::agent(who));
+        if end.name() == "claimed" {
+            self.claimed.push((id, txn));
+        }
+        vec![step(id, refused_vote(now, 3)), step(id, end)]
+    }
+
+    fn report(&mut self) -> Vec<Event> {
+        if self.txns.is_empty() {
+            return vec![Event::Stopped {}];
+        }
+        let place = self.dice.below(self.txns.len());
+        let (txn, who) = self.txns[place];
+        let outcome = if self.dice.below(2) == 0 { Outcome::Refused } else { Outcome::Succeeded };
+        vec![reported(txn, &agent(who), outcome)]
+    }
+}
+
+pub(super) async fn random_histories_are_answered_as_by_reading_everything(place: &mut dyn Place) {
+    let mut store = place.open().await;
+    let (mut history, mut model) = (History::new(21), Model::default());
+    for round in 0..12 {
+        for _ in 0..30 {
+            let change = history.next_change();
+            model.records.extend(change.records.iter().cloned());
+            store.commit(change).await.unwrap();
+        }
+        model.compare(&*store);
+        if round % 4 == 3 {
+            drop(store);
+            store = place.open().await;
+        }
+    }
+}
+
+pub(super) async fn reopening_changes_nothing(place: &mut dyn Place) {
+    let (mut history, mut model) = (History::new(23), Model::default());
+    for _ in 0..5 {
+        let store = place.open().await;
+        model.compare(&*store);
+        for _ in 0..20 {
+            let change = history.next_change();
+            let places = store.commit(change.clone()).await.unwrap();
+            assert_eq!(places.start, model.records.len() as u64);
+            model.records.extend(change.records);
+        }
+    }
+    model.compare(&*place.open().await);
+}

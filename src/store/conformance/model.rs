@@ -1,0 +1,171 @@
+//! The model of a store: all records in a row, and every answer found by reading them from the first to the last.
+
+use crate::audit::event::{Event, Outcome, Record, Reported, RequestKey};
+use crate::decision;
+use crate::moment::Moment;
+use crate::party::{AgentId, EscalationId, TxnId};
+use crate::store::{Index, Store};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that was recorded.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// The records, in order.
+    pub records: Vec<Record>,
+}
+
+/// The names of the steps after which an escalation is over.
+const ENDS: [&str; 6] = ["denied", "expired", "cancelled", "blocked", "claimed", "lapsed"];
+
+impl Model {
+    /// Reads all records of a store.
+    #[must_use]
+    pub fn of(store: &dyn Store) -> Self {
+        Self { records: (0..store.len()).map(|index| store.record(index).unwrap()).collect() }
+    }
+
+    fn places(&self, mut which: impl FnMut(&Event) -> bool) -> Vec<Index> {
+        let numbered = (0..).zip(&self.records);
+        numbered.filter(|(_, record)| which(&record.event)).map(|(index, _)| index).collect()
+    }
+
+    /// The courses of all escalations, earliest opened first.
+    fn courses(&self) -> Vec<(EscalationId, Vec<(Index, Record)>)> {
+        let mut order = Vec::new();
+        let mut courses: BTreeMap<EscalationId, Vec<(Index, Record)>> = BTreeMap::new();
+        for (index, record) in (0..).zip(&self.records) {
+            let id = match &record.event {
+                Event::Escalation { id, .. } => *id,
+                Event::Minted(minted) if minted.escalation.is_some() => minted.escalation.unwrap(),
+                _ => continue,
+            };
+            let course = courses.entry(id).or_insert_with(|| {
+                order.push(id);
+                Vec::new()
+            });
+            course.push((index, record.clone()));
+        }
+        order.into_iter().map(|id| (id, courses.remove(&id).unwrap())).collect()
+    }
+
+    fn anomalies(&self, agent: &AgentId, since: Moment) -> u32 {
+        let speaks_against = |record: &&Record| match &record.event {
+            Event::Decided(decided) => {
+                decided.agent == *agent && decided.decision.outcome == decision::Outcome::Deny
+            }
+            Event::Reported(reported) => reported.agent == *agent && reported.outcome == Outcome::Refused,
+            _ => false,
+        };
+        let count = self.records.iter().filter(|record| record.at >= since).filter(speaks_against).count();
+        u32::try_from(count.min(1000)).unwrap()
+    }
+
+    /// Everything that a store could be asked about these records, with the right answers.
+    #[must_use]
+    pub fn answers(&self) -> Answers {
+        let mut answers = Answers { records: self.records.clone(), ..Answers::default() };
+        let mut agents = BTreeSet::new();
+        let mut moments = BTreeSet::from([Moment::default()]);
+        for (index, record) in (0..).zip(&self.records) {
+            moments.insert(record.at);
+            match &record.event {
+                Event::Decided(decided) => {
+                    agents.insert(decided.agent.clone());
+                    let request = decided.request_id.as_deref().map(|id| RequestKey::new(&decided.agent, id));
+                    answers.answered.extend(request.map(|request| (request, index)));
+                    answers.decided.insert(decided.txn, Some(index));
+                }
+                Event::Reported(Reported { txn, .. }) => _ = answers.decided.entry(*txn).or_default(),
+                Event::Minted(minted) => _ = answers.decided.entry(minted.txn).or_default(),
+                _ => {}
+            }
+        }
+        answers.courses = self.courses();
+        let is_over = |course: &[(Index, Record)]| {
+            course.iter().any(|(_, record)| match &record.event {
+                Event::Escalation { step, .. } => ENDS.contains(&step.name()),
+                _ => false,
+            })
+        };
+        let open = answers.courses.iter().filter(|(_, course)| !is_over(course));
+        answers.open = open.map(|(id, _)| *id).collect();
+        // Enough of the moments to see an error, few enough to be done.
+        let moments: Vec<_> = moments.iter().step_by(1 + moments.len() / 5).collect();
+        for agent in agents {
+            let of_agent = |event: &Event| matches!(event, Event::Decided(decided) if decided.agent == agent);
+            answers.decisions.push((agent.clone(), self.places(of_agent)));
+            let anomalies =
+                moments.iter().map(|since| (agent.clone(), **since, self.anomalies(&agent, **since)));
+            answers.anomalies.extend(anomalies);
+        }
+        answers
+    }
+
+    /// Panics where the store answers anything differently than this model.
+    pub fn compare(&self, store: &dyn Store) {
+        self.answers().compare(store);
+    }
+}
+
+/// Questions and their right answers.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    records: Vec<Record>,
+    answered: Vec<(RequestKey, Index)>,
+    decided: BTreeMap<TxnId, Option<Index>>,
+    courses: Vec<(EscalationId, Vec<(Index, Record)>)>,
+    open: Vec<EscalationId>,
+    decisions: Vec<(AgentId, Vec<Index>)>,
+    anomalies: Vec<(AgentId, Moment, u32)>,
+}
+
+impl Answers {
+    /// Panics where the store answers anything differently.
+    pub fn compare(&self, store: &dyn Store) {
+        assert_eq!(store.len(), self.records.len() as u64, "how many records there are");
+        assert_eq!(store.is_empty(), self.records.is_empty());
+        for (index, expected) in (0..).zip(&self.records) {
+            assert_eq!(&store.record(index).unwrap(), expected, "record {index}");
+        }
+        self.compare_views(store);
+    }
+
+    /// … but for the records themselves.
+    pub fn compare_views(&self, store: &dyn Store) {
+        for (request, index) in &self.answered {
+            assert_eq!(store.answered(*request).unwrap(), Some(*index), "the request of {index}");
+        }
+        for (txn, index) in &self.decided {
+            assert_eq!(store.decided(*txn).unwrap(), *index, "{txn}");
+        }
+        for (id, course) in &self.courses {
+            same(&store.course(*id).unwrap().records, course, &format!("the course of {id}"));
+        }
+        same(&store.open().unwrap(), &self.open, "what is open");
+        for limit in [0, 1, 3, usize::MAX] {
+            let latest: Vec<_> = self.courses.iter().rev().take(limit).map(|(id, _)| *id).collect();
+            same(&store.latest(limit).unwrap(), &latest, "the latest");
+        }
+        for (agent, places) in &self.decisions {
+            for limit in [0, 1, 5, usize::MAX] {
+                let latest: Vec<_> = places.iter().rev().take(limit).copied().collect();
+                same(
+                    &store.decisions_of(agent, limit).unwrap(),
+                    &latest,
+                    &format!("the decisions of {agent}"),
+                );
+            }
+        }
+        for (agent, since, count) in &self.anomalies {
+            assert_eq!(store.anomalies(agent, *since).unwrap(), *count, "the anomalies of {agent}");
+        }
+    }
+}
+
+/// Panics at the first difference; the whole lists would be too long to read.
+fn same<T: PartialEq + core::fmt::Debug>(found: &[T], expected: &[T], what: &str) {
+    for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert_eq!(found, expected, "{what}, at {place}");
+    }
+    assert_eq!(found.len(), expected.len(), "{what}: how many there are");
+}
