@@ -189,6 +189,7 @@ impl KeyDirectory {
     /// # Errors
     /// [`DirectoryError`] if the root is not there or is not the one that this folder pins.
     pub fn rotate_issuer(&self, root: &Path, now: Moment) -> Result<(), DirectoryError> {
+        self.check_mode()?;
         let root_signer = FileSigner::load(root)?;
         if root_signer.public_key().id() != self.root()?.id() {
             return Err(DirectoryError::Malformed {
@@ -250,6 +251,7 @@ impl KeyDirectory {
     }
 
     fn issuer(&self) -> Result<(FileSigner, String), DirectoryError> {
+        self.check_mode()?;
         let signer = FileSigner::load(&self.path(ISSUER))?;
         let certificate = self.read(ISSUER_CERTIFICATE)?;
         let certified = self.certified(ISSUER_CERTIFICATE, &[&certificate])?;
@@ -269,6 +271,7 @@ impl KeyDirectory {
     /// # Errors
     /// [`DirectoryError`] if a file in it is not what it should be.
     pub fn list(&self) -> Result<Vec<Listed>, DirectoryError> {
+        self.check_mode()?;
         let state = self.state()?;
         let root = self.root()?;
         let mut keys = vec![Listed {
