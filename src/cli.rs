@@ -82,7 +82,8 @@ pub fn run() -> u8 {
 }
 
 fn complain(failed: &Failed) -> u8 {
-    let (red, plain) = if std::io::stderr().is_terminal() { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
+    let coloured = std::io::stderr().is_terminal() && output::colours_wanted();
+    let (red, plain) = if coloured { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
     eprintln!("{red}error:{plain} {}", output::visible(&failed.what));
     if let Some(advice) = &failed.advice {
         eprintln!("  {advice}");

@@ -19,7 +19,10 @@ pub fn start(format: Format) {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         Format::Json => lines.json().try_init(),
-        Format::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        Format::Text => {
+            let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            lines.with_ansi(wanted && std::io::stderr().is_terminal()).try_init()
+        }
     };
     // Whoever embeds the library and logs already keeps their own subscriber.
     drop(started);

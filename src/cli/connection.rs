@@ -102,7 +102,8 @@ fn failed(error: &ClientError, target: &str) -> Failed {
         ClientError::Unreachable(_) => {
             failed.advise(format!("is `countersign serve` running, and listening on `{target}`?"))
         }
-        ClientError::Target(_) | ClientError::Refused { .. } | ClientError::Unintelligible(_) => failed,
+        ClientError::Target(_) => Failed::new(Exit::Usage, format!("`{target}`: {error}")),
+        ClientError::Refused { .. } | ClientError::Unintelligible(_) => failed,
     }
 }
 

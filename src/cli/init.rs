@@ -35,7 +35,9 @@ pub(super) struct Args {
 /// # Errors
 /// [`Failed`] if the folder is there already or can't be written.
 pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
-    let domain = TrustDomain::new(&args.trust_domain).map_err(|error| Failed::new(Exit::Usage, error))?;
+    let domain = TrustDomain::new(&args.trust_domain).map_err(|error| {
+        Failed::new(Exit::Usage, format!("`--trust-domain {}`: {error}", args.trust_domain))
+    })?;
     let reviewers = args.reviewers.iter().map(|text| read_reviewer(text)).collect::<Result<Vec<_>, _>>()?;
     let folder = &args.folder;
     let made = std::fs::DirBuilder::new().mode(0o700).create(folder);

@@ -31,8 +31,7 @@ impl Output {
     /// Words, coloured only if standard output is a terminal and `NO_COLOR` is not set; or JSON.
     #[must_use]
     pub(super) fn new(json: bool) -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { json, colours: wanted && !json && std::io::stdout().is_terminal() }
+        Self { json, colours: colours_wanted() && !json && std::io::stdout().is_terminal() }
     }
 
     /// Whether JSON was asked for.
@@ -72,6 +71,12 @@ impl Output {
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
+}
+
+/// Whether whoever runs this lets terminals have colours (no-color.org).
+#[must_use]
+pub(super) fn colours_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Makes text from elsewhere safe for a terminal: control and bidirectional characters become visible escapes.

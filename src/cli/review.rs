@@ -123,7 +123,8 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
 
 async fn vote(voting: Voting, choice: Choice) -> Result<Exit, Failed> {
     let output = Output::new(voting.json);
-    let reviewer = PersonId::new(&voting.reviewer).map_err(|error| Failed::new(Exit::Usage, error))?;
+    let reviewer = PersonId::new(&voting.reviewer)
+        .map_err(|error| Failed::new(Exit::Usage, format!("`--as {}`: {error}", voting.reviewer)))?;
     let client = voting.connection.open().await?;
     let escalation = client.show(&voting.id).await?;
     let rendering = rendering(&escalation)?;

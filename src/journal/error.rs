@@ -195,7 +195,8 @@ impl fmt::Display for JournalError {
         match self {
             Self::Locked { dir } => write!(f, "the journal in `{}` is open elsewhere", dir.display()),
             Self::Exposed { path, mode } => {
-                write!(f, "`{}` is open to other users (mode {mode:04o}); it must not be", path.display())
+                let path = path.display();
+                write!(f, "`{path}` is open to other users (mode {mode:04o}); close it (chmod go= {path})")
             }
             Self::Version { file, found } => {
                 write!(
