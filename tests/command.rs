@@ -1,0 +1,30 @@
+//! The command as people and scripts meet it: what each part does, what it says, and the number it ends with.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests say what they expect"
+)]
+
+#[path = "command/exec.rs"]
+mod exec;
+#[path = "command/files.rs"]
+mod files;
+#[path = "command/keys.rs"]
+mod keys;
+#[path = "hostile/process.rs"]
+#[allow(dead_code, reason = "shared with tests/hostile.rs, which uses the rest")]
+mod process;
+#[path = "command/review.rs"]
+mod review;
+#[path = "command/serve.rs"]
+mod serve;
+#[path = "service/support.rs"]
+#[allow(dead_code, reason = "shared with tests/service.rs, which uses the rest")]
+mod support;
+#[path = "command/usage.rs"]
+mod usage;
+#[path = "command/world.rs"]
+mod world;
