@@ -40,20 +40,28 @@ pub trait Clock: Send + Sync {
 #[derive(Debug)]
 pub struct SystemClock {
     latest: Mutex<(Moment, Instant)>,
+    floor: Moment,
 }
 
 impl SystemClock {
     /// Starts from the present wall-clock time.
     #[must_use]
     pub fn start() -> Self {
-        Self { latest: Mutex::new((wall_time(), Instant::now())) }
+        Self::start_after(Moment::from_unix_millis(0))
+    }
+
+    /// … and is in doubt until that has come to `floor`, the latest moment that was told before: a restart must not
+    /// make a clock that was set back believable.
+    #[must_use]
+    pub fn start_after(floor: Moment) -> Self {
+        Self { latest: Mutex::new((wall_time(), Instant::now())), floor }
     }
 }
 
 impl Clock for SystemClock {
     fn read(&self) -> Reading {
         let mut latest = self.latest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        judge(&mut latest, wall_time(), Instant::now())
+        above(self.floor, judge(&mut latest, wall_time(), Instant::now()))
     }
 }
 
@@ -69,6 +77,17 @@ fn judge(latest: &mut (Moment, Instant), wall: Moment, instant: Instant) -> Read
     let now = wall.max(told);
     *latest = (now, instant);
     Reading::Sure(now)
+}
+
+/// Nothing is told that is earlier than `floor`.
+fn above(floor: Moment, reading: Reading) -> Reading {
+    match reading {
+        Reading::Sure(now) if now.plus(TOLERATED_STEP_BACK) < floor => {
+            Reading::InDoubt { wall: now, latest: floor }
+        }
+        Reading::Sure(now) => Reading::Sure(now.max(floor)),
+        Reading::InDoubt { wall, latest } => Reading::InDoubt { wall, latest: latest.max(floor) },
+    }
 }
 
 fn wall_time() -> Moment {
@@ -126,6 +145,17 @@ mod tests {
         assert_eq!(still, Reading::InDoubt { wall: second(901), latest: second(1003) });
         // It was corrected.
         assert_eq!(judge(&mut latest, second(1004), after(4)), Reading::Sure(second(1004)));
+    }
+
+    #[test]
+    fn a_restart_does_not_make_a_clock_believable() {
+        let told = second(1000);
+        let in_doubt = Reading::InDoubt { wall: second(900), latest: told };
+        assert_eq!(above(told, Reading::Sure(second(900))), in_doubt);
+        assert_eq!(above(told, Reading::Sure(second(999))), Reading::Sure(told));
+        assert_eq!(above(told, Reading::Sure(second(1001))), Reading::Sure(second(1001)));
+        let earlier = Reading::InDoubt { wall: second(900), latest: second(950) };
+        assert_eq!(above(told, earlier), in_doubt);
     }
 
     #[test]

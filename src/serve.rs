@@ -190,11 +190,13 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     for finding in findings(config, &loaded) {
         tracing::warn!("{finding}");
     }
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let now = clock.now();
     let (store, opened) = EmbeddedStore::open(&config.data, Options::default()).map_err(failed)?;
     let store = Arc::new(store);
     tracing::info!(records = store.len(), "{opened}");
+    let last = store.len().checked_sub(1).map(|index| store.record(index)).transpose().map_err(failed)?;
+    let clock = last.map_or_else(SystemClock::start, |last| SystemClock::start_after(last.at));
+    let clock: Arc<dyn Clock> = Arc::new(clock);
+    let now = clock.now();
     let issuance = Arc::new(Issuance::start(Box::new(key_directory(config)?), now).map_err(|error| {
         failed(format!("the keys in `{}` can't be used: {error}", config.data.join("keys").display()))
     })?);

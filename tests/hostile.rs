@@ -8,6 +8,8 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "hostile/clock.rs"]
+mod clock;
 #[path = "hostile/connections.rs"]
 mod connections;
 #[path = "hostile/full.rs"]
