@@ -121,10 +121,9 @@ async fn on_a_full_disk_nothing_is_allowed_and_nothing_is_lost() {
     let events = stopped.events();
     let recorded: HashSet<String> = events
         .iter()
-        .filter_map(|event| match event {
-            Event::Decided(decided) => Some(decided.txn.to_string()),
-            _ => None,
-        })
+        .filter_map(
+            |event| if let Event::Decided(decided) = event { Some(decided.txn.to_string()) } else { None },
+        )
         .collect();
     assert_eq!(acknowledged, recorded, "what was told is what was recorded");
     drop(mounted);

@@ -9,6 +9,9 @@ use tonic::Code;
 
 const VOTE: &str = "/countersign.v1.Review/Vote";
 
+/// A statement with its signature, and what must be said to it.
+type Row = (&'static str, (Vec<u8>, String), &'static str);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_vote_counts_that_is_not_exactly_one() {
     let served = Served::start(Service::prepare(POLICY, "", ""));
@@ -35,7 +38,7 @@ async fn no_vote_counts_that_is_not_exactly_one() {
         format!("-----BEGIN SSH SIGNATURE-----\n{}-----END SSH SIGNATURE-----\n", "AAAA\n".repeat(lines))
     };
     let (first, rest) = good.split_at(1);
-    let rows: Vec<(&str, (Vec<u8>, String), &str)> = vec![
+    let rows: Vec<Row> = vec![
         ("nothing", (vec![], String::new()), ""),
         ("no statement", (vec![], signature.clone()), ""),
         ("a member twice", signed(format!("{first}\"decision\":\"approve\",{rest}")), "vote.statement."),
