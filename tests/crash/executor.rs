@@ -1,6 +1,7 @@
 //! The executor's own process, killed around the moment at which a token is used up.
 
 use crate::chance::Chance;
+use crate::server::spawn;
 use crate::support::{FLEET, Service, read};
 use countersign::client::Grant;
 use serde_json::{Value, json};
@@ -18,7 +19,8 @@ struct Executor {
 impl Executor {
     /// `countersign verify --consume`: it uses the token up, and then acts by printing that it is accepted.
     fn spawn(&self) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_countersign"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command
             .args(["verify", "--json", "--executor", FLEET, "--trust-domain", "https://acme.example"])
             .args(["--enforce", "canary", "--enforce", "time_window", "--root"])
             .arg(self.folder.join("data/keys/root.public.jwk"))
@@ -28,9 +30,8 @@ impl Executor {
             .arg(self.used())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .stderr(Stdio::piped());
+        spawn(&mut command)
     }
 
     fn used(&self) -> PathBuf {

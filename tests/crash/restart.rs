@@ -2,7 +2,7 @@
 
 use crate::chance::Chance;
 use crate::load::Connections;
-use crate::server::{Server, start};
+use crate::server::{Server, let_go_of_locks, start};
 use crate::support::{Service, approve, ask, delete, deploy, read};
 use countersign::audit::event::{Event, Record};
 use countersign::client::{Ask, Status, Target};
@@ -213,16 +213,21 @@ fn a_hundred_thousand_records_are_there_after_a_kill() {
         let never = ask("orders.delete", "db/production/customers", r#"{"filter":"*"}"#);
         service.agent().await.authorize(never).await.unwrap();
         service.stop().await;
+        let_go_of_locks();
         let before = count(&service.path("data/journal"));
+        let_go_of_locks();
         service.run().await;
         play(&service).await;
         service.stop().await;
+        let_go_of_locks();
         (service, before)
     });
     let begin = Instant::now();
     let (folder, journal) = (service.folder.path(), service.path("data/journal"));
     let story = recorded(&journal, before);
+    let_go_of_locks();
     let (copies, digest_before, total) = grow(&journal, &story);
+    let_go_of_locks();
     println!("{total} records written in {:.1} s", begin.elapsed().as_secs_f32());
     std::fs::remove_dir_all(service.path("data/views")).unwrap();
 

@@ -5,7 +5,21 @@ use serde_json::Value;
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Held while a process is being spawned: until it has become its program, it holds copies of all our locked files.
+static SPAWNING: Mutex<()> = Mutex::new(());
+
+pub(crate) fn spawn(command: &mut Command) -> Child {
+    let _alone = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().unwrap()
+}
+
+/// After a journal was closed in this process: waits until no process that is just being spawned still holds its lock.
+pub(crate) fn let_go_of_locks() {
+    drop(SPAWNING.lock().unwrap_or_else(PoisonError::into_inner));
+}
 
 pub(crate) struct Server {
     child: Child,
@@ -15,14 +29,10 @@ impl Server {
     /// Starts the built binary on this folder; what it logs is added to `server.log` there.
     pub(crate) fn spawn(folder: &Path) -> Self {
         let log = File::options().create(true).append(true).open(folder.join("server.log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["serve", "--json", "--config"])
-            .arg(folder.join("countersign.yaml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn();
-        Self { child: child.unwrap() }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command.args(["serve", "--json", "--config"]).arg(folder.join("countersign.yaml"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        Self { child: spawn(&mut command) }
     }
 
     /// Waits until it serves, and says where agents reach it over TCP.

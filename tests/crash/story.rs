@@ -5,7 +5,7 @@ use crate::check::Sample;
 use crate::ledger::Ledger;
 use crate::load::{self, BEARERS, Connections, World};
 use crate::record;
-use crate::server::{Server, start};
+use crate::server::{Server, let_go_of_locks, start};
 use crate::support::{FLEET, POLICY, Service};
 use countersign::digest::sha256;
 use countersign::replay::journal::JournalGuard;
@@ -104,6 +104,7 @@ fn live_and_die(runtime: &Runtime, seed: u64, totals: &Totals) {
     let World { ledger, verifier, guard: open, chance } =
         Arc::into_inner(world).expect("everybody has gone home");
     drop(open);
+    let_go_of_locks();
     record::check(&service.path("data"), &ledger.known());
     count(totals, &ledger);
     // A new executor on the old folder lets nothing through that the old one did.
