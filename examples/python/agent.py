@@ -28,6 +28,9 @@ wire, services = grpc.protos_and_services("countersign/v1/authority.proto")
 
 PATIENCE = 60
 """Seconds for which a service that can't be reached is tried again."""
+STREAM = 60
+"""Seconds after which a stream is opened anew, so that a dead connection is noticed."""
+_OPTIONS = [("grpc.max_reconnect_backoff_ms", 5000)]
 
 
 class Agent:
@@ -37,9 +40,12 @@ class Agent:
         # `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`, as for the command line.
         scheme, _, address = target.partition("://")
         if scheme == "https":
-            channel = grpc.secure_channel(address, grpc.ssl_channel_credentials())
+            channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(), _OPTIONS)
+        elif scheme == "http":
+            channel = grpc.insecure_channel(address, _OPTIONS)
         else:
-            channel = grpc.insecure_channel(address if scheme == "http" else target)
+            # Else it would name the socket's path as the authority, which HTTP/2 servers refuse for its `%2F`.
+            channel = grpc.insecure_channel(target, [*_OPTIONS, ("grpc.default_authority", "localhost")])
         self._sidecar = services.AuthorityStub(channel)
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
 
@@ -56,18 +62,17 @@ class Agent:
 
     def wait(self, escalation_id: str) -> Any:
         """Follows an escalation to its end, through restarts of either side; each stream begins with its state."""
-        give_up = time.monotonic() + PATIENCE
         request = wire.AwaitRequest(escalation_id=escalation_id)
+        last_heard = time.monotonic()
         while True:
             try:
-                for progress in self._sidecar.Await(request, metadata=self._metadata):
+                for progress in self._sidecar.Await(request, timeout=STREAM, metadata=self._metadata):
                     if progress.status not in (wire.STATUS_PENDING, wire.STATUS_APPROVED):
                         return progress
                     print("waiting:", "; ".join(progress.reasons), file=sys.stderr, flush=True)
-                    give_up = time.monotonic() + PATIENCE
+                    last_heard = time.monotonic()
             except grpc.RpcError as error:
-                lasting = error.code() not in _PASSING
-                if lasting or time.monotonic() > give_up:
+                if error.code() not in _PASSING or time.monotonic() > last_heard + STREAM + PATIENCE:
                     raise
             time.sleep(1)
 
@@ -77,7 +82,12 @@ class Agent:
         self._sidecar.Report(report, timeout=30, metadata=self._metadata)
 
 
-_PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN)
+_PASSING = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
 
 
 def grant_file(grant: Any) -> Path:
@@ -130,7 +140,8 @@ def run(agent: Agent, request: Any, command: list[str]) -> int:
         return say(122, decision=answer.decision_id, ended="undetermined", reasons=["an allow without a token"])
     outcome, told = execute(command, grant)
     agent.report(answer.decision_id, outcome, told.get("refused", ""), told.get("detail", "")[:500])
-    exit_code = {wire.OUTCOME_SUCCEEDED: 0, wire.OUTCOME_REFUSED: 120}.get(outcome, 1)
+    refused = 122 if told.get("verdict") == "undetermined" else 120
+    exit_code = {wire.OUTCOME_SUCCEEDED: 0, wire.OUTCOME_REFUSED: refused}.get(outcome, 1)
     return say(exit_code, decision=answer.decision_id, ended=ended, reasons=reasons, executor=told)
 
 

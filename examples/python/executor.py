@@ -22,10 +22,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from countersign import Anchor, Condition, Facts, Operation, Presented, Refusal, SqliteGuard, Verifier
-from countersign.jws import Key
-from countersign.operation import OperationError
-from countersign.strict_json import JsonError
+from countersign_verify import Anchor, Condition, Facts, Operation, Presented, Refusal, SqliteGuard, Verifier
+from countersign_verify.jws import Key
+from countersign_verify.operation import OperationError
+from countersign_verify.strict_json import JsonError
 
 ENFORCES = frozenset({"canary", "dry_run"})
 """The conditions that `plan` keeps to; they are registered for this executor with the sidecar."""

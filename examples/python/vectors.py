@@ -15,15 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from countersign import Anchor, Facts, MemoryGuard, Operation, Presented, Refusal, Undetermined, Verifier
-from countersign import read_bundle as bundle_of
-from countersign import read_revocations as revocations_of
-from countersign.jws import Key
-from countersign.operation import OperationError, base64url, from_base64url
-from countersign.refusal import Denied
-from countersign.replay import TokenUse
-from countersign.strict_json import PARAMETERS, JsonError, Limits, canonical, es6_number, read
-from countersign.verify import Claims
+from countersign_verify import Anchor, Facts, MemoryGuard, Operation, Presented, Refusal, Undetermined, Verifier
+from countersign_verify import read_bundle as bundle_of
+from countersign_verify import read_revocations as revocations_of
+from countersign_verify.jws import Key
+from countersign_verify.operation import OperationError, base64url, from_base64url
+from countersign_verify.refusal import Denied
+from countersign_verify.replay import TokenUse
+from countersign_verify.strict_json import PARAMETERS, JsonError, Limits, canonical, es6_number, read
+from countersign_verify.verify import Claims
 
 OURS = Path(__file__).resolve().parents[2] / "tests" / "vectors"
 OTHERS = Path(os.environ.get("COUNTERSIGN_VECTORS") or OURS.parents[2] / "shared" / "vectors")

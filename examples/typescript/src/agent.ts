@@ -21,7 +21,15 @@ import { loadSync } from "@grpc/proto-loader";
 const PROTO = resolve(import.meta.dirname, "../../../proto");
 /** Seconds for which a service that can't be reached is tried again. */
 const PATIENCE = 60;
-const PASSING: readonly number[] = [status.UNAVAILABLE, status.CANCELLED, status.UNKNOWN];
+/** Seconds after which a stream is opened anew, so that a dead connection is noticed. */
+const STREAM = 60;
+const OPTIONS = { "grpc.max_reconnect_backoff_ms": 5000 };
+const PASSING: readonly number[] = [
+  status.UNAVAILABLE,
+  status.CANCELLED,
+  status.UNKNOWN,
+  status.DEADLINE_EXCEEDED,
+];
 
 interface Grant {
   readonly token: string;
@@ -68,7 +76,7 @@ class Agent {
     // `unix:PATH`, `http://HOST:PORT` or `https://HOST:PORT`, as for the command line.
     const secure = target.startsWith("https://");
     const address = target.replace(/^https?:\/\//, "");
-    this.sidecar = new Client(address, secure ? credentials.createSsl() : credentials.createInsecure());
+    this.sidecar = new Client(address, secure ? credentials.createSsl() : credentials.createInsecure(), OPTIONS);
     if (token !== "") this.metadata.set("authorization", `Bearer ${token}`);
   }
 
@@ -89,15 +97,16 @@ class Agent {
 
   /** Follows an escalation to its end, through restarts of either side; each stream begins with its state. */
   async wait(escalation: string): Promise<AwaitResponse> {
-    for (let giveUp = Date.now() + PATIENCE * 1000; ; await sleep(1000)) {
+    for (let lastHeard = Date.now(); ; await sleep(1000)) {
       try {
         for await (const progress of this.stream<AwaitResponse>("Await", { escalation_id: escalation })) {
           if (progress.status !== "STATUS_PENDING" && progress.status !== "STATUS_APPROVED") return progress;
           console.error("waiting:", progress.reasons.join("; "));
-          giveUp = Date.now() + PATIENCE * 1000;
+          lastHeard = Date.now();
         }
       } catch (error) {
-        if (!PASSING.includes((error as ServiceError).code) || Date.now() > giveUp) throw error;
+        const tooLong = Date.now() > lastHeard + (STREAM + PATIENCE) * 1000;
+        if (!PASSING.includes((error as ServiceError).code) || tooLong) throw error;
       }
     }
   }
@@ -125,7 +134,9 @@ class Agent {
 
   private stream<T>(name: string, request: object): AsyncIterable<T> {
     const { path, requestSerialize, responseDeserialize } = this.methods[name]!;
-    return this.sidecar.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, this.metadata);
+    const options = { deadline: Date.now() + STREAM * 1000 };
+    const { metadata, sidecar } = this;
+    return sidecar.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata, options);
   }
 }
 
@@ -185,7 +196,8 @@ async function run(agent: Agent, request: AuthorizeRequest, command: readonly st
   const [outcome, told] = execute(command, grant);
   const word = (value: unknown) => (typeof value === "string" ? value.slice(0, 500) : "");
   await agent.report(decision, outcome, word(told["refused"]), word(told["detail"]));
-  const exitCode = { OUTCOME_SUCCEEDED: 0, OUTCOME_REFUSED: 120, OUTCOME_FAILED: 1, OUTCOME_UNKNOWN: 1 }[outcome];
+  const refused = told["verdict"] === "undetermined" ? 122 : 120;
+  const exitCode = { OUTCOME_SUCCEEDED: 0, OUTCOME_REFUSED: refused, OUTCOME_FAILED: 1, OUTCOME_UNKNOWN: 1 }[outcome];
   return say(exitCode, { decision, ended, reasons, executor: told });
 }
 
