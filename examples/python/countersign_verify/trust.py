@@ -131,8 +131,8 @@ class Anchor:
         )
         if (claims["cs_v"], claims["iss"], certified.use) != (1, self.domain, use):
             raise Denied("key.unknown", "a certificate of another version, domain or use")
-        if certified.key.id in signer.ids:
-            raise Denied("key.unknown", "a key that certifies itself")
+        if certified.key.id in signer.ids | self.roots.keys():
+            raise Denied("key.unknown", "a key that has another use already")
         return Chain(signer.root, (*signer.links, certified))
 
 

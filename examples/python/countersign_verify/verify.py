@@ -128,7 +128,10 @@ class Verifier:
             check_condition(condition, facts, now)
         _check_possession(claims, presented.proof, now)
         self._check_revocations(claims, chain, now)
-        if self.check_evidence is not None and claims.approvals:
+        if self.check_evidence is not None:
+            # Else whoever holds the sidecar's key could leave the approvals out.
+            if not claims.approvals:
+                raise Denied("evidence.missing", "nobody approved")
             self.check_evidence(claims, presented.evidence)
         self._consume(claims)
         return Verified(presented.operation, claims, conditions)

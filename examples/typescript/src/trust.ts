@@ -131,7 +131,9 @@ export class Anchor {
     if (claims["cs_v"] !== 1 || claims["iss"] !== this.domain || certified.use !== use) {
       throw new Denied("key.unknown", "a certificate of another version, domain or use");
     }
-    if (signer.ids.includes(subject.id)) throw new Denied("key.unknown", "a key that certifies itself");
+    if (signer.ids.includes(subject.id) || this.roots.has(subject.id)) {
+      throw new Denied("key.unknown", "a key that has another use already");
+    }
     return signer.with(certified);
   }
 }

@@ -123,7 +123,7 @@ export class Verifier {
     for (const condition of conditions) checkCondition(condition, facts, now);
     await checkPossession(claims, presented.proof, now);
     this.checkRevocations(claims, chain, now);
-    if (claims.approvals.length > 0) this.settings.checkEvidence?.(claims, presented.evidence ?? []);
+    this.checkEvidence(claims, presented.evidence ?? []);
     this.consume(claims);
     return { operation, claims, conditions };
   }
@@ -206,6 +206,14 @@ export class Verifier {
     if (tooOld || now >= snapshot.expiresAt) {
       throw new Undetermined("undetermined.revocation", "the snapshot is too old");
     }
+  }
+
+  private checkEvidence(claims: Claims, evidence: readonly Uint8Array[]): void {
+    const { checkEvidence } = this.settings;
+    if (checkEvidence === undefined) return;
+    // Else whoever holds the sidecar's key could leave the approvals out.
+    if (claims.approvals.length === 0) throw new Denied("evidence.missing", "nobody approved");
+    checkEvidence(claims, evidence);
   }
 
   private consume({ issuer, jti, issuedAt, expiresAt }: Claims): void {
