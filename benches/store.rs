@@ -1,7 +1,12 @@
 //! The embedded store: allowed decisions per second, what they cost each thread, and how fast it starts again.
 //!
 //! `cargo bench --bench store [-- DIRECTORY]`: the directory should be on the disk that is to be measured.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a benchmark stops at what it did not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a benchmark stops at what it did not expect"
+)]
 
 use countersign::moment::Moment;
 use countersign::party::TxnId;

@@ -51,7 +51,8 @@ impl std::error::Error for ClientError {}
 impl From<tonic::Status> for ClientError {
     fn from(status: tonic::Status) -> Self {
         let message = status.message().to_owned();
-        if status.code() == tonic::Code::Unavailable {
+        // A status with a cause was made here, because the connection broke; one without came from the service.
+        if status.code() == tonic::Code::Unavailable && std::error::Error::source(&status).is_some() {
             return Self::Unreachable(message);
         }
         Self::Refused { code: format!("{:?}", status.code()), message }

@@ -38,55 +38,59 @@ pub trait Clock: Send + Sync {
 
 /// The machine's clock.
 #[derive(Debug)]
-pub struct SystemClock {
-    latest: Mutex<(Moment, Instant)>,
-    floor: Moment,
+pub struct SystemClock(Mutex<Belief>);
+
+/// What is believed of the wall clock.
+#[derive(Clone, Copy, Debug)]
+enum Belief {
+    /// It said `told` when the monotonic clock stood at `at`.
+    Sure { told: Moment, at: Instant },
+    /// It was set back, and is believed again once it has come to `until`: the latest that was told or due.
+    InDoubt { until: Moment },
 }
 
 impl SystemClock {
     /// Starts from the present wall-clock time.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_after(Moment::from_unix_millis(0))
+        Self::start_after(Moment::default())
     }
 
     /// … and is in doubt until that has come to `floor`, the latest moment that was told before: a restart must not
     /// make a clock that was set back believable.
     #[must_use]
     pub fn start_after(floor: Moment) -> Self {
-        Self { latest: Mutex::new((wall_time(), Instant::now())), floor }
+        Self(Mutex::new(Belief::Sure { told: floor.max(wall_time()), at: Instant::now() }))
     }
 }
 
 impl Clock for SystemClock {
     fn read(&self) -> Reading {
-        let mut latest = self.latest.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        above(self.floor, judge(&mut latest, wall_time(), Instant::now()))
+        let mut belief = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        belief.judge(wall_time(), Instant::now())
     }
 }
 
-/// Compares the wall clock with where the monotonic clock says that it should be.
-fn judge(latest: &mut (Moment, Instant), wall: Moment, instant: Instant) -> Reading {
-    let (told, at) = *latest;
-    let expected = told.plus(instant.saturating_duration_since(at));
-    if wall.plus(TOLERATED_STEP_BACK) < expected {
-        *latest = (expected, instant);
-        return Reading::InDoubt { wall, latest: expected };
-    }
-    // A small step back is smoothed over: what was told stays the latest.
-    let now = wall.max(told);
-    *latest = (now, instant);
-    Reading::Sure(now)
-}
-
-/// Nothing is told that is earlier than `floor`.
-fn above(floor: Moment, reading: Reading) -> Reading {
-    match reading {
-        Reading::Sure(now) if now.plus(TOLERATED_STEP_BACK) < floor => {
-            Reading::InDoubt { wall: now, latest: floor }
+impl Belief {
+    /// Compares the wall clock with where the monotonic clock says that it should be.
+    fn judge(&mut self, wall: Moment, instant: Instant) -> Reading {
+        let due = match *self {
+            Self::Sure { told, at } => told.plus(instant.saturating_duration_since(at)),
+            Self::InDoubt { until } => until,
+        };
+        let (told, tolerated) = match *self {
+            Self::Sure { told, .. } => (told, TOLERATED_STEP_BACK),
+            // Caught up means all the way.
+            Self::InDoubt { until } => (until, Duration::ZERO),
+        };
+        if wall.plus(tolerated) < due {
+            *self = Self::InDoubt { until: due };
+            return Reading::InDoubt { wall, latest: due };
         }
-        Reading::Sure(now) => Reading::Sure(now.max(floor)),
-        Reading::InDoubt { wall, latest } => Reading::InDoubt { wall, latest: latest.max(floor) },
+        // A small step back is smoothed over: what was told stays the latest.
+        let now = wall.max(told);
+        *self = Self::Sure { told: now, at: instant };
+        Reading::Sure(now)
     }
 }
 
@@ -132,43 +136,53 @@ mod tests {
         Moment::from_unix_seconds(n)
     }
 
+    fn told(n: u64, at: Instant) -> Belief {
+        Belief::Sure { told: second(n), at }
+    }
+
     #[test]
     fn a_clock_set_back_is_in_doubt_until_it_has_caught_up() {
         let start = Instant::now();
-        let mut latest = (second(1000), start);
         let after = |n| start + Duration::from_secs(n);
-        assert_eq!(judge(&mut latest, second(1001), after(1)), Reading::Sure(second(1001)));
-        let set_back = judge(&mut latest, second(900), after(2));
-        assert_eq!(set_back, Reading::InDoubt { wall: second(900), latest: second(1002) });
-        // Time goes on; the wall clock is still behind.
-        let still = judge(&mut latest, second(901), after(3));
-        assert_eq!(still, Reading::InDoubt { wall: second(901), latest: second(1003) });
-        // It was corrected.
-        assert_eq!(judge(&mut latest, second(1004), after(4)), Reading::Sure(second(1004)));
+        let mut belief = told(1000, start);
+        assert_eq!(belief.judge(second(1001), after(1)), Reading::Sure(second(1001)));
+        let in_doubt = |wall| Reading::InDoubt { wall: second(wall), latest: second(1002) };
+        assert_eq!(belief.judge(second(900), after(2)), in_doubt(900));
+        // Time goes on, and the wall clock is still behind what was due when it was set back.
+        assert_eq!(belief.judge(second(901), after(3)), in_doubt(901));
+        assert_eq!(belief.judge(second(1001), after(103)), in_doubt(1001));
+        assert_eq!(belief.judge(second(1002), after(104)), Reading::Sure(second(1002)));
+        assert_eq!(belief.judge(second(1003), after(105)), Reading::Sure(second(1003)));
+    }
+
+    #[test]
+    fn a_clock_set_back_unseen_for_an_hour_is_noticed_all_the_same() {
+        let start = Instant::now();
+        let mut belief = told(1000, start);
+        let wall = second(1000 + 1800);
+        let reading = belief.judge(wall, start + Duration::from_secs(3600));
+        assert_eq!(reading, Reading::InDoubt { wall, latest: second(4600) });
     }
 
     #[test]
     fn a_restart_does_not_make_a_clock_believable() {
-        let told = second(1000);
-        let in_doubt = Reading::InDoubt { wall: second(900), latest: told };
-        assert_eq!(above(told, Reading::Sure(second(900))), in_doubt);
-        assert_eq!(above(told, Reading::Sure(second(999))), Reading::Sure(told));
-        assert_eq!(above(told, Reading::Sure(second(1001))), Reading::Sure(second(1001)));
-        let earlier = Reading::InDoubt { wall: second(900), latest: second(950) };
-        assert_eq!(above(told, earlier), in_doubt);
+        let floor = wall_time().plus(Duration::from_secs(3600));
+        assert!(matches!(SystemClock::start_after(floor).read(), Reading::InDoubt { .. }));
+        let floor = wall_time().minus(Duration::from_secs(3600));
+        assert!(matches!(SystemClock::start_after(floor).read(), Reading::Sure(_)));
+        let floor = wall_time().plus(Duration::from_secs(1));
+        assert!(matches!(SystemClock::start_after(floor).read(), Reading::Sure(now) if now >= floor));
     }
 
     #[test]
     fn a_small_step_back_never_repeats_a_moment() {
         let start = Instant::now();
-        let mut latest = (second(1000), start);
-        assert_eq!(judge(&mut latest, second(999), start), Reading::Sure(second(1000)));
+        assert_eq!(told(1000, start).judge(second(999), start), Reading::Sure(second(1000)));
     }
 
     #[test]
     fn a_jump_forward_is_believed() {
         let start = Instant::now();
-        let mut latest = (second(1000), start);
-        assert_eq!(judge(&mut latest, second(9000), start), Reading::Sure(second(9000)));
+        assert_eq!(told(1000, start).judge(second(9000), start), Reading::Sure(second(9000)));
     }
 }
