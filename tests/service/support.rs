@@ -236,8 +236,6 @@ pub(crate) fn verify(
 }
 
 pub(crate) fn code(error: ClientError) -> String {
-    match error {
-        ClientError::Refused { code, .. } => code,
-        other => panic!("{other}"),
-    }
+    let words = error.to_string();
+    if let ClientError::Refused { code, .. } = error { code } else { panic!("{words}") }
 }
