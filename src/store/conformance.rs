@@ -1,7 +1,7 @@
 //! What every store must do, as checks that whoever writes one runs against it.
 //!
 //! A check is given a [`Place`], opens stores in it one after the other, and panics where one does not keep the
-//! promise of [`Store`](super::Store). What a store answers is compared with [`model::Model`], which finds everything
+//! promise of [`Store`]. What a store answers is compared with [`model::Model`], which finds everything
 //! by reading all records from the first to the last.
 
 #![expect(
