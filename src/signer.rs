@@ -37,7 +37,8 @@ impl std::error::Error for SignError {}
 #[derive(Clone)]
 pub struct Authority {
     signer: Arc<dyn Signer>,
-    certified: CertifiedKey,
+    /// Shared, because every mint takes the key that signs now for its own.
+    certified: Arc<CertifiedKey>,
     chain: Arc<[String]>,
 }
 
@@ -45,7 +46,7 @@ impl Authority {
     /// A key with what its certificate says and the certificates that lead to it from a root, the root's first.
     #[must_use]
     pub fn new(signer: Arc<dyn Signer>, certified: CertifiedKey, chain: impl Into<Arc<[String]>>) -> Self {
-        Self { signer, certified, chain: chain.into() }
+        Self { signer, certified: Arc::new(certified), chain: chain.into() }
     }
 
     /// The key.
@@ -62,7 +63,7 @@ impl Authority {
 
     /// What the key may sign, and for how long.
     #[must_use]
-    pub const fn certified(&self) -> &CertifiedKey {
+    pub fn certified(&self) -> &CertifiedKey {
         &self.certified
     }
 

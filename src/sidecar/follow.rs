@@ -166,7 +166,8 @@ impl Sidecar {
     async fn collect(&self, docket: &Docket) -> Result<Option<Granted>, SidecarError> {
         let course = self.store.course(docket.id)?;
         if let Some((index, minted)) = course.records.iter().find_map(mint_in) {
-            return self.granted(minted, index, docket).map(Some);
+            let granted = self.sign_recorded(minted, index, &docket.decided)?;
+            return Ok(Some(with_evidence(granted, docket)));
         }
         let now = match self.clock.read() {
             Reading::Sure(now) => now,
@@ -181,19 +182,22 @@ impl Sidecar {
             escalation: Some(docket.id),
             life: docket.escalation.case().opening().execute_within,
         };
-        let minted = self.draft(&mint, now)?;
-        let change = Change::of(now, [Event::Minted(Box::new(minted.clone()))]);
+        let (minted, draft) = self.draft(&mint, now)?;
+        let kid = minted.kid;
+        let change = Change::of(now, [Event::Minted(Box::new(minted))]);
         match self.store.commit(change.after(docket.id, course.records.len())).await {
-            Ok(places) => self.granted(&minted, places.start, docket).map(Some),
+            Ok(places) => {
+                let granted = self.sign(kid, &draft, places.start, &docket.decided)?;
+                Ok(Some(with_evidence(granted, docket)))
+            }
             Err(StoreError::Moved(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
+}
 
-    fn granted(&self, minted: &Minted, index: Index, docket: &Docket) -> Result<Granted, SidecarError> {
-        let granted = self.sign(minted, index, &docket.decided)?;
-        Ok(Granted { evidence: docket.escalation.evidence(), ..granted })
-    }
+fn with_evidence(granted: Granted, docket: &Docket) -> Granted {
+    Granted { evidence: docket.escalation.evidence(), ..granted }
 }
 
 fn mint_in((index, record): &(Index, crate::audit::event::Record)) -> Option<(Index, &Minted)> {

@@ -3,7 +3,7 @@
 use super::{Sidecar, SidecarError};
 use crate::audit::event::{Decided, Event, Minted, RequestKey};
 use crate::condition::Condition;
-use crate::digest::from_base64url;
+use crate::digest::{KeyId, from_base64url};
 use crate::moment::Moment;
 use crate::party::{EscalationId, TokenId};
 use crate::store::{Change, Index, StoreError};
@@ -52,15 +52,15 @@ impl Sidecar {
         let approvals = Vec::new();
         let mint =
             Mint { decided: &decided, executor, conditions, approvals, escalation: None, life: DEFAULT_LIFE };
-        let minted = self.draft(&mint, now)?;
-        let change =
-            Change::of(now, [Event::Decided(decided.clone()), Event::Minted(Box::new(minted.clone()))]);
+        let (minted, draft) = self.draft(&mint, now)?;
+        let kid = minted.kid;
+        let change = Change::of(now, [Event::Decided(decided.clone()), Event::Minted(Box::new(minted))]);
         let places = self.store.commit(change.answering(request)).await?;
-        self.sign(&minted, places.end.saturating_sub(1), &decided)
+        self.sign(kid, &draft, places.end.saturating_sub(1), &decided)
     }
 
-    /// The claims, without their place in the log, and the key that will sign them.
-    pub(super) fn draft(&self, mint: &Mint<'_>, now: Moment) -> Result<Minted, SidecarError> {
+    /// What is to be recorded, with the key that will sign it, and the draft that was recorded thereby.
+    pub(super) fn draft(&self, mint: &Mint<'_>, now: Moment) -> Result<(Minted, Draft), SidecarError> {
         let authority = self.issuance.current(now).map_err(|error| SidecarError::NoKey(error.to_string()))?;
         let decided = mint.decided;
         let score = u64::from(decided.decision.assessment.score.thousandths());
@@ -80,21 +80,33 @@ impl Sidecar {
             conditions: mint.conditions.clone(),
             approvals: mint.approvals.clone(),
         };
-        let claims = Draft::new(&grant, mint.executor)?.claims_without_log();
-        let claims = String::from_utf8_lossy(&claims).into_owned();
-        Ok(Minted { txn: decided.txn, jti, kid: authority.key_id(), escalation: mint.escalation, claims })
+        let draft = Draft::new(&grant, mint.executor)?;
+        let claims = String::from_utf8_lossy(&draft.claims_without_log()).into_owned();
+        let kid = authority.key_id();
+        Ok((Minted { txn: decided.txn, jti, kid, escalation: mint.escalation, claims }, draft))
     }
 
-    /// Signs what is recorded at `index`. The same record always gives the same token.
-    pub(super) fn sign(
+    /// Signs again what is recorded at `index`. The same record always gives the same token.
+    pub(super) fn sign_recorded(
         &self,
         minted: &Minted,
         index: Index,
         decided: &Decided,
     ) -> Result<Granted, SidecarError> {
-        let authority = self.issuance.of(minted.kid).ok_or(SidecarError::KeyGone)?;
         let draft = Draft::from_recorded(minted.claims.as_bytes())
             .ok_or_else(|| damaged(&format!("the claims in record {index} are not those of a token")))?;
+        self.sign(minted.kid, &draft, index, decided)
+    }
+
+    /// Signs a draft that is recorded at `index`.
+    pub(super) fn sign(
+        &self,
+        kid: KeyId,
+        draft: &Draft,
+        index: Index,
+        decided: &Decided,
+    ) -> Result<Granted, SidecarError> {
+        let authority = self.issuance.of(kid).ok_or(SidecarError::KeyGone)?;
         let leaf = LogLeaf { origin: self.origin.clone(), index };
         let input = draft.with_log(&leaf, authority.signer().public_key())?;
         let signature = authority.signer().sign(input.bytes())?;
@@ -113,7 +125,7 @@ impl Sidecar {
         if let Event::Minted(minted) = self.store.record(index)?.event
             && minted.txn == decided.txn
         {
-            return self.sign(&minted, index, decided);
+            return self.sign_recorded(&minted, index, decided);
         }
         Err(damaged(&format!("record {index} is not the mint of decision {}", decided.txn)))
     }
