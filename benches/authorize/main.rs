@@ -1,7 +1,8 @@
 //! Authorize as an agent meets it, beside an empty call of the same size and one synced append in the same run.
 //!
-//! `cargo bench --bench authorize [-- [load] [votes] [process] [--json] [--in FOLDER]]`, FOLDER being on the disk in
-//! question. Everything is real: the starter policy, the risk, the signature, and the record synced before the answer.
+//! `cargo bench --bench authorize [-- [load] [votes] [process] [--json] [--in FOLDER] [--rival SOCKET METHOD FILE]]`,
+//! FOLDER being on the disk in question. A rival is another gRPC service on a Unix socket, which gets the message in
+//! FILE, over METHOD, in the same rounds. Everything is real: the starter policy, the risk, the signature, and the record synced before the answer.
 //! Service and load share the machine. The load is a closed loop of raw bytes over a few connections, so that what is
 //! compared is the service and not the client's protobuf. Rounds of the empty call and of Authorize take turns; a
 //! figure is the median of its rounds, a ratio the median of the rounds' ratios. The processor time of a call, client
@@ -69,7 +70,16 @@ fn main() {
     if all || given("load") {
         let (message, size) = agents.block_on(sizes(folder));
         document["sizes"] = size;
-        document["calls"] = load(&service, &agents, folder, plan, &message);
+        let mut rival = arguments.iter().skip_while(|argument| *argument != "--rival").skip(1);
+        let rival = rival.next().map(|socket| {
+            let (method, file) = (rival.next().unwrap().clone(), rival.next().unwrap());
+            Rival {
+                at: Place::Unix(socket.into()),
+                method: method.leak(),
+                message: std::fs::read(file).unwrap(),
+            }
+        });
+        document["calls"] = load(&service, &agents, folder, plan, &message, rival.as_ref());
     }
     if all || given("votes") {
         document["votes"] = votes(&service, &agents, folder, plan.votes);
@@ -86,6 +96,13 @@ fn main() {
 
 fn runtime(name: &str) -> Runtime {
     tokio::runtime::Builder::new_multi_thread().thread_name(name).enable_all().build().unwrap()
+}
+
+/// Another service, beside which ours is measured.
+struct Rival {
+    at: Place,
+    method: &'static str,
+    message: Vec<u8>,
 }
 
 /// One answer, and the two records that it leaves in the log: what the floors have to carry too.
@@ -130,7 +147,14 @@ fn append(journal: &mut Journal, records: &[Vec<u8>], lasting: Duration) -> Meas
     Measured::of(took, begin.elapsed(), processor_time() - processor)
 }
 
-fn load(service: &Runtime, agents: &Runtime, folder: Option<&str>, plan: Plan, message: &Message) -> Value {
+fn load(
+    service: &Runtime,
+    agents: &Runtime,
+    folder: Option<&str>,
+    plan: Plan,
+    message: &Message,
+    rival: Option<&Rival>,
+) -> Value {
     let stage = Stage::set(folder);
     let running = service.block_on(start(&stage.config())).unwrap();
     let empty_socket = stage.path("empty.sock");
@@ -153,32 +177,45 @@ fn load(service: &Runtime, agents: &Runtime, folder: Option<&str>, plan: Plan, m
             let nameless =
                 agents.block_on(Caller::new(service_at, connections, AUTHORIZE, wire_request(), allows));
             let nameless = Arc::new(nameless);
+            let rival = rival.filter(|_| *transport == "unix").map(|Rival { at, method, message }| {
+                let caller =
+                    Caller::new(at, connections, method, message.clone(), |answer| !answer.is_empty());
+                Arc::new(agents.block_on(caller))
+            });
             let run = |caller: &Arc<Caller>| agents.block_on(caller.load(in_flight, plan.lasting));
-            let mut measured = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+            let mut measured = [const { Vec::new() }; 4];
+            let mut rivals = Vec::new();
             for round in 0..=plan.rounds {
-                let figures = [
+                let ours = [
                     run(&empty),
                     run(&named),
                     run(&nameless),
                     append(&mut journal, &message.records, plan.lasting / 2),
                 ];
+                let theirs = rival.as_ref().map(run);
                 // The first round warms up.
                 if round > 0 || plan.rounds == 1 {
-                    measured.iter_mut().zip(figures).for_each(|(all, figure)| all.push(figure));
+                    rivals.extend(theirs);
+                    measured.iter_mut().zip(ours).for_each(|(all, figure)| all.push(figure));
                 }
             }
-            rows.push(row(transport, in_flight, &measured));
+            let mut row = row(transport, in_flight, &measured);
+            if !rivals.is_empty() {
+                row["rival"] = figures(&rivals);
+            }
+            rows.push(row);
         }
     }
     service.block_on(running.stop()).unwrap();
     Value::from(rows)
 }
 
+fn figures(rounds: &[Measured]) -> Value {
+    let Measured { rate, p50, p99, processor } = Measured::median(rounds);
+    json!({ "per_second": rate, "p50_us": p50, "p99_us": p99, "processor_us": processor })
+}
+
 fn row(transport: &str, in_flight: usize, [empty, named, nameless, append]: &[Vec<Measured>; 4]) -> Value {
-    let figures = |rounds: &[Measured]| {
-        let median = Measured::median(rounds);
-        json!({ "per_second": median.rate, "p50_us": median.p50, "p99_us": median.p99, "processor_us": median.processor })
-    };
     let work = |rounds: &[Measured]| {
         median(rounds.iter().zip(empty).map(|(one, empty)| empty.processor / one.processor).collect())
     };
@@ -244,7 +281,10 @@ fn print(document: &Value) {
         println!("sizes: {}", document["sizes"]);
         for row in calls {
             println!("\n{} socket, {} in flight", row["transport"].as_str().unwrap(), row["in_flight"]);
-            for what in ["empty", "one_append", "authorize", "authorize_without_request_id"] {
+            for what in ["empty", "one_append", "authorize", "authorize_without_request_id", "rival"] {
+                if row[what].is_null() {
+                    continue;
+                }
                 let part = |name: &str| row[what][name].as_f64().unwrap();
                 println!(
                     "  {what:<30} {:>8.0}/s   p50 {:>7.0} µs   p99 {:>7.0} µs   processor {:>6.1} µs",
