@@ -34,6 +34,8 @@
 // ── the words: pure, synchronous, no clock, no randomness, no IO ──
 #[cfg(feature = "engine")]
 pub mod audit;
+#[cfg(feature = "engine")]
+pub mod classify;
 #[cfg(feature = "verify")]
 pub mod condition;
 #[cfg(feature = "engine")]
@@ -44,6 +46,8 @@ pub mod digest;
 pub mod escalation;
 #[cfg(feature = "verify")]
 pub mod moment;
+#[cfg(feature = "engine")]
+mod names;
 #[cfg(feature = "verify")]
 pub mod operation;
 #[cfg(feature = "verify")]

@@ -14,11 +14,13 @@ use std::process::Command;
 /// The layers, lowest first. A module names modules of lower layers, and of its own only where `MAP` says so.
 const WORDS: &[&str] = &[
     "audit",
+    "classify",
     "condition",
     "decision",
     "digest",
     "escalation",
     "moment",
+    "names",
     "operation",
     "party",
     "policy",
@@ -34,6 +36,7 @@ const STORY: &[&str] = &["desk", "sidecar"];
 const MAP: &[(&str, &[&str])] = &[
     // The words.
     ("moment", &[]),
+    ("names", &[]),
     ("digest", &[]),
     ("party", &["digest"]),
     ("operation", &["digest", "moment", "party"]),
@@ -41,7 +44,9 @@ const MAP: &[(&str, &[&str])] = &[
     ("token", &["condition", "digest", "moment", "operation", "party"]),
     // Checking a signature made by a person's key is pure; what asks a person for one is not here.
     ("presence", &["digest"]),
-    ("risk", &["digest", "moment", "operation", "party"]),
+    // What a payload does; the risk model weighs it.
+    ("classify", &["names", "operation"]),
+    ("risk", &["classify", "digest", "moment", "names", "operation", "party"]),
     ("reviewer", &["digest", "escalation", "party", "policy", "presence", "risk"]),
     (
         "escalation",

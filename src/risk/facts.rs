@@ -1,62 +1,10 @@
 //! Facts: what an operation is, where, on what and how much, each with where it was learnt and why.
 
 use super::score::Score;
-use core::fmt;
+pub use crate::classify::Kind;
+use crate::names::names;
 use serde::{Deserialize, Serialize};
 
-/// Defines a closed set of names: their text, their reading, and the list of all.
-macro_rules! names {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $text)] $variant,)+
-        }
-
-        impl $name {
-            /// Every one of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The stable name.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-
-            /// Reads the stable name; anything else is `None`.
-            #[must_use]
-            pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.as_str() == text)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-names! {
-    /// What kind of thing is done (R2).
-    Kind {
-        /// Looks, changes nothing.
-        Read = "read",
-        /// Adds something.
-        Write = "write",
-        /// Changes something that is there.
-        Update = "update",
-        /// Reaches a system outside.
-        ExternalCall = "external_call",
-        /// Removes something.
-        Delete = "delete",
-        /// Changes who may do what, or how a system runs.
-        Admin = "admin",
-        /// The policy does not say what this action is.
-        Unknown = "unknown",
-    }
-}
 names! {
     /// Where it is done (R2).
     Environment {
