@@ -11,6 +11,7 @@ mod output;
 mod review;
 mod serve;
 mod ssh;
+mod suspend;
 mod trust;
 mod verify;
 
@@ -43,6 +44,9 @@ enum Command {
     /// List, read, approve and deny what waits for people
     #[command(subcommand)]
     Review(review::Command),
+    Suspend(suspend::SuspendArgs),
+    Resume(suspend::ResumeArgs),
+    Suspensions(suspend::ListArgs),
     /// Make, rotate, revoke and publish keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -72,6 +76,9 @@ pub fn run() -> u8 {
             Command::Exec(args) => exec::run(args).await,
             Command::Verify(args) => verify::run(&args),
             Command::Review(command) => review::run(command).await,
+            Command::Suspend(args) => suspend::suspend(args).await,
+            Command::Resume(args) => suspend::resume(args).await,
+            Command::Suspensions(args) => suspend::list(args).await,
             Command::Keys(command) => keys::run(&command),
         }
     });

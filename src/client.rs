@@ -1,10 +1,13 @@
-//! The gRPC client: how an agent asks, waits and reports, and how a reviewer reads and votes.
+//! The gRPC client: how an agent asks, waits and reports, how a reviewer reads and votes, and how an operator stops
+//! agents.
 
+mod admin;
 mod connect;
 mod review;
 mod types;
 mod wire;
 
+pub use admin::{AdminClient, Scope, Suspended, Suspension};
 pub use connect::{Connect, Target};
 pub use review::ReviewClient;
 pub use types::{
@@ -132,7 +135,8 @@ impl AgentClient {
     pub async fn trust_bundle(&self) -> Result<TrustBundle, ClientError> {
         let request = self.connect.request(proto::GetTrustBundleRequest {});
         let answer = self.inner.clone().get_trust_bundle(request).await?.into_inner();
-        Ok(TrustBundle { bundle: answer.bundle, certificates: answer.certificates, jwks: answer.jwks })
+        let proto::GetTrustBundleResponse { bundle, certificates, jwks, revocations } = answer;
+        Ok(TrustBundle { bundle, certificates, jwks, revocations })
     }
 }
 

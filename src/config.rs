@@ -27,6 +27,9 @@ pub struct Config {
     /// Who may open the reviewers' service, by what their connection proves. Votes are signed besides.
     #[serde(default)]
     pub reviewers: Vec<Access>,
+    /// Who may stop agents, by what their connection to the reviewers' service proves; nobody if there are none.
+    #[serde(default)]
+    pub operators: Vec<Operator>,
     /// The executors, and what each enforces.
     pub executors: Vec<Executor>,
     /// Lets anyone on this machine who reaches the agents' TCP port pass as this agent. For trying out only.
@@ -89,6 +92,50 @@ pub struct Access {
     /// The SHA-256, in hexadecimal, of a client certificate (DER).
     #[serde(default)]
     pub certificate_sha256: Option<String>,
+}
+
+/// One operator.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// What the record calls them; their credential if nothing is said.
+    #[serde(default)]
+    pub name: Option<PersonId>,
+    /// As in [`Access`].
+    #[serde(default)]
+    pub uid: Option<u32>,
+    /// As in [`Access`].
+    #[serde(default)]
+    pub token_sha256: Option<String>,
+    /// As in [`Access`].
+    #[serde(default)]
+    pub certificate_sha256: Option<String>,
+}
+
+impl Operator {
+    /// What their connection must prove.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        Access {
+            uid: self.uid,
+            token_sha256: self.token_sha256.clone(),
+            certificate_sha256: self.certificate_sha256.clone(),
+        }
+    }
+
+    /// What the record calls them: `ada`, `uid:1000`, `token:9f86d081884c7d65`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let start = |hex: &String| hex.chars().take(16).collect::<String>();
+        match (&self.name, self.uid, &self.token_sha256, &self.certificate_sha256) {
+            (Some(name), ..) => name.to_string(),
+            (None, Some(uid), ..) => format!("uid:{uid}"),
+            (None, None, Some(token), _) => format!("token:{}", start(token)),
+            (None, None, None, certificate) => {
+                format!("certificate:{}", certificate.as_ref().map(start).unwrap_or_default())
+            }
+        }
+    }
 }
 
 /// One agent.
@@ -198,6 +245,20 @@ impl Config {
             access.check().map_err(|what| format!("`reviewers`: {what}"))?;
             if access.uid.is_none() && self.agents.iter().any(|agent| agent.by == *access) {
                 return Err("`reviewers`: an agent has the same credential".to_owned());
+            }
+        }
+        let mut seen = HashSet::new();
+        for operator in &self.operators {
+            let access = operator.access();
+            access.check().map_err(|what| format!("`operators`: {what}"))?;
+            if access.uid.is_none() && self.agents.iter().any(|agent| agent.by == access) {
+                return Err(format!(
+                    "`operators`: an agent has the same credential as `{}`",
+                    operator.title()
+                ));
+            }
+            if !seen.insert(access.key()) {
+                return Err(format!("`operators`: `{}` proves itself like one before it", operator.title()));
             }
         }
         if self.agents.is_empty() && self.unsafe_anyone_on_loopback_is.is_none() {

@@ -1,17 +1,20 @@
-//! The gRPC surface: the agents' and the reviewers' services, health and reflection, on sockets and TCP.
+//! The gRPC surface: the agents', the reviewers' and the operators' services, health and reflection, on sockets and TCP.
 
+mod admin;
 mod authority;
 mod convert;
 pub mod identity;
 pub mod listen;
 mod review;
 
+pub use admin::AdminService;
 pub use authority::AuthorityService;
 pub use review::ReviewService;
 
 use crate::proto;
 use core::time::Duration;
 use listen::Listening;
+use proto::admin_server::AdminServer;
 use proto::authority_server::AuthorityServer;
 use proto::review_server::ReviewServer;
 use tokio::sync::watch;
@@ -51,34 +54,40 @@ pub async fn serve_agents(
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let service = AuthorityServer::new(service).max_decoding_message_size(MAX_REQUEST);
-    serve(Routes::new(service), "countersign.v1.Authority", listening, stop).await
+    serve(Routes::new(service), &["countersign.v1.Authority"], listening, stop).await
 }
 
-/// Serves the reviewers until `stop` turns true.
+/// Serves the reviewers, and the operators beside them, until `stop` turns true.
 ///
 /// # Errors
 /// [`ServeError`] if a connection could not be accepted any more.
 pub async fn serve_reviewers(
-    service: ReviewService,
+    review: ReviewService,
+    admin: AdminService,
     listening: Listening,
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
-    let service = ReviewServer::new(service).max_decoding_message_size(MAX_REQUEST);
-    let service = service.max_encoding_message_size(MAX_ANSWER);
-    serve(Routes::new(service), "countersign.v1.Review", listening, stop).await
+    let review = ReviewServer::new(review).max_decoding_message_size(MAX_REQUEST);
+    let review = review.max_encoding_message_size(MAX_ANSWER);
+    let admin = AdminServer::new(admin).max_decoding_message_size(MAX_REQUEST);
+    let names = &["countersign.v1.Review", "countersign.v1.Admin"];
+    serve(Routes::new(review).add_service(admin), names, listening, stop).await
 }
 
 async fn serve(
     service: Routes,
-    name: &str,
+    names: &'static [&'static str],
     listening: Listening,
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-        .with_service_name(name)
+    let mut reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS);
+    for name in names {
+        health.set_service_status(name, tonic_health::ServingStatus::Serving).await;
+        reflection = reflection.with_service_name(*name);
+    }
+    let reflection = reflection
         .build_v1()
         .map_err(|error| ServeError(format!("the service descriptors are unreadable: {error}")))?;
     let routes = service.add_service(health_service).add_service(reflection);
@@ -89,11 +98,7 @@ async fn serve(
             .max_concurrent_streams(STREAMS_PER_CONNECTION)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)));
-        running.spawn(incoming.run(
-            server,
-            routes.clone(),
-            stopped(stop.clone(), health.clone(), name.to_owned()),
-        ));
+        running.spawn(incoming.run(server, routes.clone(), stopped(stop.clone(), health.clone(), names)));
     });
     while let Some(ended) = running.join_next().await {
         ended
@@ -104,8 +109,10 @@ async fn serve(
 }
 
 /// Ends when the service is to stop, after saying so to whoever asks for its health.
-async fn stopped(mut stop: watch::Receiver<bool>, health: HealthReporter, name: String) {
+async fn stopped(mut stop: watch::Receiver<bool>, health: HealthReporter, names: &[&str]) {
     // A sender that went away means that nobody can ask to stop any more but everything is ending.
     drop(stop.wait_for(|stop| *stop).await);
-    health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
+    for name in names {
+        health.set_service_status(*name, tonic_health::ServingStatus::NotServing).await;
+    }
 }

@@ -58,6 +58,8 @@ pub mod policy;
 pub mod reviewer;
 #[cfg(feature = "engine")]
 pub mod risk;
+#[cfg(feature = "engine")]
+pub mod suspension;
 #[cfg(feature = "verify")]
 pub mod token;
 

@@ -166,6 +166,10 @@ random_id! {
     EscalationId, "esc_"
 }
 random_id! {
+    /// A suspension's id, by which it is lifted.
+    SuspensionId, "sus_"
+}
+random_id! {
     /// A token's `jti`: the single-use key. It has no prefix on the wire.
     TokenId, ""
 }

@@ -3,15 +3,16 @@
 use crate::audit::event::{Event, Record};
 use crate::clock::{Clock, Reading, SystemClock};
 use crate::condition::ConditionKind;
-use crate::config::{Access, Config, Endpoint, Tls};
+use crate::config::{Access, Config, Endpoint, Operator, Tls};
 use crate::desk::LocalDesk;
 use crate::entropy::SystemEntropy;
-use crate::grpc::identity::{Agents, Proof, Readers};
+use crate::grpc::identity::{Agents, Operators, Proof, Readers};
 use crate::grpc::listen::Listening;
-use crate::grpc::{AuthorityService, ReviewService, serve_agents, serve_reviewers};
+use crate::grpc::{AdminService, AuthorityService, ReviewService, serve_agents, serve_reviewers};
 use crate::party::{ExecutorId, KeyHolder, LogOrigin};
 use crate::policy::Policy;
 use crate::reviewer::Directory;
+use crate::sidecar::brake::Brake;
 use crate::sidecar::issuance::Issuance;
 use crate::sidecar::{Caller, Sidecar};
 use crate::signer::directory::KeyDirectory;
@@ -151,6 +152,13 @@ fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
             agent.id
         ));
     }
+    let operators: Vec<Access> = config.operators.iter().map(Operator::access).collect();
+    for agent in config.agents.iter().filter(|agent| operators.contains(&agent.by)) {
+        findings.push(format!(
+            "agent `{}` proves itself like an operator: it can lift a suspension of itself",
+            agent.id
+        ));
+    }
     if let Some(agent) = &config.unsafe_anyone_on_loopback_is {
         findings.push(format!("UNSAFE: anyone on this machine who reaches the TCP port passes as `{agent}`"));
     }
@@ -215,6 +223,12 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let directory = Arc::new(ArcSwap::from_pointee(loaded.directory));
     let desk = LocalDesk::new(store.clone(), directory, enforced, clock.clone()).map_err(failed)?;
     let desk = Arc::new(desk);
+    let entropy = Arc::new(SystemEntropy);
+    let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone());
+    let brake = Arc::new(brake.map_err(failed)?);
+    for suspension in brake.list().await {
+        tracing::warn!("{suspension}");
+    }
     let sidecar = Arc::new(Sidecar {
         domain: config.trust_domain.clone(),
         origin: LogOrigin::new(&format!("{}/sidecar", config.trust_domain)).map_err(failed)?,
@@ -222,9 +236,10 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         executors,
         store: store.clone(),
         desk: desk.clone(),
+        brake: brake.clone(),
         issuance: issuance.clone(),
         clock: clock.clone(),
-        entropy: Arc::new(SystemEntropy),
+        entropy,
     });
 
     let (stop, stopping) = watch::channel(false);
@@ -240,7 +255,9 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     addresses.reviewer_tcp = bind(&mut listening, &config.listen.reviewers).await?;
     let readers = config.reviewers.iter().map(proof).collect::<Result<_, _>>()?;
     let reviewers = ReviewService::new(desk.clone(), Arc::new(Readers(readers)));
-    servers.push(run(serve_reviewers(reviewers, listening, stopping), fail));
+    let operators = config.operators.iter().map(|one| Ok((proof(&one.access())?, one.title())));
+    let admin = AdminService::new(brake, Arc::new(Operators(operators.collect::<Result<_, _>>()?)));
+    servers.push(run(serve_reviewers(reviewers, admin, listening, stopping), fail));
     let keepers = vec![
         tokio::spawn(async move {
             desk.watch_deadlines().await;

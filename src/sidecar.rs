@@ -1,6 +1,7 @@
 //! The sidecar: answers an agent's request, follows what people decide, and mints what was allowed.
 
 mod authorize;
+pub mod brake;
 mod follow;
 pub mod issuance;
 mod mint;
@@ -19,8 +20,10 @@ use crate::party::{AgentId, EscalationId, ExecutorId, LogOrigin, PersonId, Trust
 use crate::policy::Policy;
 use crate::signer::SignError;
 use crate::store::{Store, StoreError};
+use crate::suspension::Suspension;
 use crate::token::{DraftError, Executor};
 use arc_swap::ArcSwap;
+use brake::Brake;
 use core::fmt;
 use core::time::Duration;
 use issuance::Issuance;
@@ -53,6 +56,8 @@ pub struct Sidecar {
     pub store: Arc<dyn Store>,
     /// Where people decide.
     pub desk: Arc<dyn crate::desk::Desk>,
+    /// What is suspended.
+    pub brake: Arc<Brake>,
     /// The keys that sign tokens.
     pub issuance: Arc<Issuance>,
     /// The time.
@@ -75,6 +80,8 @@ pub enum SidecarError {
     UnknownDecision(TxnId),
     /// There is no such escalation, or it is another agent's.
     UnknownEscalation(EscalationId),
+    /// A token that was granted before is not handed out now, or not minted although it was approved.
+    Suspended(Box<Suspension>),
     /// The wall clock was set back; nothing is minted until it has caught up.
     ClockInDoubt,
     /// The answer was given with a key that is gone, so its token can't be repeated: ask anew.
@@ -107,6 +114,7 @@ impl fmt::Display for SidecarError {
             }
             Self::UnknownDecision(id) => write!(f, "there is no decision `{id}` of this agent"),
             Self::UnknownEscalation(id) => write!(f, "there is no escalation `{id}` of this agent"),
+            Self::Suspended(suspension) => suspension.fmt(f),
             Self::ClockInDoubt => {
                 f.write_str("the clock was set back; nothing is minted until it has caught up")
             }

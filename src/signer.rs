@@ -5,8 +5,10 @@ pub mod file;
 
 use crate::digest::KeyId;
 use crate::moment::Moment;
+use crate::party::TokenId;
 use crate::token::{CertifiedKey, PublicKey};
 use core::fmt;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Signs with one key.
@@ -89,6 +91,8 @@ pub struct Published {
     pub certificates: Vec<String>,
     /// The same keys as a plain JWK set.
     pub jwks: String,
+    /// The signed list of what was revoked, for executors that ask for one; signed by the same key.
+    pub revocations: String,
 }
 
 /// Keeps the keys that may mint.
@@ -107,6 +111,19 @@ pub trait Keyring: Send + Sync {
     /// # Errors
     /// [`KeyringError`] if there is no issuer to certify it, or nowhere to keep it.
     fn renew(&self, now: Moment) -> Result<Authority, KeyringError>;
+
+    /// Revokes these tokens, each with the moment when it expires by itself, and every token that was issued before
+    /// a moment, if one is given. What is published next says so. `false` if there were too many to be listed, so that
+    /// every one that was issued until now is revoked.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if that can't be kept; then nothing is revoked.
+    fn revoke_tokens(
+        &self,
+        tokens: &BTreeMap<TokenId, Moment>,
+        before: Option<Moment>,
+        now: Moment,
+    ) -> Result<bool, KeyringError>;
 
     /// The keys as executors take them, signed at `now`.
     ///

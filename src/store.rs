@@ -50,6 +50,15 @@ impl Change {
     }
 }
 
+/// A document that comes into force whole, with its text in the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Document {
+    /// The policy.
+    Policy,
+    /// The roster.
+    Roster,
+}
+
 /// The course of one escalation as recorded.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Course {
@@ -156,6 +165,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] if they could not be found out.
     fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<u32, StoreError>;
+
+    /// Where the suspensions were recorded that were not lifted, oldest first. Those whose end has come are among
+    /// them until that is recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    fn suspensions(&self) -> Result<Vec<Index>, StoreError>;
+
+    /// Where this document last came into force.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError>;
 
     /// A counter that changes whenever this escalation does.
     fn watch(&self, id: EscalationId) -> tokio::sync::watch::Receiver<u64>;

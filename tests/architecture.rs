@@ -27,6 +27,7 @@ const WORDS: &[&str] = &[
     "presence",
     "reviewer",
     "risk",
+    "suspension",
     "token",
 ];
 const PROMISES: &[&str] = &["clock", "entropy", "files", "journal", "replay", "signer", "store"];
@@ -47,6 +48,8 @@ const MAP: &[(&str, &[&str])] = &[
     // What a payload does; the risk model weighs it.
     ("classify", &["names", "operation"]),
     ("risk", &["classify", "digest", "moment", "names", "operation", "party"]),
+    // Who may not act for now, whatever else is said.
+    ("suspension", &["moment", "party", "risk"]),
     ("reviewer", &["digest", "escalation", "party", "policy", "presence", "risk"]),
     (
         "escalation",
@@ -60,7 +63,7 @@ const MAP: &[(&str, &[&str])] = &[
         "decision",
         &["condition", "digest", "escalation", "moment", "operation", "party", "policy", "risk", "token"],
     ),
-    ("audit", &["decision", "digest", "escalation", "moment", "operation", "party", "risk"]),
+    ("audit", &["decision", "digest", "escalation", "moment", "operation", "party", "risk", "suspension"]),
     // The promises. The journal is what the store and the durable replay guard are both kept on.
     ("clock", &["moment"]),
     ("entropy", &[]),

@@ -25,6 +25,8 @@ mod serve;
 #[path = "service/support.rs"]
 #[allow(dead_code, reason = "shared with tests/service.rs, which uses the rest")]
 mod support;
+#[path = "command/suspend.rs"]
+mod suspend;
 #[path = "command/usage.rs"]
 mod usage;
 #[path = "command/world.rs"]

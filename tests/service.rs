@@ -18,5 +18,7 @@ mod requests;
 mod restart;
 #[path = "service/support.rs"]
 mod support;
+#[path = "service/suspend.rs"]
+mod suspend;
 #[path = "service/time.rs"]
 mod time;

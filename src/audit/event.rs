@@ -5,8 +5,9 @@ use crate::digest::{KeyId, OperationDigest, PolicyDigest, sha256};
 use crate::escalation;
 use crate::moment::Moment;
 use crate::operation::json::{self, Limits};
-use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, TokenId, TxnId};
+use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
 use crate::risk::Claims;
+use crate::suspension::Suspension;
 use serde::{Deserialize, Serialize};
 
 /// The longest canonical record in bytes; it holds a payload of 1 MiB in base64 beside everything else.
@@ -74,6 +75,19 @@ pub enum Event {
         /// What the wall clock says.
         wall: Moment,
     },
+    /// Something was suspended: none of it is minted until that is lifted or has ended.
+    Suspended {
+        /// What, why, by whom and until when.
+        suspension: Box<Suspension>,
+    },
+    /// A suspension was lifted, or its end had come.
+    Resumed {
+        /// Which one.
+        id: SuspensionId,
+        /// The operator who lifted it; nobody where its end had come.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
 }
 
 /// An operation that was decided.
@@ -112,6 +126,9 @@ pub struct Decided {
     /// The escalation that it asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation: Option<EscalationId>,
+    /// The suspension that denied it, whatever the policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<SuspensionId>,
 }
 
 /// What argues for an operation: the agent's claims, shown to reviewers and outside the digest.
@@ -220,15 +237,20 @@ impl Event {
             | Self::KeyCertified { .. }
             | Self::Decided(_)
             | Self::Reported(_)
-            | Self::ClockInDoubt { .. } => None,
+            | Self::ClockInDoubt { .. }
+            | Self::Suspended { .. }
+            | Self::Resumed { .. } => None,
         }
     }
 
-    /// The agent that this event speaks against: a denial, or an executor that refused its token.
+    /// The agent that this event speaks against: a denial, or an executor that refused its token. That somebody
+    /// else suspended it says nothing about what it asked for.
     #[must_use]
     pub fn anomaly_of(&self) -> Option<&AgentId> {
         match self {
-            Self::Decided(decided) if decided.decision.denies() => Some(&decided.agent),
+            Self::Decided(decided) if decided.decision.denies() && decided.suspension.is_none() => {
+                Some(&decided.agent)
+            }
             Self::Reported(reported) if reported.outcome == Outcome::Refused => Some(&reported.agent),
             Self::Started { .. }
             | Self::Stopped {}
@@ -239,7 +261,9 @@ impl Event {
             | Self::Escalation { .. }
             | Self::Minted(_)
             | Self::Reported(_)
-            | Self::ClockInDoubt { .. } => None,
+            | Self::ClockInDoubt { .. }
+            | Self::Suspended { .. }
+            | Self::Resumed { .. } => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The options with which a command reaches a service.
 
 use super::exit::{Exit, Failed};
-use crate::client::{AgentClient, ClientError, Connect, ReviewClient, Target};
+use crate::client::{AdminClient, AgentClient, ClientError, Connect, ReviewClient, Target};
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -37,7 +37,7 @@ pub(super) struct AgentConnection {
     tls: Tls,
 }
 
-/// How to reach the reviewers' service.
+/// How to reach the reviewers' service, where operators are served too.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ReviewConnection {
     /// Where the desk listens for reviewers: unix:PATH, http://HOST:PORT or https://HOST:PORT
@@ -74,6 +74,15 @@ impl ReviewConnection {
     pub(super) async fn open(&self) -> Result<ReviewClient, Failed> {
         let connect = connect(&self.desk, self.token_file.as_ref(), &self.tls)?;
         ReviewClient::connect(connect).await.map_err(|error| failed(&error, &self.desk))
+    }
+
+    /// Connects as an operator.
+    ///
+    /// # Errors
+    /// [`Exit::Failure`] or [`Exit::Undetermined`] with what to do.
+    pub(super) async fn open_admin(&self) -> Result<AdminClient, Failed> {
+        let connect = connect(&self.desk, self.token_file.as_ref(), &self.tls)?;
+        AdminClient::connect(connect).await.map_err(|error| failed(&error, &self.desk))
     }
 }
 

@@ -130,6 +130,11 @@ fn configuration(domain: &TrustDomain, uid: u32) -> String {
          reviewers:\n\
          \x20 - uid: {uid}\n\
          \n\
+         # Who may stop agents (`countersign suspend`) and see to the policy.\n\
+         operators:\n\
+         \x20 - uid: {uid}\n\
+         #   name: ada              # what the record calls them\n\
+         \n\
          # The programs that act, and the conditions that each enforces.\n\
          executors:\n\
          \x20 - id: exec:local\n\

@@ -248,6 +248,8 @@ pub struct TrustBundle {
     pub certificates: Vec<String>,
     /// The same keys as a plain JWK set.
     pub jwks: String,
+    /// The signed list of what was revoked; the same certificates lead to its key.
+    pub revocations: String,
 }
 
 /// A page of escalations.

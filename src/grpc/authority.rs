@@ -103,6 +103,7 @@ impl proto::authority_server::Authority for AuthorityService {
             bundle: published.bundle.clone(),
             certificates: published.certificates.clone(),
             jwks: published.jwks.clone(),
+            revocations: published.revocations.clone(),
         }))
     }
 }

@@ -246,6 +246,7 @@ pub(super) fn sidecar_error(error: SidecarError) -> Status {
         SidecarError::UnknownExecutor(_) => Status::invalid_argument(words),
         SidecarError::RequestReused { .. } => Status::already_exists(words),
         SidecarError::UnknownDecision(_) | SidecarError::UnknownEscalation(_) => Status::not_found(words),
+        SidecarError::Suspended(_) => Status::permission_denied(words),
         SidecarError::KeyGone | SidecarError::Draft(_) => Status::failed_precondition(words),
         SidecarError::ClockInDoubt
         | SidecarError::NoKey(_)
@@ -272,7 +273,7 @@ pub(super) fn desk_error(error: &DeskError) -> Status {
 }
 
 /// The one map from the store's errors to gRPC's. What the disk said is for the log, not for the caller.
-fn store_error(error: &StoreError) -> Status {
+pub(super) fn store_error(error: &StoreError) -> Status {
     match error {
         StoreError::Answered(_) | StoreError::Moved(_) => Status::aborted(error.to_string()),
         StoreError::TooLarge | StoreError::Unrecordable(_) => Status::invalid_argument(error.to_string()),

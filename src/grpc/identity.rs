@@ -64,6 +64,31 @@ impl Readers {
     }
 }
 
+/// The operators, by what their connections prove, with the names that the record has for them.
+#[derive(Clone, Debug, Default)]
+pub struct Operators(pub Vec<(Proof, String)>);
+
+impl Operators {
+    /// Who makes this request.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` if its connection proves something that no operator has, `UNAUTHENTICATED` if nothing.
+    pub(crate) fn admit<T>(&self, request: &Request<T>) -> Result<String, Status> {
+        let proofs = proofs(request)?;
+        let known = self.0.iter().find(|(proof, _)| proofs.contains(proof));
+        match (known, proofs.as_slice()) {
+            (Some((_, name)), _) => Ok(name.clone()),
+            (None, []) => Err(unknown(&proofs)),
+            (None, [Proof::Uid(uid), ..]) => Err(Status::permission_denied(format!(
+                "uid {uid} is not under `operators` in the configuration"
+            ))),
+            (None, [Proof::Bearer(_) | Proof::Certificate(_), ..]) => Err(Status::permission_denied(
+                "this credential is not under `operators` in the configuration",
+            )),
+        }
+    }
+}
+
 fn unknown(proofs: &[Proof]) -> Status {
     let seen = match proofs {
         [] => {

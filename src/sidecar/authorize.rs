@@ -93,12 +93,21 @@ impl Sidecar {
     ) -> Result<Answer, SidecarError> {
         let now = self.sure_time()?;
         let txn = TxnId::from_random(self.entropy.bits128()?);
-        let decision = self.decide_now(ask, executor, now)?;
+        // Held until the answer is recorded and, where it allows, signed.
+        let standing = self.brake.standing().await;
+        let mut decision = self.decide_now(ask, executor, now)?;
+        let suspension = standing.stops(&ask.caller.agent, ask.operation.action(), now);
+        if let Some(suspension) = suspension {
+            decision.outcome = Outcome::Deny;
+            decision.rule = None;
+            decision.reasons.insert(0, suspension.to_string());
+        }
+        let suspension = suspension.map(|suspension| suspension.id);
         let escalation = match &decision.outcome {
             Outcome::Escalate(_) => Some(EscalationId::from_random(self.entropy.bits128()?)),
             Outcome::Allow { .. } | Outcome::Deny => None,
         };
-        let decided = Box::new(decided(ask, txn, decision, escalation));
+        let decided = Box::new(Decided { suspension, ..decided(ask, txn, decision, escalation) });
         if let Outcome::Allow { conditions } = &decided.decision.outcome {
             let conditions = conditions.clone();
             let granted = self.mint_allowed(decided.clone(), executor, conditions, now, request).await?;
@@ -112,6 +121,7 @@ impl Sidecar {
         }
         let change = Change::of(now, [Event::Decided(decided.clone())]).answering(request);
         self.store.commit(change).await?;
+        drop(standing);
         let opened = self.open(&decided).await?;
         Ok(Answer { txn, operation: decided.digest, decision: decided.decision, granted: None, opened })
     }
@@ -168,7 +178,11 @@ impl Sidecar {
             return Err(SidecarError::RequestReused { earlier: decided.txn });
         }
         let granted = match decided.decision.outcome {
-            Outcome::Allow { .. } => Some(self.granted_at(index + 1, &decided)?),
+            Outcome::Allow { .. } => {
+                let standing = self.brake.standing().await;
+                Self::stopped(&standing, &decided.agent, ask.operation.action(), self.clock.now())?;
+                Some(self.granted_at(index + 1, &decided)?)
+            }
             Outcome::Deny | Outcome::Escalate(_) => None,
         };
         // Opening is idempotent too: whatever a crash left undone between the two is done now.
@@ -199,5 +213,6 @@ fn decided(ask: &Ask, txn: TxnId, decision: Decision, escalation: Option<Escalat
         holder_key: ask.holder.as_ref().map(|key| base64url(key.as_bytes())),
         decision,
         escalation,
+        suspension: None,
     }
 }

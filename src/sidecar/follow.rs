@@ -4,7 +4,7 @@ use super::mint::{Granted, Mint};
 use super::{Ask, Caller, Sidecar, SidecarError};
 use crate::audit::event::{Event, Minted};
 use crate::clock::Reading;
-use crate::desk::Docket;
+use crate::desk::{DeskError, Docket};
 use crate::escalation::Status;
 use crate::moment::Moment;
 use crate::operation::Operation;
@@ -125,7 +125,7 @@ impl Sidecar {
         match self.desk.docket(id).await {
             Ok(docket) if docket.decided.agent == caller.agent => Ok(docket),
             // Whether another agent's escalation exists is nobody's business.
-            Ok(_) | Err(crate::desk::DeskError::Unknown(_)) => Err(SidecarError::UnknownEscalation(id)),
+            Ok(_) | Err(DeskError::Unknown(_)) => Err(SidecarError::UnknownEscalation(id)),
             Err(error) => Err(error.into()),
         }
     }
@@ -135,6 +135,7 @@ impl Sidecar {
     async fn claim(&self, docket: &Docket) -> Result<(), SidecarError> {
         let now = self.sure_time()?;
         let decided = &docket.decided;
+        let standing = self.brake.standing().await;
         let executor = self.executors.get(&decided.executor);
         let again = match executor {
             None => Err(vec![format!("the executor `{}` is not registered any more", decided.executor)]),
@@ -145,25 +146,34 @@ impl Sidecar {
                     false => Err(vec!["the recorded operation has another digest".to_owned()]),
                     true => {
                         let ask = Ask::of(decided, operation);
+                        let action = ask.operation.action();
+                        if let Some(suspension) = standing.stops(&decided.agent, action, now) {
+                            return self.block(docket, vec![suspension.to_string()]).await;
+                        }
                         let decision = self.decide_now(&ask, executor, now)?;
                         if decision.denies() { Err(decision.reasons) } else { Ok(()) }
                     }
                 }
             }
         };
-        let step = match again {
-            Ok(()) => self.desk.claim(docket.id).await,
-            Err(reasons) => self.desk.block(docket.id, reasons).await,
-        };
-        match step {
-            // Somebody else took the step; the next look shows which.
-            Ok(_) | Err(crate::desk::DeskError::Over(_)) => Ok(()),
-            Err(error) => Err(error.into()),
+        match again {
+            Ok(()) => taken(self.desk.claim(docket.id).await),
+            Err(reasons) => self.block(docket, reasons).await,
         }
+    }
+
+    async fn block(&self, docket: &Docket, reasons: Vec<String>) -> Result<(), SidecarError> {
+        taken(self.desk.block(docket.id, reasons).await)
     }
 
     /// The token of a claimed escalation: the one that was minted, or else the first; `None` to look again.
     async fn collect(&self, docket: &Docket) -> Result<Option<Granted>, SidecarError> {
+        // Held until the token is signed; a claimed escalation is over, so that it can't be blocked any more, but
+        // what it was for is not handed out while it is suspended.
+        let standing = self.brake.standing().await;
+        let operation = Operation::from_op_bytes(docket.decided.op.as_bytes());
+        let operation = operation.map_err(|error| damaged(&error.to_string()))?;
+        Self::stopped(&standing, &docket.decided.agent, operation.action(), self.clock.now())?;
         let course = self.store.course(docket.id)?;
         if let Some((index, minted)) = course.records.iter().find_map(mint_in) {
             let granted = self.sign_recorded(minted, index, &docket.decided)?;
@@ -193,6 +203,14 @@ impl Sidecar {
             Err(StoreError::Moved(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Where somebody else took the step, the next look shows which.
+fn taken(step: Result<Docket, DeskError>) -> Result<(), SidecarError> {
+    match step {
+        Ok(_) | Err(DeskError::Over(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use crate::digest::KeyId;
 use crate::moment::Moment;
+use crate::party::TokenId;
 use crate::signer::{Authority, Keyring, KeyringError, Published};
 use crate::token::MAX_LIFE;
 use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The keys in use.
@@ -49,6 +51,22 @@ impl Issuance {
         self.published.store(Arc::new(self.ring.publish(now)?));
         self.held.store(Arc::new(held));
         Ok(renewed)
+    }
+
+    /// Revokes tokens and publishes that; `false` if every token that was issued until now is revoked with them.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; they may not be revoked then.
+    pub fn revoke(
+        &self,
+        tokens: &BTreeMap<TokenId, Moment>,
+        before: Option<Moment>,
+        now: Moment,
+    ) -> Result<bool, KeyringError> {
+        let _one_at_a_time = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let listed = self.ring.revoke_tokens(tokens, before, now)?;
+        self.published.store(Arc::new(self.ring.publish(now)?));
+        Ok(listed)
     }
 
     /// The key that signs now: the newest whose certificate outlives any token that it could sign.

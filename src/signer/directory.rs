@@ -1,20 +1,23 @@
 //! The keys of one trust domain in a folder: root, issuer, the keys that mint, and what was revoked.
 
+mod state;
+
 use super::file::{FileSigner, KeyFileError};
 use super::{Authority, Keyring, KeyringError, Published, SignError, Signer};
 use crate::digest::KeyId;
 use crate::entropy::Entropy;
 use crate::files;
 use crate::moment::Moment;
-use crate::operation::json::{self, Limits, Object, Value};
-use crate::party::{KeyHolder, TrustDomain};
+use crate::operation::json::{self, Limits, Value};
+use crate::party::{KeyHolder, TokenId, TrustDomain};
 use crate::token::{
     Algorithm, Anchor, AnchorError, BundleContents, BundleError, CertificateError, CertifiedKey,
     KeyCertificate, KeyUse, MAX_AUTHORITY_KEY_LIFE, MAX_ISSUER_KEY_LIFE, MAX_STATEMENT_LIFE, Pattern,
     PublicKey, Ratchet, RevocationContents, Scope, StatementError, TrustBundle,
 };
 use core::fmt;
-use std::collections::BTreeSet;
+use state::State;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -117,13 +120,6 @@ impl From<DirectoryError> for KeyringError {
     fn from(error: DirectoryError) -> Self {
         Self(error.to_string())
     }
-}
-
-/// What the folder remembers beside keys: a number that never falls, and what was revoked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct State {
-    sequence: u64,
-    revoked: BTreeSet<KeyId>,
 }
 
 /// A key in the folder, as `keys list` shows it.
@@ -332,21 +328,30 @@ impl KeyDirectory {
     pub fn revocations(&self, now: Moment) -> Result<(String, Vec<String>), DirectoryError> {
         let (issuer, certificate) = self.issuer()?;
         let state = self.next_state()?;
+        Ok((self.revocations_in(&issuer, state, now)?, vec![certificate]))
+    }
+
+    fn revocations_in(
+        &self,
+        issuer: &FileSigner,
+        state: State,
+        now: Moment,
+    ) -> Result<String, DirectoryError> {
         let now = Moment::from_unix_seconds(now.unix_seconds());
         let contents = RevocationContents {
             domain: self.domain.clone(),
             sequence: state.sequence,
             issued_at: now,
             expires_at: now.plus(MAX_STATEMENT_LIFE),
-            tokens: BTreeSet::new(),
+            tokens: state.tokens.into_keys().collect(),
             decisions: BTreeSet::new(),
             agents: BTreeSet::new(),
             keys: state.revoked,
-            not_before: None,
+            not_before: state.not_before,
         };
         let input = contents.signing_input(issuer.public_key())?;
         let signature = issuer.sign(input.bytes())?;
-        Ok((input.assemble(&signature), vec![certificate]))
+        Ok(input.assemble(&signature))
     }
 
     fn state(&self) -> Result<State, DirectoryError> {
@@ -355,13 +360,7 @@ impl KeyDirectory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::default()),
             Err(error) => return Err(self.io(STATE, &error)),
         };
-        let malformed = || self.malformed(STATE, "it is not the state of a folder of keys");
-        let value = json::read(&text, &LIMITS).map_err(|_| malformed())?;
-        let object = value.as_object().ok_or_else(malformed)?;
-        let sequence = object.get("sequence").and_then(Value::as_u64).ok_or_else(malformed)?;
-        let revoked = object.get("revoked").and_then(Value::as_array).ok_or_else(malformed)?;
-        let revoked = revoked.iter().map(|id| id.as_str().and_then(KeyId::parse).ok_or_else(malformed));
-        Ok(State { sequence, revoked: revoked.collect::<Result<_, _>>()? })
+        State::read(&text).ok_or_else(|| self.malformed(STATE, "it is not the state of a folder of keys"))
     }
 
     /// The state under the next number, saved before anything is signed with it.
@@ -373,9 +372,7 @@ impl KeyDirectory {
     }
 
     fn save_state(&self, state: &State) -> Result<(), DirectoryError> {
-        let revoked: Vec<Value> = state.revoked.iter().map(|id| Value::from(id.to_string())).collect();
-        let object = Object::new().with("revoked", revoked).with("sequence", state.sequence);
-        self.write(STATE, &Value::from(object).to_canonical())
+        self.write(STATE, &state.to_bytes())
     }
 
     fn check_mode(&self) -> Result<(), DirectoryError> {
@@ -457,6 +454,19 @@ impl Keyring for KeyDirectory {
         Ok(Authority::new(Arc::new(signer), certified, chain))
     }
 
+    fn revoke_tokens(
+        &self,
+        tokens: &BTreeMap<TokenId, Moment>,
+        before: Option<Moment>,
+        now: Moment,
+    ) -> Result<bool, KeyringError> {
+        let mut state = self.state()?;
+        state.revoke(tokens, before, now);
+        let listed = !state.tokens.is_empty() || tokens.is_empty();
+        self.save_state(&state)?;
+        Ok(listed)
+    }
+
     fn publish(&self, now: Moment) -> Result<Published, KeyringError> {
         let (issuer, issuer_certificate) = self.issuer()?;
         let state = self.next_state()?;
@@ -473,7 +483,7 @@ impl Keyring for KeyDirectory {
             issued_at: now,
             expires_at: now.plus(MAX_STATEMENT_LIFE),
             keys,
-            revoked: state.revoked.into_iter().collect(),
+            revoked: state.revoked.iter().copied().collect(),
         };
         let input = contents.signing_input(issuer.public_key()).map_err(DirectoryError::Bundle)?;
         let signature = issuer.sign(input.bytes()).map_err(DirectoryError::Sign)?;
@@ -483,6 +493,7 @@ impl Keyring for KeyDirectory {
         let read = TrustBundle::read(&bundle, &[&issuer_certificate], &anchor, &Ratchet::default(), now)
             .map_err(DirectoryError::Bundle)?;
         let jwks = String::from_utf8_lossy(&read.to_jwks(now).to_canonical()).into_owned();
-        Ok(Published { bundle, certificates: vec![issuer_certificate], jwks })
+        let revocations = self.revocations_in(&issuer, state, now)?;
+        Ok(Published { bundle, certificates: vec![issuer_certificate], jwks, revocations })
     }
 }

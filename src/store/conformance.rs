@@ -60,6 +60,8 @@ pub const CHECKS: &[Check] = checks![
     rules::a_long_record_is_kept_and_one_that_is_too_long_is_refused,
     rules::any_text_is_kept_or_refused_by_name,
     rules::anomalies_are_counted_from_a_moment_on_and_not_without_end,
+    rules::a_suspension_is_found_until_it_is_lifted,
+    rules::the_documents_in_force_are_the_last_ones,
     rules::a_change_of_nothing_changes_nothing,
     rules::a_missing_record_is_an_error,
     concurrency::one_of_many_same_requests_is_recorded,

@@ -44,7 +44,7 @@ pub use error::{Notice, Rebuilt, StoreOpenError};
 
 use super::facts::{AgentKey, Facts};
 use super::watch::Watchers;
-use super::{Change, Committing, Course, Index, Store, StoreError};
+use super::{Change, Committing, Course, Document, Index, Store, StoreError};
 use crate::audit::event::{Record, RecordError, RequestKey};
 use crate::journal::{
     self, CommitError, CommitOptions, Committer, Cut, Deliver, Disk, GroupCommit, Journal, JournalError,
@@ -320,6 +320,15 @@ impl Store for EmbeddedStore {
         let span = key::anomalies_since(AgentKey::new(agent), since);
         let found = self.views.range(span, true, MOST_ANOMALIES)?.len();
         Ok(u32::try_from(found).unwrap_or(u32::MAX))
+    }
+
+    fn suspensions(&self) -> Result<Vec<Index>, StoreError> {
+        self.indices(key::all_suspended(), false, usize::MAX)
+    }
+
+    fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
+        let found = self.views.get(&key::document(document))?;
+        found.map(|value| key::read_place(&value).ok_or_else(|| self.unreadable())).transpose()
     }
 
     fn watch(&self, id: EscalationId) -> watch::Receiver<u64> {

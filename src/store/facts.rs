@@ -4,7 +4,8 @@ use crate::audit::event::{Event, Record, RequestKey};
 use crate::digest::sha256;
 use crate::escalation;
 use crate::moment::Moment;
-use crate::party::{AgentId, EscalationId, TxnId};
+use crate::party::{AgentId, EscalationId, SuspensionId, TxnId};
+use crate::store::Document;
 
 /// What the views keep of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,12 @@ pub(super) struct Facts {
     pub(super) step: Option<Step>,
     /// It speaks against this agent.
     pub(super) anomaly: Option<(AgentKey, Moment)>,
+    /// It suspends something.
+    pub(super) suspended: Option<SuspensionId>,
+    /// It lifts this suspension.
+    pub(super) resumed: Option<SuspensionId>,
+    /// With it this document came into force.
+    pub(super) document: Option<Document>,
 }
 
 /// A decision.
@@ -57,26 +64,28 @@ impl Facts {
         let anomaly = record.event.anomaly_of().map(|agent| (AgentKey::new(agent), record.at));
         let course = record.event.escalation();
         let step = course.map(|id| Step { id, ends: ends(&record.event) });
-        let (mut decided, mut minted) = (None, None);
+        let mut facts = Self { step, anomaly, ..Self::default() };
         match &record.event {
             Event::Decided(event) => {
-                decided = Some(Decided {
+                facts.decided = Some(Decided {
                     txn: event.txn,
                     agent: AgentKey::new(&event.agent),
                     request: event.request_id.as_deref().map(|id| RequestKey::new(&event.agent, id)),
                 });
             }
-            Event::Minted(event) => minted = Some(event.txn),
+            Event::Minted(event) => facts.minted = Some(event.txn),
+            Event::Suspended { suspension } => facts.suspended = Some(suspension.id),
+            Event::Resumed { id, .. } => facts.resumed = Some(*id),
+            Event::PolicyLoaded { .. } => facts.document = Some(Document::Policy),
+            Event::RosterLoaded { .. } => facts.document = Some(Document::Roster),
             Event::Started { .. }
             | Event::Stopped {}
-            | Event::PolicyLoaded { .. }
-            | Event::RosterLoaded { .. }
             | Event::KeyCertified { .. }
             | Event::Escalation { .. }
             | Event::Reported(_)
             | Event::ClockInDoubt { .. } => {}
         }
-        Self { decided, minted, step, anomaly }
+        facts
     }
 }
 

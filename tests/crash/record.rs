@@ -40,7 +40,9 @@ pub(crate) fn check(data: &Path, known: &Known) {
             | Event::KeyCertified { .. }
             | Event::Escalation { .. }
             | Event::Reported(_)
-            | Event::ClockInDoubt { .. } => {}
+            | Event::ClockInDoubt { .. }
+            | Event::Suspended { .. }
+            | Event::Resumed { .. } => {}
         }
     }
     for answered in &known.answers {

@@ -15,6 +15,10 @@ const LIST: &str = "/countersign.v1.Review/List";
 const SHOW: &str = "/countersign.v1.Review/Show";
 const VOTE: &str = "/countersign.v1.Review/Vote";
 
+const SUSPEND: &str = "/countersign.v1.Admin/Suspend";
+const RESUME: &str = "/countersign.v1.Admin/Resume";
+const SUSPENSIONS: &str = "/countersign.v1.Admin/ListSuspensions";
+
 const ALLOW: u64 = 1;
 
 /// What is sent, and what must come back.
@@ -223,6 +227,42 @@ fn reports(decision: &str) -> Vec<Row> {
     ]
 }
 
+fn suspensions() -> Vec<Row> {
+    let order = || Wire::default().text(4, "it runs wild");
+    let invalid = |name, message: Wire, words| (name, message.0, Code::InvalidArgument, words);
+    vec![
+        invalid("nothing", Wire::default(), "`everything`"),
+        invalid("no scope", order(), "`everything`"),
+        invalid("an empty scope", order().text(1, "").text(2, ""), "`everything`"),
+        invalid("everything and more", order().text(1, "a").number(3, 1), "`everything`"),
+        invalid("no reason", Wire::default().number(3, 1), "`reason`"),
+        invalid("a blank reason", Wire::default().number(3, 1).text(4, " "), "`reason`"),
+        invalid("a long reason", Wire::default().number(3, 1).text(4, &"x".repeat(1 << 20)), "`reason`"),
+        invalid("a reason that moves", Wire::default().number(3, 1).text(4, "a\u{202e}b"), "`reason`"),
+        invalid("a space in an agent", order().text(1, "a b"), "`agent`"),
+        invalid("a look-alike agent", order().text(1, "аgent:tester"), "`agent`"),
+        invalid("a long agent", order().text(1, &"*".repeat(513)), "`agent`"),
+        invalid("a line feed in an action", order().text(2, "a\n"), "`action`"),
+        invalid("a million stars", order().text(2, &"*".repeat(1 << 20)), "`action`"),
+        invalid("a hundred years", order().number(3, 1).number(5, 100 * 366 * 24 * 3600), "`for_seconds`"),
+        invalid("all the time there is", order().number(3, 1).number(5, u64::MAX), "`for_seconds`"),
+        ("bad UTF-8", Wire::default().bytes(4, b"\xff").0, Code::Internal, "UTF-8"),
+    ]
+}
+
+fn resumptions() -> Vec<Row> {
+    let invalid = |name, message: Wire, words| (name, message.0, Code::InvalidArgument, words);
+    let unknown = format!("sus_{}", "A".repeat(22));
+    vec![
+        invalid("nothing", Wire::default(), "`id`"),
+        invalid("one and all", Wire::default().text(1, &unknown).number(2, 1), "`id`"),
+        invalid("another kind of id", Wire::default().text(1, &format!("esc_{}", "A".repeat(22))), "`id`"),
+        invalid("a million characters", Wire::default().text(1, &"sus_".repeat(250_000)), "`id`"),
+        ("an unknown id", Wire::default().text(1, &unknown).0, Code::NotFound, "sus_AAAA"),
+        ("bad UTF-8", Wire::default().bytes(1, b"sus_\xff").0, Code::Internal, "UTF-8"),
+    ]
+}
+
 /// Sends each row and gives all that did not come back as it must.
 async fn wrong(channel: &Channel, method: &str, rows: Vec<Row>) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -266,16 +306,20 @@ async fn every_call_refuses_what_must_not_be_by_name_and_allows_nothing() {
     // A vote is read before it is looked up what it is for, so only an id that is none is refused as such.
     let votes = ids(0).into_iter().filter(|row| row.2 != Code::NotFound).collect();
     found.extend(wrong(&reviewers, VOTE, votes).await);
-    for (channel, methods) in
-        [(&agents, [AUTHORIZE, AWAIT, CANCEL, REPORT, BUNDLE].as_slice()), (&reviewers, &[LIST, SHOW, VOTE])]
-    {
+    found.extend(wrong(&reviewers, SUSPEND, suspensions()).await);
+    found.extend(wrong(&reviewers, RESUME, resumptions()).await);
+    for (channel, methods) in [
+        (&agents, [AUTHORIZE, AWAIT, CANCEL, REPORT, BUNDLE].as_slice()),
+        (&reviewers, &[LIST, SHOW, VOTE, SUSPEND, RESUME, SUSPENSIONS]),
+    ] {
         for method in methods {
             found.extend(wrong(channel, method, garbage()).await);
         }
     }
     // Neither service is reachable through the other's door, nor is anything that is not there.
     let absent = || vec![("a call that is not here", good(), Code::Unimplemented, "")];
-    for method in [LIST, SHOW, VOTE, "/countersign.v1.Authority/Mint", "/nothing.v1.Nothing/At", "/"] {
+    let elsewhere = ["/countersign.v1.Authority/Mint", "/nothing.v1.Nothing/At", "/"];
+    for method in [LIST, SHOW, VOTE, SUSPEND, RESUME, SUSPENSIONS].into_iter().chain(elsewhere) {
         found.extend(wrong(&agents, method, absent()).await);
     }
     for method in [AUTHORIZE, AWAIT, CANCEL, REPORT, BUNDLE] {
@@ -328,6 +372,7 @@ async fn health_and_reflection_answer_on_both_doors() {
     for (socket, name, other) in [
         ("agent.sock", "countersign.v1.Authority", "countersign.v1.Review"),
         ("review.sock", "countersign.v1.Review", "countersign.v1.Authority"),
+        ("review.sock", "countersign.v1.Admin", "countersign.v1.Authority"),
     ] {
         let channel = channel(&served.service.path(socket)).await;
         let check = "/grpc.health.v1.Health/Check";

@@ -1,7 +1,7 @@
 //! A service in a temporary folder, and those who talk to it.
 
 use countersign::client::{
-    AgentClient, Ask, ClientError, Connect, Escalation, Grant, Progress, ReviewClient, Target,
+    AdminClient, AgentClient, Ask, ClientError, Connect, Escalation, Grant, Progress, ReviewClient, Target,
 };
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::condition::{Condition, ConditionKind, ExecutionFacts};
@@ -68,7 +68,7 @@ impl Service {
             "trust_domain: https://acme.example\ndata: data\npolicy: policy.yaml\nroster: roster.yaml\n\
              listen:\n  agents: {{socket: agent.sock, tcp: \"127.0.0.1:0\"}}\n  reviewers: {{socket: review.sock}}\n\
              agents:\n  - id: agent:tester\n    by: {{uid: {uid}}}\n{agent_lines}\
-             reviewers:\n  - uid: {uid}\n\
+             reviewers:\n  - uid: {uid}\noperators:\n  - uid: {uid}\n    name: olga\n\
              executors:\n  - id: {FLEET}\n    conditions: [canary, time_window]\n  - id: {PLAIN}\n    plain: true\n{config_lines}"
         );
         std::fs::write(at.join("countersign.yaml"), config).unwrap();
@@ -106,6 +106,10 @@ impl Service {
 
     pub(crate) async fn reviewer(&self) -> ReviewClient {
         ReviewClient::connect(Connect::to(Target::Unix(self.path("review.sock")))).await.unwrap()
+    }
+
+    pub(crate) async fn operator(&self) -> AdminClient {
+        AdminClient::connect(Connect::to(Target::Unix(self.path("review.sock")))).await.unwrap()
     }
 
     /// Opens an escalation and gives its id.

@@ -2,7 +2,7 @@
 
 use crate::support::{FLEET, POLICY, approve, key, roster};
 use arc_swap::ArcSwap;
-use countersign::audit::event::Context;
+use countersign::audit::event::{Context, Event};
 use countersign::clock::{Clock, ManualClock, Reading};
 use countersign::condition::ConditionKind;
 use countersign::desk::{Desk as _, LocalDesk};
@@ -17,6 +17,7 @@ use countersign::policy::Policy;
 use countersign::presence::ssh::VOTE_NAMESPACE;
 use countersign::reviewer::Directory;
 use countersign::risk::Claims;
+use countersign::sidecar::brake::{Brake, BrakeError, Order, Which};
 use countersign::sidecar::issuance::Issuance;
 use countersign::sidecar::{Ask, Caller, Progress, Sidecar, SidecarError};
 use countersign::signer::directory::KeyDirectory;
@@ -59,6 +60,9 @@ fn world() -> World {
     let executor = Executor::new(fleet.clone(), [ConditionKind::Canary]).unwrap();
     let desk = Arc::new(LocalDesk::new(store.clone(), directory, enforced, clock.clone()).unwrap());
     let policy = Arc::new(ArcSwap::from_pointee(Policy::parse(POLICY, "policy.yaml").unwrap()));
+    let issuance = Arc::new(Issuance::start(Box::new(keys), noon()).unwrap());
+    let entropy = Arc::new(SystemEntropy);
+    let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone()).unwrap();
     let sidecar = Arc::new(Sidecar {
         domain,
         origin: LogOrigin::new("https://acme.example/sidecar").unwrap(),
@@ -66,9 +70,10 @@ fn world() -> World {
         executors: HashMap::from([(fleet, executor)]),
         store,
         desk: desk.clone(),
-        issuance: Arc::new(Issuance::start(Box::new(keys), noon()).unwrap()),
+        brake: Arc::new(brake),
+        issuance,
         clock: clock.clone(),
-        entropy: Arc::new(SystemEntropy),
+        entropy,
     });
     World { _folder: folder, clock, policy, desk, sidecar }
 }
@@ -161,6 +166,37 @@ async fn what_was_approved_is_decided_again_before_it_is_minted() {
     // It stays so when the policy is lenient again.
     world.policy.store(Arc::new(Policy::parse(POLICY, "policy.yaml").unwrap()));
     assert_eq!(world.progress(id).await.unwrap().status, Status::Blocked);
+}
+
+#[tokio::test]
+async fn a_suspension_ends_when_it_was_to_end_and_that_is_recorded_with_the_next_one() {
+    let world = world();
+    let read = || World::ask("orders.read", "db/staging/orders", "{}");
+    let order = |lasts| Order {
+        agent: None,
+        action: None,
+        reason: Reason::new("a pause").unwrap(),
+        by: "olga".to_owned(),
+        lasts,
+    };
+    let two_hours = Duration::from_secs(2 * 3600);
+    let brake = &world.sidecar.brake;
+    let brief = brake.suspend(order(Some(two_hours))).await.unwrap().suspension;
+    world.clock.advance(two_hours - Duration::from_millis(1));
+    assert!(world.sidecar.authorize(read()).await.unwrap().decision.denies());
+    world.clock.advance(Duration::from_millis(1));
+    assert!(world.sidecar.authorize(read()).await.unwrap().granted.is_some());
+    assert_eq!(brake.list().await, []);
+    let over = brake.resume(Which::One(brief.id), "olga".to_owned()).await;
+    assert_eq!(over, Err(BrakeError::Unknown(brief.id)));
+    let lasting = brake.suspend(order(None)).await.unwrap().suspension;
+    let store = &world.sidecar.store;
+    let found: Vec<_> =
+        store.suspensions().unwrap().into_iter().map(|index| store.record(index).unwrap()).collect();
+    let expected = Event::Suspended { suspension: Box::new(lasting.clone()) };
+    assert_eq!(found.into_iter().map(|record| record.event).collect::<Vec<_>>(), [expected]);
+    world.clock.advance(Duration::from_secs(365 * 24 * 3600));
+    assert_eq!(brake.list().await, [lasting]);
 }
 
 #[tokio::test]

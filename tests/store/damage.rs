@@ -6,7 +6,7 @@ use countersign::moment::Moment;
 use countersign::party::{AgentId, EscalationId, TxnId};
 use countersign::store::conformance::events::Dice;
 use countersign::store::embedded::EmbeddedStore;
-use countersign::store::{Change, Committing, Course, Index, Store, StoreError};
+use countersign::store::{Change, Committing, Course, Document, Index, Store, StoreError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -56,6 +56,12 @@ impl Store for Patient {
     }
     fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<u32, StoreError> {
         patiently(|| self.0.anomalies(agent, since))
+    }
+    fn suspensions(&self) -> Result<Vec<Index>, StoreError> {
+        patiently(|| self.0.suspensions())
+    }
+    fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
+        patiently(|| self.0.in_force(document))
     }
     fn watch(&self, id: EscalationId) -> watch::Receiver<u64> {
         self.0.watch(id)

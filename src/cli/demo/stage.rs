@@ -50,6 +50,7 @@ impl Stage {
                  listen:\n  agents: {{socket: agent.sock}}\n  reviewers: {{socket: review.sock}}\n\
                  agents:\n  - id: agent:shopkeeper\n    by: {{uid: {uid}}}\n\
                  reviewers:\n  - uid: {uid}\n\
+                 operators:\n  - uid: {uid}\n\
                  executors:\n  - id: {READER}\n  - id: {FLEET}\n    conditions: [canary]\n"
             ),
         )?;

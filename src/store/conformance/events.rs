@@ -6,9 +6,10 @@ use crate::digest::{KeyId, OperationDigest, PolicyDigest, RenderingDigest, VoteD
 use crate::escalation;
 use crate::escalation::requirement::{Pool, Requirement, Seat};
 use crate::moment::Moment;
-use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, TokenId, TxnId};
+use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
 use crate::risk::facts::{Environment, Fact, Facts, Kind, Scope, Sensitivity, Source};
 use crate::risk::{Assessment, Claims, Level, Score};
+use crate::suspension::Suspension;
 use crate::token::Assurance;
 use core::time::Duration;
 
@@ -73,6 +74,7 @@ pub fn decided(txn: TxnId, agent: &AgentId, request_id: Option<&str>, outcome: d
             reasons: vec!["the rule `reads` allows it".to_owned()],
         },
         escalation: None,
+        suspension: None,
     }))
 }
 
@@ -146,6 +148,41 @@ pub fn opened(id: EscalationId, txn: TxnId, agent: &AgentId, at: Moment) -> Even
         execute_within: Duration::from_secs(300),
     };
     step(id, escalation::Event::Opened(Box::new(opening)))
+}
+
+/// A denial that only a suspension asked for.
+#[must_use]
+pub fn stopped(txn: TxnId, agent: &AgentId, by: SuspensionId) -> Event {
+    match denied(txn, agent, None) {
+        Event::Decided(decided) => Event::Decided(Box::new(Decided { suspension: Some(by), ..*decided })),
+        other => other,
+    }
+}
+
+/// A suspension of everything.
+#[must_use]
+pub fn suspended(id: SuspensionId, at: Moment) -> Event {
+    let (reason, by) = ("it runs wild".into(), "ada".into());
+    let suspension = Suspension { id, agent: None, action: None, reason, by, at, until: None };
+    Event::Suspended { suspension: Box::new(suspension) }
+}
+
+/// The end of a suspension.
+#[must_use]
+pub fn resumed(id: SuspensionId) -> Event {
+    Event::Resumed { id, by: Some("ada".to_owned()) }
+}
+
+/// A policy that comes into force.
+#[must_use]
+pub fn policy(text: &str) -> Event {
+    Event::PolicyLoaded { digest: PolicyDigest::from_bytes([2; 32]), text: text.to_owned() }
+}
+
+/// A roster that comes into force.
+#[must_use]
+pub fn roster(text: &str) -> Event {
+    Event::RosterLoaded { text: text.to_owned() }
 }
 
 /// A step of an escalation.

@@ -1,12 +1,15 @@
 //! Checks of whole histories: whatever happened, the store answers as one who reads everything would.
 
-use super::events::{Dice, agent, allowed, denied, ending, minted, opened, refused_vote, reported, step};
+use super::events::{
+    Dice, agent, allowed, denied, ending, minted, opened, policy, refused_vote, reported, resumed, roster,
+    step, stopped, suspended,
+};
 use super::model::Model;
 use super::rules::at;
 use super::{Place, events};
 use crate::audit::event::{Event, Outcome};
 use crate::moment::Moment;
-use crate::party::{EscalationId, TxnId};
+use crate::party::{EscalationId, SuspensionId, TxnId};
 use crate::store::Change;
 
 /// A made-up course of events, the same for the same seed.
@@ -17,6 +20,7 @@ pub struct History {
     txns: Vec<(TxnId, usize)>,
     pending: Vec<(EscalationId, TxnId, usize)>,
     claimed: Vec<(EscalationId, TxnId)>,
+    suspensions: Vec<SuspensionId>,
     requests: usize,
 }
 
@@ -25,18 +29,29 @@ impl History {
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         let dice = Dice::new(seed);
-        Self { seed, dice, txns: Vec::new(), pending: Vec::new(), claimed: Vec::new(), requests: 0 }
+        Self {
+            seed,
+            dice,
+            txns: Vec::new(),
+            pending: Vec::new(),
+            claimed: Vec::new(),
+            suspensions: Vec::new(),
+            requests: 0,
+        }
     }
 
     /// What happens next; a store takes each of these.
     pub fn next_change(&mut self) -> Change {
         let now = self.moment();
         let who = self.dice.below(6);
-        let events = match self.dice.below(10) {
+        let events = match self.dice.below(12) {
             0..=3 => self.decision(who),
             4 | 5 => self.opening(who, now),
             6 | 7 => self.step(now),
             8 => self.report(),
+            9 => self.suspension(who, now),
+            10 if who < 3 => vec![policy("p"), roster("r"), policy("q")],
+            10 => vec![roster("s")],
             _ => vec![Event::ClockInDoubt { wall: now }],
         };
         Change::of(now, events)
@@ -88,6 +103,21 @@ impl History {
             self.claimed.push((id, txn));
         }
         vec![step(id, refused_vote(now, 3)), step(id, end)]
+    }
+
+    fn suspension(&mut self, who: usize, now: Moment) -> Vec<Event> {
+        let id = SuspensionId::from_random(self.dice.bits());
+        match (self.dice.below(3), self.suspensions.len()) {
+            // Nobody has heard of it, or it was lifted before.
+            (0, 0) => vec![resumed(id)],
+            (0, known) => vec![resumed(self.suspensions[self.dice.below(known)])],
+            (1, _) => vec![suspended(id, now), resumed(id)],
+            _ => {
+                self.suspensions.push(id);
+                let txn = TxnId::from_random(self.dice.bits());
+                vec![suspended(id, now), stopped(txn, &agent(who), id)]
+            }
+        }
     }
 
     fn report(&mut self) -> Vec<Event> {

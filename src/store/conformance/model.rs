@@ -4,7 +4,7 @@ use crate::audit::event::{Event, Outcome, Record, Reported, RequestKey};
 use crate::decision;
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, TxnId};
-use crate::store::{Index, Store};
+use crate::store::{Document, Index, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that was recorded.
@@ -51,13 +51,24 @@ impl Model {
     fn anomalies(&self, agent: &AgentId, since: Moment) -> u32 {
         let speaks_against = |record: &&Record| match &record.event {
             Event::Decided(decided) => {
-                decided.agent == *agent && decided.decision.outcome == decision::Outcome::Deny
+                let denied = decided.decision.outcome == decision::Outcome::Deny;
+                decided.agent == *agent && denied && decided.suspension.is_none()
             }
             Event::Reported(reported) => reported.agent == *agent && reported.outcome == Outcome::Refused,
             _ => false,
         };
         let count = self.records.iter().filter(|record| record.at >= since).filter(speaks_against).count();
         u32::try_from(count.min(1000)).unwrap()
+    }
+
+    fn suspensions(&self) -> Vec<Index> {
+        let lifted = |id| self.places(|event| matches!(event, Event::Resumed { id: of, .. } if *of == id));
+        let numbered = (0..).zip(&self.records);
+        let in_force = numbered.filter(|(index, record)| match &record.event {
+            Event::Suspended { suspension } => !lifted(suspension.id).iter().any(|later| later > index),
+            _ => false,
+        });
+        in_force.map(|(index, _)| index).collect()
     }
 
     /// Everything that a store could be asked about these records, with the right answers.
@@ -80,6 +91,11 @@ impl Model {
                 _ => {}
             }
         }
+        answers.suspensions = self.suspensions();
+        let policies = self.places(|event| matches!(event, Event::PolicyLoaded { .. }));
+        let rosters = self.places(|event| matches!(event, Event::RosterLoaded { .. }));
+        answers.in_force =
+            vec![(Document::Policy, policies.last().copied()), (Document::Roster, rosters.last().copied())];
         answers.courses = self.courses();
         let is_over = |course: &[(Index, Record)]| {
             course.iter().any(|(_, record)| match &record.event {
@@ -117,6 +133,8 @@ pub struct Answers {
     open: Vec<EscalationId>,
     decisions: Vec<(AgentId, Vec<Index>)>,
     anomalies: Vec<(AgentId, Moment, u32)>,
+    suspensions: Vec<Index>,
+    in_force: Vec<(Document, Option<Index>)>,
 }
 
 impl Answers {
@@ -155,6 +173,10 @@ impl Answers {
                     &format!("the decisions of {agent}"),
                 );
             }
+        }
+        same(&store.suspensions().unwrap(), &self.suspensions, "what is suspended");
+        for (document, index) in &self.in_force {
+            assert_eq!(store.in_force(*document).unwrap(), *index, "the {document:?} in force");
         }
         for (agent, since, count) in &self.anomalies {
             assert_eq!(store.anomalies(agent, *since).unwrap(), *count, "the anomalies of {agent}");

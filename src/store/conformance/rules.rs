@@ -1,12 +1,15 @@
 //! Checks of single rules, one change after the other.
 
 use super::Place;
-use super::events::{Dice, agent, allowed, denied, ending, minted, opened, refused_vote, reported, step};
+use super::events::{
+    Dice, agent, allowed, denied, ending, minted, opened, policy, refused_vote, reported, resumed, roster,
+    step, stopped, suspended,
+};
 use super::model::Model;
 use crate::audit::event::{Event, Outcome, Record, RequestKey};
 use crate::moment::Moment;
-use crate::party::{EscalationId, TxnId};
-use crate::store::{Change, StoreError};
+use crate::party::{EscalationId, SuspensionId, TxnId};
+use crate::store::{Change, Document, StoreError};
 
 pub(super) fn at(second: u64) -> Moment {
     Moment::from_unix_seconds(1_700_000_000 + second)
@@ -25,6 +28,8 @@ pub(super) async fn an_empty_store_knows_nothing(place: &mut dyn Place) {
     assert_eq!(store.course(EscalationId::from_random(dice.bits())).unwrap().records, []);
     assert_eq!(store.decisions_of(&agent(0), 9), Ok(Vec::new()));
     assert_eq!(store.anomalies(&agent(0), Moment::default()), Ok(0));
+    assert_eq!(store.suspensions(), Ok(Vec::new()));
+    assert_eq!(store.in_force(Document::Policy), Ok(None));
 }
 
 pub(super) async fn records_get_consecutive_places_and_are_read_back(place: &mut dyn Place) {
@@ -207,6 +212,40 @@ pub(super) async fn anomalies_are_counted_from_a_moment_on_and_not_without_end(p
         store.commit(Change::of(at(200), events)).await.unwrap();
     }
     assert_eq!(count(3, at(0)), 1000);
+}
+
+pub(super) async fn a_suspension_is_found_until_it_is_lifted(place: &mut dyn Place) {
+    let mut store = place.open().await;
+    let ids: Vec<_> = (0..40).map(|n| SuspensionId::from_random([n; 16])).collect();
+    let commit = |events: Vec<Event>| store.commit(Change::of(at(0), events));
+    for id in &ids {
+        commit(vec![suspended(*id, at(0)), started("between")]).await.unwrap();
+    }
+    commit(vec![resumed(ids[3]), resumed(ids[4]), resumed(ids[3])]).await.unwrap();
+    commit(vec![resumed(ids[4])]).await.unwrap();
+    let expected: Vec<_> = (0..40).filter(|n| ![3, 4].contains(n)).map(|n| 2 * n).collect();
+    for _ in 0..2 {
+        assert_eq!(store.suspensions(), Ok(expected.clone()));
+        drop(store);
+        store = place.open().await;
+    }
+    // A denial that it asked for speaks against nobody.
+    let denied = stopped(TxnId::from_random([1; 16]), &agent(0), ids[0]);
+    store.commit(Change::of(at(0), [denied])).await.unwrap();
+    assert_eq!(store.anomalies(&agent(0), Moment::default()), Ok(0));
+}
+
+pub(super) async fn the_documents_in_force_are_the_last_ones(place: &mut dyn Place) {
+    let mut store = place.open().await;
+    store.commit(Change::of(at(0), [policy("a"), policy("b")])).await.unwrap();
+    assert_eq!((store.in_force(Document::Policy), store.in_force(Document::Roster)), (Ok(Some(1)), Ok(None)));
+    store.commit(Change::of(at(0), [roster("c"), policy("d"), started("e")])).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.in_force(Document::Policy), Ok(Some(3)));
+        assert_eq!(store.in_force(Document::Roster), Ok(Some(2)));
+        drop(store);
+        store = place.open().await;
+    }
 }
 
 pub(super) async fn a_change_of_nothing_changes_nothing(place: &mut dyn Place) {

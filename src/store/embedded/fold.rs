@@ -2,7 +2,7 @@
 
 use super::key::{self, Key, State, Txn, Value};
 use super::shelf::Trouble;
-use crate::party::EscalationId;
+use crate::party::{EscalationId, SuspensionId};
 use crate::store::facts::{Decided, Facts, Step};
 use crate::store::{Index, StoreError};
 
@@ -84,6 +84,29 @@ impl<'a> Draft<'a> {
         if let Some(step) = facts.step {
             self.step(index, step, facts.minted.is_some())?;
         }
+        if let Some(id) = facts.suspended {
+            self.add(key::suspended(index), key::nothing());
+            self.add(key::suspension(id), key::place(index));
+        }
+        if let Some(id) = facts.resumed {
+            self.resume(id)?;
+        }
+        if let Some(document) = facts.document {
+            let key = key::document(document);
+            let before = self.get(&key, Expected::Known)?;
+            self.entries.push(Entry { key, before, after: Some(key::place(index)) });
+        }
+        Ok(())
+    }
+
+    /// Takes a suspension away; one that is not there is lifted already.
+    fn resume(&mut self, id: SuspensionId) -> Result<(), Trouble> {
+        let key = key::suspension(id);
+        let Some(place) = self.get(&key, Expected::Known)? else { return Ok(()) };
+        let suspended = key::suspended(key::read_place(&place).ok_or_else(nonsense)?);
+        let before = self.get(&suspended, Expected::Known)?;
+        self.entries.push(Entry { key: suspended, before, after: None });
+        self.entries.push(Entry { key, before: Some(place), after: None });
         Ok(())
     }
 

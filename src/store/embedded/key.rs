@@ -11,13 +11,16 @@
 //! l opened-at                  → the escalation
 //! a agent  record              → nothing: the record decides an operation of this agent
 //! n agent  milliseconds record → nothing: the record speaks against this agent
+//! u record                     → nothing: the record suspends something, and nobody has lifted that
+//! p suspension                 → where it was recorded, until it is lifted
+//! c document                   → where it last came into force
 //! ```
 
 use crate::audit::event::RequestKey;
 use crate::moment::Moment;
-use crate::party::{EscalationId, TxnId};
-use crate::store::Index;
+use crate::party::{EscalationId, SuspensionId, TxnId};
 use crate::store::facts::AgentKey;
+use crate::store::{Document, Index};
 
 /// A short string of bytes, kept in place: millions of them pass through the views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +117,26 @@ pub(super) fn anomaly(agent: AgentKey, at: Moment, index: Index) -> Key {
 pub(super) fn anomalies_since(agent: AgentKey, since: Moment) -> Span {
     let end = Key::of(&[b"n", agent.as_bytes(), &[0xff; 16]]);
     Span { from: anomaly(agent, since, 0), to: end }
+}
+
+pub(super) fn suspended(index: Index) -> Key {
+    Key::of(&[b"u", &index.to_be_bytes()])
+}
+
+pub(super) fn all_suspended() -> Span {
+    Span { from: suspended(0), to: suspended(Index::MAX) }
+}
+
+pub(super) fn suspension(id: SuspensionId) -> Key {
+    Key::of(&[b"p", id.as_bytes()])
+}
+
+pub(super) fn document(document: Document) -> Key {
+    let name: &[u8] = match document {
+        Document::Policy => b"cp",
+        Document::Roster => b"cr",
+    };
+    Key::of(&[name])
 }
 
 /// The record that a key names with its last eight bytes.

@@ -1,0 +1,132 @@
+//! An operator's connection: stop agents, and let them go on.
+
+use super::{ClientError, Connect};
+use crate::proto::{self, admin_client::AdminClient as Inner};
+use core::time::Duration;
+use tonic::transport::Channel;
+
+/// An operator's connection to the service.
+#[derive(Clone, Debug)]
+pub struct AdminClient {
+    inner: Inner<Channel>,
+    connect: Connect,
+}
+
+/// What is to be suspended: an agent, an action, both together, or neither, which is everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// A pattern of agents; empty for any.
+    pub agent: String,
+    /// A pattern of actions; empty for any.
+    pub action: String,
+}
+
+/// A suspension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspension {
+    /// Its id.
+    pub id: String,
+    /// What it stops.
+    pub scope: Scope,
+    /// Why.
+    pub reason: String,
+    /// Who ordered it.
+    pub by: String,
+    /// Since when, in Unix milliseconds.
+    pub at: u64,
+    /// Until when, in Unix milliseconds, if it ends by itself.
+    pub until: Option<u64>,
+}
+
+/// What came of an order to suspend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspended {
+    /// The suspension, in force.
+    pub suspension: Suspension,
+    /// How many living tokens are on the list of revocations because of it.
+    pub revoked_tokens: u32,
+    /// There were too many to be told apart: every token that was issued until now is revoked.
+    pub revoked_all_tokens: bool,
+    /// Why the living tokens could not be revoked, or empty.
+    pub not_revoked: String,
+}
+
+impl AdminClient {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`ClientError::Target`] or [`ClientError::Unreachable`].
+    pub async fn connect(connect: Connect) -> Result<Self, ClientError> {
+        let channel = connect.channel().await?;
+        Ok(Self { inner: Inner::new(channel), connect })
+    }
+
+    /// Suspends at once, for a time or until it is lifted.
+    ///
+    /// # Errors
+    /// [`ClientError`] if it is not in force, or if that is not known.
+    pub async fn suspend(
+        &self,
+        scope: Scope,
+        reason: &str,
+        lasts: Option<Duration>,
+    ) -> Result<Suspended, ClientError> {
+        let everything = scope == Scope::default();
+        let Scope { agent, action } = scope;
+        let for_seconds = lasts.map_or(0, |lasts| lasts.as_secs());
+        let message =
+            proto::SuspendRequest { agent, action, everything, reason: reason.to_owned(), for_seconds };
+        let answer = self.inner.clone().suspend(self.connect.request(message)).await?.into_inner();
+        let suspension = answer.suspension.ok_or(ClientError::Unintelligible("no suspension"))?;
+        Ok(Suspended {
+            suspension: suspension.into(),
+            revoked_tokens: answer.revoked_tokens,
+            revoked_all_tokens: answer.revoked_all_tokens,
+            not_revoked: answer.not_revoked,
+        })
+    }
+
+    /// Lifts one suspension, and gives it.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is none of this id.
+    pub async fn resume(&self, id: &str) -> Result<Vec<Suspension>, ClientError> {
+        self.lift(proto::ResumeRequest { id: id.to_owned(), all: false }).await
+    }
+
+    /// Lifts all suspensions, and gives them.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer.
+    pub async fn resume_all(&self) -> Result<Vec<Suspension>, ClientError> {
+        self.lift(proto::ResumeRequest { id: String::new(), all: true }).await
+    }
+
+    async fn lift(&self, message: proto::ResumeRequest) -> Result<Vec<Suspension>, ClientError> {
+        let answer = self.inner.clone().resume(self.connect.request(message)).await?.into_inner();
+        Ok(answer.lifted.into_iter().map(Suspension::from).collect())
+    }
+
+    /// The suspensions in force, oldest first.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer.
+    pub async fn suspensions(&self) -> Result<Vec<Suspension>, ClientError> {
+        let request = self.connect.request(proto::ListSuspensionsRequest {});
+        let answer = self.inner.clone().list_suspensions(request).await?.into_inner();
+        Ok(answer.suspensions.into_iter().map(Suspension::from).collect())
+    }
+}
+
+impl From<proto::Suspension> for Suspension {
+    fn from(wire: proto::Suspension) -> Self {
+        Self {
+            id: wire.id,
+            scope: Scope { agent: wire.agent, action: wire.action },
+            reason: wire.reason,
+            by: wire.by,
+            at: wire.at,
+            until: (wire.until != 0).then_some(wire.until),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The operators' service: `countersign.v1.Admin`.
+
+use super::convert;
+use super::identity::Operators;
+use crate::escalation::vote::Reason;
+use crate::party::SuspensionId;
+use crate::proto;
+use crate::risk::pattern::Glob;
+use crate::sidecar::brake::{Brake, BrakeError, Living, Order, Ordered, Which};
+use crate::suspension::Suspension;
+use core::time::Duration;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// The longest time for which something can be suspended; longer is for ever.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// Answers operators.
+#[derive(Clone)]
+pub struct AdminService {
+    brake: Arc<Brake>,
+    operators: Arc<Operators>,
+}
+
+impl AdminService {
+    /// Lets the known operators stop agents.
+    #[must_use]
+    pub const fn new(brake: Arc<Brake>, operators: Arc<Operators>) -> Self {
+        Self { brake, operators }
+    }
+}
+
+#[tonic::async_trait]
+impl proto::admin_server::Admin for AdminService {
+    async fn suspend(
+        &self,
+        request: Request<proto::SuspendRequest>,
+    ) -> Result<Response<proto::SuspendResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        let order = order(request.get_ref(), by)?;
+        let Ordered { suspension, tokens } = self.brake.suspend(order).await.map_err(refused)?;
+        let mut answer =
+            proto::SuspendResponse { suspension: Some(message(&suspension)), ..Default::default() };
+        match tokens {
+            Living::Revoked(tokens) => answer.revoked_tokens = u32::try_from(tokens).unwrap_or(u32::MAX),
+            Living::AllRevoked => answer.revoked_all_tokens = true,
+            Living::NotRevoked(why) => answer.not_revoked = why,
+        }
+        Ok(Response::new(answer))
+    }
+
+    async fn resume(
+        &self,
+        request: Request<proto::ResumeRequest>,
+    ) -> Result<Response<proto::ResumeResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        let request = request.into_inner();
+        let which = match (request.id.as_str(), request.all) {
+            ("", true) => Which::All,
+            ("", false) => return Err(convert::invalid("give the `id` of a suspension, or `all`")),
+            (_, true) => return Err(convert::invalid("give either `id` or `all`")),
+            (id, false) => {
+                let id = SuspensionId::parse(id);
+                Which::One(id.ok_or_else(|| convert::invalid("`id` is not an id of the form `sus_…`"))?)
+            }
+        };
+        let lifted = self.brake.resume(which, by).await.map_err(refused)?;
+        Ok(Response::new(proto::ResumeResponse { lifted: lifted.iter().map(message).collect() }))
+    }
+
+    async fn list_suspensions(
+        &self,
+        request: Request<proto::ListSuspensionsRequest>,
+    ) -> Result<Response<proto::ListSuspensionsResponse>, Status> {
+        self.operators.admit(&request)?;
+        let suspensions = self.brake.list().await.iter().map(message).collect();
+        Ok(Response::new(proto::ListSuspensionsResponse { suspensions }))
+    }
+}
+
+fn order(wire: &proto::SuspendRequest, by: String) -> Result<Order, Status> {
+    let pattern = |name: &str, text: &str| match text {
+        "" => Ok(None),
+        text if text.chars().any(|c| !c.is_ascii_graphic()) => {
+            Err(convert::invalid(format!("`{name}` is not a pattern of printable characters without space")))
+        }
+        text => match Glob::new(text) {
+            Some(pattern) => Ok(Some(pattern)),
+            None => Err(convert::invalid(format!("`{name}` is longer than {} bytes", Glob::MAX))),
+        },
+    };
+    let (agent, action) = (pattern("agent", &wire.agent)?, pattern("action", &wire.action)?);
+    match (agent.is_some() || action.is_some(), wire.everything) {
+        (false, false) => return Err(convert::invalid("give `agent`, `action` or both, or `everything`")),
+        (true, true) => return Err(convert::invalid("`everything` goes without `agent` and `action`")),
+        (true, false) | (false, true) => {}
+    }
+    let reason = Reason::new(&wire.reason).map_err(|error| convert::invalid(format!("`reason`: {error}")))?;
+    let lasts = match Duration::from_secs(wire.for_seconds) {
+        Duration::ZERO => None,
+        lasts if lasts <= LONGEST => Some(lasts),
+        _ => return Err(convert::invalid("`for_seconds` is more than a year; 0 is until it is lifted")),
+    };
+    Ok(Order { agent, action, reason, by, lasts })
+}
+
+fn message(suspension: &Suspension) -> proto::Suspension {
+    let text = |pattern: &Option<Glob>| pattern.as_ref().map(ToString::to_string).unwrap_or_default();
+    proto::Suspension {
+        id: suspension.id.to_string(),
+        agent: text(&suspension.agent),
+        action: text(&suspension.action),
+        reason: suspension.reason.to_string(),
+        by: suspension.by.to_string(),
+        at: suspension.at.unix_millis(),
+        until: suspension.until.map_or(0, crate::moment::Moment::unix_millis),
+    }
+}
+
+fn refused(error: BrakeError) -> Status {
+    match error {
+        BrakeError::Unknown(_) => Status::not_found(error.to_string()),
+        BrakeError::TooMany => Status::failed_precondition(error.to_string()),
+        BrakeError::NoEntropy | BrakeError::Stopping => Status::unavailable(error.to_string()),
+        BrakeError::Store(error) => convert::store_error(&error),
+    }
+}

@@ -1,0 +1,308 @@
+//! The brake: the suspensions in force, and the gate through which every token passes under them.
+//!
+//! **No gap.** Whoever mints holds the gate open ([`Brake::standing`]) from before it looks for a suspension until
+//! its token is recorded and signed; ordering a suspension closes the gate first, which waits for all of them, records
+//! it, and opens the gate again with the suspension in force. So each token was either signed before the suspension
+//! was recorded, or saw it. A caller that goes away after its mint was handed to the journal lets go of the gate too
+//! early, but then there is nobody who would sign; and whoever asks for that token again passes the gate anew.
+//!
+//! **Tokens out already** live for an hour at most and can't be called back. Those that a suspension covers are put on
+//! the signed list of revocations, for executors that ask for one.
+
+use super::Sidecar;
+use super::issuance::Issuance;
+use crate::audit::event::{Event, Minted};
+use crate::clock::Clock;
+use crate::entropy::{Entropy, NoEntropy};
+use crate::escalation::vote::Reason;
+use crate::moment::Moment;
+use crate::operation::Operation;
+use crate::party::{AgentId, SuspensionId, TokenId};
+use crate::risk::pattern::Glob;
+use crate::store::{Change, Store, StoreError};
+use crate::suspension::{MAX_SUSPENSIONS, Suspension, Suspensions};
+use crate::token::{Draft, MAX_LIFE};
+use core::fmt;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{RwLock, RwLockReadGuard};
+
+/// How many records are looked through for living tokens; where the last hour has more, all that were issued are
+/// revoked.
+const MOST_READ: usize = 50_000;
+
+/// The suspensions in force.
+pub struct Brake {
+    store: Arc<dyn Store>,
+    issuance: Arc<Issuance>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    suspensions: RwLock<Suspensions>,
+}
+
+/// What is to be suspended, why, by whom and for how long.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Which agents; any if there is no pattern.
+    pub agent: Option<Glob>,
+    /// Which actions; any if there is no pattern.
+    pub action: Option<Glob>,
+    /// Why.
+    pub reason: Reason,
+    /// The operator.
+    pub by: String,
+    /// For how long; until it is lifted if nothing is said.
+    pub lasts: Option<Duration>,
+}
+
+/// What came of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    /// The suspension, in force.
+    pub suspension: Suspension,
+    /// What became of the tokens that were out already.
+    pub tokens: Living,
+}
+
+/// What became of the tokens that a suspension covers and that were alive when it was ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Living {
+    /// So many are on the list of revocations now.
+    Revoked(usize),
+    /// Too many to be told apart: every token that was issued until then is revoked.
+    AllRevoked,
+    /// They could not be revoked; why.
+    NotRevoked(String),
+}
+
+/// Which suspensions are to be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// This one.
+    One(SuspensionId),
+    /// All.
+    All,
+}
+
+/// Why an order was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrakeError {
+    /// There is no such suspension, or it was lifted.
+    Unknown(SuspensionId),
+    /// There are [`MAX_SUSPENSIONS`] already.
+    TooMany,
+    /// There was no randomness.
+    NoEntropy,
+    /// It could not be recorded, so it is not in force.
+    Store(StoreError),
+    /// The service is stopping.
+    Stopping,
+}
+
+impl fmt::Display for BrakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(id) => write!(f, "there is no suspension `{id}`"),
+            Self::TooMany => write!(f, "there are {MAX_SUSPENSIONS} suspensions already; lift some first"),
+            Self::NoEntropy => NoEntropy.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Stopping => f.write_str("the service is stopping"),
+        }
+    }
+}
+
+impl std::error::Error for BrakeError {}
+
+impl From<StoreError> for BrakeError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Brake {
+    /// Takes up the suspensions that are recorded and were not lifted.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they can't be read: then nothing may be minted.
+    pub fn start(
+        store: Arc<dyn Store>,
+        issuance: Arc<Issuance>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StoreError> {
+        let mut suspensions = Suspensions::default();
+        for index in store.suspensions()? {
+            let Event::Suspended { suspension } = store.record(index)?.event else {
+                return Err(StoreError::Damaged(format!("record {index} is not a suspension")));
+            };
+            suspensions.add(*suspension);
+        }
+        Ok(Self { store, issuance, clock, entropy, suspensions: RwLock::new(suspensions) })
+    }
+
+    /// The suspensions as they stand; none is added or lifted while this is held. Whoever mints holds it until the
+    /// token is signed, and never takes it twice.
+    pub async fn standing(&self) -> RwLockReadGuard<'_, Suspensions> {
+        self.suspensions.read().await
+    }
+
+    /// The suspensions in force, oldest first.
+    pub async fn list(&self) -> Vec<Suspension> {
+        let now = self.clock.now();
+        self.standing().await.in_force(now).cloned().collect()
+    }
+
+    /// Suspends at once. When this has answered, nothing that it covers is minted any more.
+    ///
+    /// # Errors
+    /// [`BrakeError`]: then it is not in force.
+    pub async fn suspend(self: &Arc<Self>, order: Order) -> Result<Ordered, BrakeError> {
+        let brake = self.clone();
+        // Carried out to its end, whether or not the caller stays to hear of it.
+        let carried_out = tokio::spawn(async move {
+            let suspension = brake.put_in_force(order).await?;
+            let of = suspension.clone();
+            let tokens = tokio::task::spawn_blocking(move || brake.revoke_living(&of)).await;
+            let tokens = tokens.unwrap_or_else(|error| Living::NotRevoked(error.to_string()));
+            Ok(Ordered { suspension, tokens })
+        });
+        carried_out.await.unwrap_or(Err(BrakeError::Stopping))
+    }
+
+    async fn put_in_force(&self, order: Order) -> Result<Suspension, BrakeError> {
+        let bits = self.entropy.bits128().map_err(|NoEntropy| BrakeError::NoEntropy)?;
+        let mut suspensions = self.suspensions.write().await;
+        let now = self.clock.now();
+        if suspensions.in_force(now).count() >= MAX_SUSPENSIONS {
+            return Err(BrakeError::TooMany);
+        }
+        let suspension = Suspension {
+            id: SuspensionId::from_random(bits),
+            agent: order.agent,
+            action: order.action,
+            reason: order.reason.as_str().into(),
+            by: order.by.into(),
+            at: now,
+            until: order.lasts.map(|lasts| now.plus(lasts)),
+        };
+        let ended: Vec<SuspensionId> = suspensions.ended(now).collect();
+        let events = ended.iter().map(|id| Event::Resumed { id: *id, by: None });
+        let suspended = Event::Suspended { suspension: Box::new(suspension.clone()) };
+        self.store.commit(Change::of(now, events.chain([suspended]))).await?;
+        for id in ended {
+            suspensions.lift(id);
+        }
+        suspensions.add(suspension.clone());
+        drop(suspensions);
+        tracing::warn!(id = %suspension.id, by = %suspension.by, "{} is suspended", suspension.scope());
+        Ok(suspension)
+    }
+
+    /// Lifts suspensions, and gives those that were lifted.
+    ///
+    /// # Errors
+    /// [`BrakeError`]: then they are still in force.
+    pub async fn resume(self: &Arc<Self>, which: Which, by: String) -> Result<Vec<Suspension>, BrakeError> {
+        let brake = self.clone();
+        let carried_out = tokio::spawn(async move { brake.lift(which, by).await });
+        carried_out.await.unwrap_or(Err(BrakeError::Stopping))
+    }
+
+    async fn lift(&self, which: Which, by: String) -> Result<Vec<Suspension>, BrakeError> {
+        let mut suspensions = self.suspensions.write().await;
+        let now = self.clock.now();
+        let lifted: Vec<Suspension> = suspensions
+            .in_force(now)
+            .filter(|one| match which {
+                Which::One(id) => one.id == id,
+                Which::All => true,
+            })
+            .cloned()
+            .collect();
+        if let (Which::One(id), []) = (which, lifted.as_slice()) {
+            return Err(BrakeError::Unknown(id));
+        }
+        let events = lifted.iter().map(|one| Event::Resumed { id: one.id, by: Some(by.clone()) });
+        self.store.commit(Change::of(now, events)).await?;
+        for one in &lifted {
+            suspensions.lift(one.id);
+            tracing::warn!(id = %one.id, %by, "{} is not suspended any more", one.scope());
+        }
+        Ok(lifted)
+    }
+
+    /// Puts the living tokens that a suspension covers on the list of revocations. It reads records and files.
+    fn revoke_living(&self, suspension: &Suspension) -> Living {
+        let now = self.clock.now();
+        let revoked = self.living(suspension, now).map_err(|error| error.to_string()).and_then(|living| {
+            // A token's time of issue is in whole seconds.
+            let next_second = Moment::from_unix_seconds(now.unix_seconds().saturating_add(1));
+            let (tokens, before) = match living {
+                Some(tokens) => (tokens, None),
+                None => (BTreeMap::new(), Some(next_second)),
+            };
+            if tokens.is_empty() && before.is_none() {
+                return Ok(Living::Revoked(0));
+            }
+            let revoked = self.issuance.revoke(&tokens, before, now).map_err(|error| error.to_string())?;
+            Ok(if revoked && before.is_none() { Living::Revoked(tokens.len()) } else { Living::AllRevoked })
+        });
+        revoked.unwrap_or_else(|error| {
+            tracing::error!(%error, "the tokens that a suspension covers could not be revoked");
+            Living::NotRevoked(error)
+        })
+    }
+
+    /// The living tokens that it covers, with the ends of their lives; nothing if there are too many to tell.
+    fn living(
+        &self,
+        suspension: &Suspension,
+        now: Moment,
+    ) -> Result<Option<BTreeMap<TokenId, Moment>>, StoreError> {
+        let since = now.minus(MAX_LIFE);
+        let mut living = BTreeMap::new();
+        for (read, index) in (0..self.store.len()).rev().enumerate() {
+            let record = self.store.record(index)?;
+            if record.at < since {
+                break;
+            }
+            if read == MOST_READ {
+                return Ok(None);
+            }
+            let Event::Minted(minted) = record.event else { continue };
+            // What can't be read is taken to live on.
+            let draft = Draft::from_recorded(minted.claims.as_bytes());
+            let expires_at = draft.and_then(|draft| draft.expires_at()).unwrap_or(now.plus(MAX_LIFE));
+            if expires_at > now && self.covers(suspension, &minted)? {
+                living.insert(minted.jti, expires_at);
+            }
+        }
+        Ok(Some(living))
+    }
+
+    fn covers(&self, suspension: &Suspension, minted: &Minted) -> Result<bool, StoreError> {
+        if suspension.agent.is_none() && suspension.action.is_none() {
+            return Ok(true);
+        }
+        let Some(index) = self.store.decided(minted.txn)? else { return Ok(true) };
+        let Event::Decided(decided) = self.store.record(index)?.event else { return Ok(true) };
+        let operation = Operation::from_op_bytes(decided.op.as_bytes());
+        Ok(operation.map_or(true, |operation| suspension.covers(&decided.agent, operation.action())))
+    }
+}
+
+impl Sidecar {
+    /// The suspension that stops this agent from doing this, if there is one.
+    pub(super) fn stopped(
+        standing: &Suspensions,
+        agent: &AgentId,
+        action: &str,
+        now: Moment,
+    ) -> Result<(), super::SidecarError> {
+        match standing.stops(agent, action, now) {
+            Some(suspension) => Err(super::SidecarError::Suspended(Box::new(suspension.clone()))),
+            None => Ok(()),
+        }
+    }
+}
