@@ -29,7 +29,8 @@ fn policy(count: usize) -> String {
         writeln!(text, "  - {{name: r{n}, match: {matching}, decision: escalate}}").unwrap();
     }
     text.push_str(
-        "  - {name: last, match: {action: 'db.*'}, decision: escalate, reason: somebody should look}\n",
+        "  - {name: last, match: {action: 'db.*'}, decision: escalate, reason: somebody should look}\n\
+         levels: {}\n",
     );
     text
 }

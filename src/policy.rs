@@ -3,7 +3,8 @@
 //!
 //! A policy is one YAML file of at most 1 MiB (`examples/policies/starter.yaml` explains every key). Its `rules:`
 //! are ordered and the first that matches decides; where none does, `levels:` says what each level of risk gets.
-//! Unknown keys and wrong types are errors that name file, line and column.
+//! `levels:` is the last key of every policy, so that one that was cut off is noticed. Unknown keys and wrong types
+//! are errors that name file, line and column.
 //!
 //! Names are compared in two ways, so that a difference of case is never a way around a rule: a rule that denies or
 //! escalates matches whatever the case, one that allows matches only what is written exactly as in its pattern.

@@ -51,6 +51,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
     let rules = fields.read("rules", |node| context.rules(node))?.unwrap_or_default();
     let elsewhere = fields.key("defaults").map_or(root.at, |key| key.at);
     let levels = context.levels(fields.get("levels"), elsewhere)?;
+    ends_with_levels(&root)?;
     Ok(Policy {
         name: name.into(),
         file: file.into(),
@@ -64,6 +65,21 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
         rules,
         levels,
     })
+}
+
+/// A file that was cut off can still be YAML, and a policy without its later rules could allow more. So the last key
+/// is one that every policy has.
+fn ends_with_levels(root: &Node) -> Result<(), Fault> {
+    let Yaml::Map(entries) = &root.value else { return Ok(()) };
+    let is_levels = |key: &Node| matches!(&key.value, Yaml::Text(text) if text == "levels");
+    match entries.last() {
+        Some((last, _)) if is_levels(last) => Ok(()),
+        Some((last, _)) if entries.iter().any(|(key, _)| is_levels(key)) => {
+            Err(Fault::new(last.at, Problem::BehindLevels(text(last)?.to_owned())))
+        }
+        Some((last, _)) => Err(Fault::new(last.at, Problem::NoLevels)),
+        None => Err(Fault::new(root.at, Problem::NoLevels)),
+    }
 }
 
 fn roles(node: &Node) -> Result<Vec<(RoleName, At)>, Fault> {

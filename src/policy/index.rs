@@ -103,7 +103,7 @@ mod tests {
             .unwrap();
             writeln!(text, "- {{name: c{n}, match: {{agent: 'agent-{n}'}}, decision: deny}}").unwrap();
         }
-        text.push_str("- {name: last, decision: deny}\n");
+        text.push_str("- {name: last, decision: deny}\nlevels: {}\n");
         let policy = Policy::parse(&text, "large.yaml").unwrap();
         let agent = AgentId::new("Agent-7").unwrap();
         let tried: Vec<&str> = policy

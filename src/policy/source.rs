@@ -75,6 +75,10 @@ pub enum Problem {
     Key(String),
     /// No operation can get this level: the highest score, and no floor lifts to it.
     UnreachableLevel(String, String),
+    /// `levels:` is not there, so that the rest may be missing too.
+    NoLevels,
+    /// A key stands behind `levels:`; which.
+    BehindLevels(String),
     /// A rule allows whatever the level.
     AllowsHigh(String),
 }
@@ -111,6 +115,7 @@ impl Problem {
             Self::Shared(..) => "roster.shared",
             Self::Key(_) => "roster.key",
             Self::UnreachableLevel(..) => "policy.unreachable_level",
+            Self::NoLevels | Self::BehindLevels(_) => "policy.levels_last",
             Self::AllowsHigh(_) => "policy.allows_high",
         }
     }
@@ -129,6 +134,10 @@ impl Problem {
                 Some("lower `risk.thresholds` or the floor instead, so that it is not critical".to_owned())
             }
             Self::NoReviewers => Some("name them here, or under `defaults: reviewers:`".to_owned()),
+            Self::NoLevels | Self::BehindLevels(_) => Some(
+                "a policy ends with `levels:`, so that one that was cut off is noticed; `levels: {}` will do"
+                    .to_owned(),
+            ),
             Self::AllowsHigh(_) => Some("add `level: [low, medium]` to its `match`".to_owned()),
             Self::PoolTooSmall { .. } => {
                 Some("the requester can never vote, so leave room for one more".to_owned())
@@ -204,6 +213,8 @@ impl fmt::Display for Problem {
             Self::UnreachableLevel(level, highest) => {
                 write!(f, "nothing can be `{level}`: the highest score is {highest} and no floor lifts to it")
             }
+            Self::NoLevels => f.write_str("`levels` is missing: is this the whole policy?"),
+            Self::BehindLevels(key) => write!(f, "`{}` stands behind `levels`", key.escape_debug()),
             Self::AllowsHigh(rule) => {
                 write!(f, "rule `{}` allows operations of high risk too", rule.escape_debug())
             }

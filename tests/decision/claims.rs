@@ -139,7 +139,7 @@ proptest! {
     ) {
         let rules: String = rules.iter().enumerate().map(|(n, rule)| format!("- {{name: r{n}, {rule}}}\n")).collect();
         let rules = if rules.is_empty() { String::new() } else { format!("rules:\n{rules}") };
-        let policy = published(&format!("{rules}{levels}floors: [{{name: dear, match: {{cost_over: 1000}}, level: high}}]\n"));
+        let policy = published(&format!("{rules}floors: [{{name: dear, match: {{cost_over: 1000}}, level: high}}]\n{levels}"));
         let mut case = Case::new(action, resource, parameters);
         case.anomalies = anomalies;
         let plain = case.decided(&policy);
@@ -203,7 +203,7 @@ fn a_claim_of_more_is_named_as_a_claim() {
 
 #[test]
 fn claims_and_decisions_survive_the_record() {
-    let policy = policy("version: 1\nname: x\ndefaults: {reviewers: ['role:oncall']}\n");
+    let policy = policy("version: 1\nname: x\ndefaults: {reviewers: ['role:oncall']}\nlevels: {}\n");
     let mut case = Case::new("db.read", "db", "{}");
     case.claims = Claims { rows: Some(u64::MAX), cost: Some(u64::MAX), ..Claims::default() };
     let decision = case.decided(&policy);

@@ -103,7 +103,7 @@ fn the_wire_form_of_a_decision_is_stable() {
     let text = serde_json::to_string_pretty(&case.decided(&policy(
         "version: 1\nname: stable\nclassify: [{action: deploy.*, kind: update}]\n\
          rules: [{name: deploy, decision: escalate, conditions: ['canary:max_percent=10'], escalation: {approvals: 2, reviewers: ['role:oncall', 'user:ada', 'team:web']}}]\n\
-         defaults: {reviewers: ['role:oncall']}\n",
+         defaults: {reviewers: ['role:oncall']}\nlevels: {}\n",
     )));
     golden(&folder().join("explanations/decision.json"), &(text.unwrap() + "\n"));
 }

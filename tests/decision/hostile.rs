@@ -123,6 +123,7 @@ fn a_policy_of_ten_thousand_rules_loads_in_well_under_a_second() {
             "- {{name: r{n}, match: {{action: 'a{n}.*'}}, decision: deny, reason: 'because of {n}'}}\n"
         );
     }
+    text += "levels: {}\n";
     let start = Instant::now();
     let policy = Policy::parse(&text, "large.yaml").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(policy.rules().len(), MAX_RULES);

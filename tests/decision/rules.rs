@@ -216,7 +216,8 @@ fn terms_come_from_the_rule_then_the_defaults() {
          \x20 decision: escalate\n\
          \x20 conditions: ['canary:max_percent=10', {type: row_limit, max: 7}]\n\
          \x20 escalation: {approvals: 2, reviewers: [role:lead], min_role: chief, assurance: signed, timeout: 5m, claim_within: 2m, execute_within: 30s}\n\
-         - {name: plain, match: {action: a.plain}, decision: escalate}\n",
+         - {name: plain, match: {action: a.plain}, decision: escalate}\n\
+         levels: {}\n",
     );
     let terms = |action: &str| Case::new(action, "x", "{}").decided(&policy).terms().unwrap().clone();
     let own = terms("a.own");

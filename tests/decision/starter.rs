@@ -49,6 +49,7 @@ fn it_decides_as_its_comments_say() {
         ("iam.policy.attach", "prod/admin", "{}", "escalate", 2, Some("access-and-secrets")),
         ("payments.refund", "prod/stripe", "{}", "escalate", 2, Some("payments")),
         ("countersign.policy.update", "local", "{}", "deny", 0, Some("hands-off-countersign")),
+        ("countersign.policy.change", "policy", "{}", "deny", 0, Some("hands-off-countersign")),
         // What nobody has heard of.
         ("quantum.entangle", "test/lab", "{}", "escalate", 1, None),
         ("quantum.entangle", "prod/lab", "{}", "escalate", 1, None),
@@ -73,4 +74,34 @@ fn nothing_of_it_is_found_wanting_with_its_roster() {
     let findings: Vec<String> = policy.check(&directory).iter().map(ToString::to_string).collect();
     assert_eq!(findings, Vec::<String>::new());
     assert!(policy.floors().iter().any(|floor| floor.level == Level::Critical));
+}
+
+#[test]
+fn the_service_may_propose_new_rules_to_two_people_and_no_agent_may() {
+    let policy = Policy::parse(POLICY, "starter.yaml").unwrap();
+    for (agent, people, rule) in [
+        ("countersign", 2, "changes-to-the-rules"),
+        ("agent:countersign", 0, "hands-off-countersign"),
+        ("countersign:agent", 0, "hands-off-countersign"),
+        ("ada", 0, "hands-off-countersign"),
+    ] {
+        for resource in ["policy", "roster"] {
+            let case =
+                Case { agent: agent.to_owned(), ..Case::new("countersign.policy.change", resource, "{}") };
+            let decision = case.decided(&policy);
+            let asked = decision.terms().map_or(0, |terms| terms.requirement.people());
+            assert_eq!((asked, decision.rule.as_deref()), (people, Some(rule)), "{agent} {resource}");
+            assert_eq!(decision.denies(), people == 0);
+        }
+    }
+}
+
+#[test]
+fn cut_off_at_the_end_of_any_line_before_its_levels_it_is_refused() {
+    let until = POLICY.find("\nlevels:").unwrap();
+    let ends: Vec<usize> = POLICY.match_indices('\n').map(|(at, _)| at).filter(|at| *at <= until).collect();
+    assert!(ends.len() > 100);
+    let taken: Vec<&str> =
+        ends.iter().map(|at| &POLICY[..*at]).filter(|cut| Policy::parse(cut, "cut.yaml").is_ok()).collect();
+    assert!(taken.is_empty(), "{} cuts are taken, one ends {:?}", taken.len(), taken[0].lines().last());
 }

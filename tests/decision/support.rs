@@ -51,8 +51,9 @@ impl Case {
     }
 }
 
-/// A policy of the published model alone: every kind is what the action's last word says.
+/// A policy of the published model alone: every kind is what the action's last word says. It ends with `levels`.
 pub(crate) fn published(more: &str) -> Policy {
+    let levels = if more.contains("levels:") { "" } else { "levels: {}\n" };
     let text = format!(
         "version: 1\n\
          name: published\n\
@@ -64,7 +65,7 @@ pub(crate) fn published(more: &str) -> Policy {
          \x20 - {{action: '*.external_call', kind: external_call}}\n\
          \x20 - {{action: '*.delete', kind: delete}}\n\
          \x20 - {{action: '*.admin', kind: admin}}\n\
-         {more}"
+         {more}{levels}"
     );
     policy(&text)
 }
