@@ -9,6 +9,8 @@
 //! # Ok::<(), countersign::operation::OperationError>(())
 //! ```
 
+#[cfg(feature = "engine")]
+pub mod context;
 pub mod json;
 pub mod render;
 

@@ -12,6 +12,7 @@
 mod blocks;
 mod check;
 mod document;
+pub mod expression;
 mod index;
 mod model;
 mod outcome;

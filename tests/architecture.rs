@@ -57,7 +57,18 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     (
         "policy",
-        &["condition", "digest", "escalation", "moment", "operation", "party", "reviewer", "risk", "token"],
+        &[
+            "classify",
+            "condition",
+            "digest",
+            "escalation",
+            "moment",
+            "operation",
+            "party",
+            "reviewer",
+            "risk",
+            "token",
+        ],
     ),
     (
         "decision",

@@ -4,6 +4,7 @@ use crate::decision::Decision;
 use crate::digest::{KeyId, OperationDigest, PolicyDigest, sha256};
 use crate::escalation;
 use crate::moment::Moment;
+pub use crate::operation::context::Context;
 use crate::operation::json::{self, Limits};
 use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
 use crate::risk::Claims;
@@ -129,30 +130,6 @@ pub struct Decided {
     /// The suspension that denied it, whatever the policy says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspension: Option<SuspensionId>,
-}
-
-/// What argues for an operation: the agent's claims, shown to reviewers and outside the digest.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Context {
-    /// Why it should run.
-    pub reason: String,
-    /// What the user asked for.
-    pub user_request: String,
-    /// The agent's reasoning.
-    pub reasoning: String,
-    /// What it may affect.
-    pub blast_radius: String,
-    /// How it can be undone.
-    pub reversibility: String,
-    /// What else was considered.
-    pub alternatives: Vec<String>,
-}
-
-impl Context {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// A token that is about to be signed.

@@ -52,7 +52,6 @@ pub enum Extent {
 }
 
 impl Extent {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
     const fn is_unstated(&self) -> bool {
         matches!(self, Self::Unstated)
     }

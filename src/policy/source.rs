@@ -311,7 +311,7 @@ fn hidden(c: char) -> bool {
 }
 
 /// `did you mean …?`, or the list of what there is.
-fn suggestion(word: &str, known: &[&str]) -> String {
+pub(super) fn suggestion(word: &str, known: &[&str]) -> String {
     let close = known
         .iter()
         .map(|candidate| (distance(word, candidate), *candidate))
