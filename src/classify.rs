@@ -6,6 +6,7 @@
 //! panic: the text comes from an agent that may be hostile.
 
 mod act;
+pub mod detect;
 
 pub use act::{Act, Doubt, Extent, Reading, Why};
 

@@ -8,6 +8,7 @@ mod reasons;
 
 pub use crate::policy::{Outcome, Terms};
 
+use crate::condition::tightest;
 use crate::digest::PolicyDigest;
 use crate::moment::Moment;
 use crate::operation::Operation;
@@ -16,7 +17,11 @@ use crate::party::{AgentId, PersonId};
 use crate::policy::{Policy, Query, Rule};
 use crate::risk::catalog::Arguments;
 use crate::risk::floor::Subject;
-use crate::risk::{Assessment, Claims, History, Level, assess};
+use crate::risk::memory::Footprint;
+use crate::risk::span::Span;
+use crate::risk::{
+    Anomaly, AnomalyKind, Assessment, Claims, DeniedBefore, Facts, History, Kind, Level, assess,
+};
 use serde::{Deserialize, Serialize};
 
 /// What is to be decided: who wants to do what, for whom.
@@ -60,6 +65,12 @@ impl Decision {
         matches!(self.outcome, Outcome::Deny)
     }
 
+    /// Whether it speaks against the agent: it is denied, or something about it looks like evasion.
+    #[must_use]
+    pub const fn is_anomalous(&self) -> bool {
+        self.denies() || !self.assessment.anomalies.is_empty()
+    }
+
     /// The terms on which people are to be asked.
     #[must_use]
     pub const fn terms(&self) -> Option<&Terms> {
@@ -70,32 +81,94 @@ impl Decision {
     }
 }
 
+/// An operation as the policy sees it before anybody's history is looked at.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    facts: Facts,
+    anomalies: Vec<Anomaly>,
+}
+
+impl Examined {
+    /// Reads the facts from the operation's own names and payload.
+    #[must_use]
+    pub fn new(operation: &Operation, policy: &Policy) -> Self {
+        let subject = Subject::new(operation.action(), operation.resource());
+        let parameters = operation.parameters();
+        let arguments = match parameters.as_ref().and_then(Value::as_object) {
+            Some(parameters) => Arguments::Parameters(parameters),
+            None => Arguments::Raw,
+        };
+        let (facts, anomalies) = policy.catalog().facts(policy.model(), &subject, arguments);
+        Self { facts, anomalies }
+    }
+
+    /// The operation's own facts.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// What it leaves behind in the agent's memory; what the agent claims counts where it is more.
+    #[must_use]
+    pub fn footprint(&self, request: &Request<'_>, policy: &Policy) -> Footprint {
+        let subject = Subject::new(request.operation.action(), request.operation.resource());
+        let raised = self.facts.raised(request.claims, policy.model());
+        policy.footprint(&subject, raised.as_ref().unwrap_or(&self.facts), request.agent)
+    }
+}
+
 /// Decides. The same arguments always give the same decision; whatever is not known counts against the operation.
 #[must_use]
 pub fn decide(request: &Request<'_>, policy: &Policy, history: &History, now: Moment) -> Decision {
-    let operation = request.operation;
-    let subject = Subject::new(operation.action(), operation.resource());
-    let parameters = operation.parameters();
-    let arguments = match parameters.as_ref().and_then(Value::as_object) {
-        Some(parameters) => Arguments::Parameters(parameters),
-        None => Arguments::Raw,
+    judge(request, Examined::new(request.operation, policy), policy, history, now)
+}
+
+/// Decides an operation that was examined under this very policy.
+#[must_use]
+pub fn judge(
+    request: &Request<'_>,
+    examined: Examined,
+    policy: &Policy,
+    history: &History,
+    now: Moment,
+) -> Decision {
+    let model = policy.model();
+    let subject = Subject::new(request.operation.action(), request.operation.resource());
+    let mut anomalies = examined.anomalies;
+    anomalies.extend(misdeclared(request.claims, &examined.facts));
+    let facts = examined.facts.after(history, Span::of(model.evasion.window), model);
+    let raised = facts.raised(request.claims, model);
+    let assess = |facts| {
+        let mut assessment = assess(&policy.basis(), &subject, facts, history, now);
+        assessment.anomalies.splice(0..0, anomalies.iter().cloned());
+        assessment
     };
-    let facts = policy.catalog().facts(policy.model(), &subject, arguments);
-    let raised = facts.raised(request.claims, policy.model());
-    let assess = |facts| assess(policy.model(), policy.floors(), &subject, facts, history, now);
 
     let unclaimed = assess(facts);
     let plain = Ruling::of(policy, request, &subject, &unclaimed);
-    let Some(raised) = raised else { return reasons::explain(policy, unclaimed, plain, None) };
-    let claimed = assess(raised).at_least(&unclaimed);
-    let ruling = Ruling::of(policy, request, &subject, &claimed);
-    match ruling.joined(&plain) {
-        Ok(joined) => reasons::explain(policy, claimed, joined, Some(&plain)),
-        Err(()) => {
-            let denied = Ruling { outcome: Outcome::Deny, by: By::Irreconcilable };
-            reasons::explain(policy, claimed, denied, Some(&plain))
+    let (assessment, ruling, plain) = match raised {
+        None => (unclaimed, plain, None),
+        Some(raised) => {
+            let claimed = assess(raised).at_least(&unclaimed);
+            let ruling = Ruling::of(policy, request, &subject, &claimed);
+            let joined = ruling.joined(&plain);
+            (claimed, joined.unwrap_or_else(|()| Ruling::irreconcilable()), Some(plain))
         }
-    }
+    };
+    let ruling = match &history.denied {
+        Some(before) => ruling.again(before, policy),
+        None => ruling,
+    };
+    reasons::explain(policy, assessment, ruling, plain.as_ref())
+}
+
+/// Whether the agent calls a deletion, or a change of who may do what, something that only looks.
+fn misdeclared(claims: &Claims, facts: &Facts) -> Option<Anomaly> {
+    let said = claims.kind.filter(|said| *said == Kind::Read)?;
+    let is = facts.kind.value;
+    matches!(is, Kind::Delete | Kind::Admin).then(|| {
+        Anomaly::new(AnomalyKind::Misdeclared, format!("the agent declares `{said}` and it is `{is}`"))
+    })
 }
 
 /// What a policy says, and what in it says so.
@@ -115,6 +188,8 @@ enum By<'a> {
     Level(Level),
     /// With the agent's claims and without, the policy asks for things that cannot hold together.
     Irreconcilable,
+    /// Somebody denied an operation like this one lately; the policy alone would have said something else.
+    Denied(&'a DeniedBefore),
 }
 
 impl<'a> Ruling<'a> {
@@ -139,6 +214,30 @@ impl<'a> Ruling<'a> {
             Some(rule) => Self { outcome: rule.outcome.clone(), by: By::Rule(rule) },
             None => Self { outcome: policy.outcome_of(level).clone(), by: By::Level(level) },
         }
+    }
+
+    const fn irreconcilable() -> Self {
+        Self { outcome: Outcome::Deny, by: By::Irreconcilable }
+    }
+
+    /// This ruling for an operation like one that somebody denied: it goes back to them (R6). Where the policy would
+    /// have allowed it, it is asked as `medium` risk is.
+    fn again(self, before: &'a DeniedBefore, policy: &'a Policy) -> Self {
+        let terms = match (&self.outcome, policy.outcome_of(Level::Medium)) {
+            (Outcome::Deny, _) => return self,
+            (Outcome::Escalate(terms), _) | (Outcome::Allow { .. }, Outcome::Escalate(terms)) => terms,
+            (Outcome::Allow { .. }, Outcome::Allow { .. } | Outcome::Deny) => {
+                return Self { outcome: Outcome::Deny, by: By::Denied(before) };
+            }
+        };
+        let conditions: Vec<_> = terms.conditions.iter().chain(self.outcome.conditions()).cloned().collect();
+        let outcome = match (terms.also_by(&before.by), tightest(&conditions)) {
+            (Ok(requirement), Ok(conditions)) => {
+                Outcome::Escalate(Terms { requirement, conditions, ..terms.clone() })
+            }
+            _ => Outcome::Deny,
+        };
+        Self { outcome, by: By::Denied(before) }
     }
 
     /// This ruling, made with the agent's claims, and never less strict than the one without them.

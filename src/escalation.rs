@@ -10,6 +10,8 @@ pub mod evidence;
 #[cfg(feature = "engine")]
 mod fold;
 #[cfg(feature = "engine")]
+pub mod ladder;
+#[cfg(feature = "engine")]
 mod refusal;
 #[cfg(feature = "engine")]
 pub mod requirement;
@@ -23,6 +25,8 @@ pub mod vote;
 pub use event::{Cast, Denial, Event, Grant, Opening, Seated};
 #[cfg(feature = "engine")]
 pub use fold::CourseError;
+#[cfg(feature = "engine")]
+pub use ladder::{OnTimeout, Stage};
 #[cfg(feature = "engine")]
 pub use refusal::{TransitionError, VoteRefusal};
 #[cfg(feature = "engine")]

@@ -20,20 +20,22 @@ pub(crate) mod parse;
 pub(crate) mod read;
 mod rule;
 mod source;
-mod span;
+mod terms;
 
+pub use crate::risk::span::{NotASpan, Span};
 pub use check::{Finding, Severity};
-pub use outcome::{Outcome, Terms};
+pub use outcome::{Channel, Outcome, Terms};
 pub use rule::{Match, Query, Rule};
 pub use source::{At, Problem, SourceError};
 pub(crate) use source::{Fault, utf8};
-pub(crate) use span::shown;
-pub use span::{NotASpan, Span};
 
 use crate::digest::{PolicyDigest, sha256};
 use crate::escalation::requirement::RoleName;
+use crate::party::AgentId;
 use crate::risk::catalog::Catalog;
-use crate::risk::{Floor, Level, Model};
+use crate::risk::floor::Subject;
+use crate::risk::memory::{Footprint, Thresholds};
+use crate::risk::{Basis, Facts, Floor, Level, Limit, Model};
 use index::RuleIndex;
 
 /// Why a text is not a policy.
@@ -54,6 +56,8 @@ pub struct Policy {
     digest: PolicyDigest,
     model: Model,
     floors: Vec<Floor>,
+    limits: Vec<Limit>,
+    thresholds: Thresholds,
     catalog: Catalog,
     roles: Vec<(RoleName, At)>,
     rules: Vec<Rule>,
@@ -122,6 +126,27 @@ impl Policy {
     #[must_use]
     pub fn floors(&self) -> &[Floor] {
         &self.floors
+    }
+
+    /// The limits over sliding windows.
+    #[must_use]
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
+    /// What an assessment under this policy is made by.
+    #[must_use]
+    pub fn basis(&self) -> Basis<'_> {
+        Basis { model: &self.model, floors: &self.floors, limits: &self.limits }
+    }
+
+    /// What an operation of this agent leaves behind in its memory; `facts` are the operation's own.
+    #[must_use]
+    pub fn footprint(&self, subject: &Subject<'_>, facts: &Facts, agent: &AgentId) -> Footprint {
+        let counting = self.limits.iter().enumerate();
+        let counting = counting.filter(|(_, limit)| limit.counts(subject, facts, agent.as_str()));
+        let limits = counting.map(|(place, _)| place).collect();
+        Footprint::new(subject.resource.exact, facts, limits, &self.thresholds, &self.model)
     }
 
     /// What the policy declares about actions and resources.

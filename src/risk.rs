@@ -6,28 +6,26 @@
 //! compared exactly. What an agent claims about itself may raise a fact, never lower it (D5): [`facts::Claims`].
 
 pub mod assessment;
+pub mod calendar;
 pub mod catalog;
 pub mod facts;
 pub mod floor;
+pub mod history;
+pub mod limit;
+pub mod memory;
 pub mod model;
 pub mod pattern;
 pub mod payload;
 pub mod score;
+pub mod span;
 mod text;
 pub mod words;
 
-pub use assessment::{Assessment, Factor, FactorName, LiftedBy, assess};
-pub use facts::{Claims, Environment, Fact, Facts, Kind, Scope, Sensitivity, Source};
+pub use assessment::{Anomaly, AnomalyKind, Assessment, Basis, Factor, FactorName, LiftedBy, assess};
+pub use facts::{Claims, Environment, Fact, Facts, Kind, Scope, Sensitivity, Source, Touched};
 pub use floor::{Floor, Situation};
+pub use history::{DeniedBefore, History, Novelty, Totals};
+pub use limit::Limit;
 pub use model::Model;
 pub use score::{Contribution, Level, Score};
 pub(crate) use text::quoted;
-
-use serde::{Deserialize, Serialize};
-
-/// What the record says about the agent's recent behaviour. It comes from the log, never from the agent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct History {
-    /// How many anomalies were recorded lately: denials, replays, mismatches reported by executors.
-    pub anomalies: u32,
-}

@@ -220,12 +220,13 @@ impl Event {
         }
     }
 
-    /// The agent that this event speaks against: a denial, or an executor that refused its token. That somebody
-    /// else suspended it says nothing about what it asked for.
+    /// The agent that this event speaks against: a denial, an operation that was declared as less than it is or cut
+    /// to stay below a threshold, or an executor that refused its token. That somebody else suspended it says nothing
+    /// about what it asked for.
     #[must_use]
     pub fn anomaly_of(&self) -> Option<&AgentId> {
         match self {
-            Self::Decided(decided) if decided.decision.denies() && decided.suspension.is_none() => {
+            Self::Decided(decided) if decided.decision.is_anomalous() && decided.suspension.is_none() => {
                 Some(&decided.agent)
             }
             Self::Reported(reported) if reported.outcome == Outcome::Refused => Some(&reported.agent),

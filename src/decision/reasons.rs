@@ -1,9 +1,9 @@
 //! Reasons: why a decision is what it is and what would change it, in words that people read (D1).
 
 use super::{By, Decision, Ruling};
-use crate::policy::{Outcome, Policy, Terms, shown};
+use crate::policy::{Outcome, Policy, Span, Terms};
 use crate::risk::model::Thresholds;
-use crate::risk::{Assessment, Level, LiftedBy, Score, quoted};
+use crate::risk::{Assessment, Level, LiftedBy, Novelty, Score, quoted};
 
 /// The decision that follows from a ruling, with its reasons; `unclaimed` is the ruling without the agent's claims,
 /// where these changed any fact.
@@ -26,6 +26,11 @@ pub(super) fn explain(
     reasons.push(level(&assessment, &policy.model().thresholds));
     reasons.extend(assessment.floors.iter().map(|floor| lifting(floor, assessment.level_of_score)));
     reasons.extend(assessment.factors.iter().map(ToString::to_string));
+    reasons.extend(assessment.anomalies.iter().map(|anomaly| format!("anomaly: {}", anomaly.words)));
+    reasons.extend(news(&assessment.facts.new));
+    if let Some(pattern) = &assessment.facts.critical {
+        reasons.push(format!("others depend on it: `{pattern}` is declared as critical"));
+    }
     if assessment.facts.irreversible.value {
         reasons.push(format!("it cannot be undone: {}", assessment.facts.irreversible.reason));
     }
@@ -40,7 +45,7 @@ pub(super) fn explain(
     reasons.push(change(policy, &assessment, &ruling));
     let rule = match ruling.by {
         By::Rule(rule) => Some(rule.name.to_string()),
-        By::Blocked(_) | By::Level(_) | By::Irreconcilable => None,
+        By::Blocked(_) | By::Level(_) | By::Irreconcilable | By::Denied(_) => None,
     };
     Decision { outcome: ruling.outcome, assessment, rule, policy: policy.digest(), reasons }
 }
@@ -66,6 +71,11 @@ fn verdict(ruling: &Ruling<'_>) -> String {
                 "{effect}: with the agent's claims and without, the policy asks for what cannot hold together"
             )
         }
+        By::Denied(before) => format!(
+            "{effect}: `{}` denied an operation like this one of this agent lately (escalation `{}`), so it goes \
+             back there",
+            before.by, before.escalation
+        ),
     }
 }
 
@@ -75,6 +85,7 @@ fn claims(ruling: &Ruling<'_>, unclaimed: &Ruling<'_>) -> String {
         By::Rule(rule) => format!("by rule {}", quoted(&rule.name)),
         By::Level(level) | By::Blocked(level) => format!("as `{level}` risk"),
         By::Irreconcilable => "as contradictory".to_owned(),
+        By::Denied(_) => "as denied before".to_owned(),
     };
     if ruling.by == unclaimed.by && ruling.outcome == unclaimed.outcome {
         "the agent's own claims raise the risk; this is what holds with them and without".to_owned()
@@ -101,21 +112,32 @@ fn level(assessment: &Assessment, thresholds: &Thresholds) -> String {
 }
 
 fn lifting(floor: &LiftedBy, level_of_score: Level) -> String {
-    let LiftedBy { floor, level } = floor;
+    let LiftedBy { floor, level, beyond } = floor;
+    let (what, why) = match beyond {
+        Some(beyond) => ("limit", format!(" ({beyond})")),
+        None => ("floor", String::new()),
+    };
     if *level > level_of_score {
-        format!("floor {} lifts it to `{level}`", quoted(floor))
+        format!("{what} {} lifts it to `{level}`{why}", quoted(floor))
     } else {
-        format!("floor {} applies too: at least `{level}`", quoted(floor))
+        format!("{what} {} applies too: at least `{level}`{why}", quoted(floor))
     }
+}
+
+/// What the agent never did before.
+fn news(new: &Novelty) -> Option<String> {
+    let said = [(new.action, "action"), (new.resource, "kind of resource"), (new.environment, "environment")];
+    let said: Vec<&str> = said.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
+    (!said.is_empty()).then(|| format!("new to this agent: the {}", said.join(", the ")))
 }
 
 fn asks(terms: &Terms) -> String {
     format!(
         "it takes {}, within {}; the token must be collected within {} and used within {}",
         terms.requirement,
-        shown(terms.decide_within),
-        shown(terms.claim_within),
-        shown(terms.execute_within)
+        Span::of(terms.decide_within),
+        Span::of(terms.claim_within),
+        Span::of(terms.execute_within)
     )
 }
 
@@ -126,6 +148,7 @@ fn change(policy: &Policy, assessment: &Assessment, ruling: &Ruling<'_>) -> Stri
             format!("another operation, or a change to rule {} or to those before it", quoted(&rule.name))
         }
         By::Irreconcilable => "another operation, or a change to the policy's conditions".to_owned(),
+        By::Denied(before) => format!("the agreement of `{}`, or time: a denial counts for a day", before.by),
         By::Blocked(_) | By::Level(_) => another_level(policy, assessment),
     };
     format!("what would change it: {change}")

@@ -136,7 +136,7 @@ impl LocalDesk {
     }
 
     fn remember(&self, id: EscalationId, escalation: &Escalation) {
-        if let Some(deadline) = escalation.deadline() {
+        if let Some(deadline) = escalation.deadline(self.clock.now()) {
             self.deadlines().insert((deadline, id));
             self.sooner.notify_one();
         }
@@ -226,6 +226,8 @@ impl LocalDesk {
             shown,
             policy: decided.decision.policy,
             requirement: terms.requirement,
+            ladder: terms.ladder,
+            on_timeout: terms.on_timeout,
             conditions: terms.conditions,
             enforceable: self.enforced.get(&decided.executor).cloned().unwrap_or_default(),
             opened_at: now,

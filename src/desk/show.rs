@@ -67,7 +67,7 @@ impl LocalDesk {
         let enforced = self.enforced.get(&docket.decided.executor);
         let conditions_allowed =
             enforced.into_iter().flatten().map(|kind| kind.as_str().to_owned()).collect();
-        let can_complete = can_complete(&docket.escalation, &directory);
+        let can_complete = can_complete(&docket.escalation, &directory, self.now());
         let recent_activity = self.recent_activity(&docket.decided)?;
         Ok(View { docket, payload, rendering, can_complete, conditions_allowed, recent_activity })
     }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 pub(super) fn reasons(escalation: &Escalation, directory: &Directory, now: Moment) -> Vec<String> {
     match escalation {
         Escalation::Pending(_) if escalation.status(now) == Status::Expired => vec![expired(escalation)],
-        Escalation::Pending(_) => vec![match escalation.case().standing(directory) {
+        Escalation::Pending(_) => vec![match escalation.case().standing(directory, now) {
             Standing::Met(_) => "enough people have agreed".to_owned(),
             Standing::Missing(1) => "one more person must agree".to_owned(),
             Standing::Missing(people) => format!("{people} more people must agree"),
@@ -38,9 +38,9 @@ pub(super) fn reasons(escalation: &Escalation, directory: &Directory, now: Momen
 }
 
 /// The smallest sets of people who could still complete it.
-pub(super) fn can_complete(escalation: &Escalation, directory: &Directory) -> Vec<String> {
+pub(super) fn can_complete(escalation: &Escalation, directory: &Directory, now: Moment) -> Vec<String> {
     let Escalation::Pending(_) = escalation else { return Vec::new() };
-    let sets = escalation.case().completions(directory, 10);
+    let sets = escalation.case().completions(directory, now, 10);
     sets.iter()
         .map(|people: &BTreeSet<PersonId>| {
             let names: Vec<&str> = people.iter().map(PersonId::as_str).collect();

@@ -1,5 +1,6 @@
 //! The events of an escalation, as the log keeps them.
 
+use super::ladder::{OnTimeout, Stage};
 use super::refusal::VoteRefusal;
 use super::requirement::Requirement;
 use super::vote::{Choice, SignedVote, Statement};
@@ -116,6 +117,12 @@ pub struct Opening {
     pub policy: PolicyDigest,
     /// Who must agree.
     pub requirement: Requirement,
+    /// Who may agree instead when nobody has decided for so long, earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ladder: Vec<Stage>,
+    /// What happens when nobody has decided in time.
+    #[serde(default, skip_serializing_if = "OnTimeout::is_deny")]
+    pub on_timeout: OnTimeout,
     /// The policy's own conditions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
@@ -178,7 +185,7 @@ pub struct Grant {
     pub at: Moment,
     /// From this moment on it can't be claimed any more.
     pub claim_by: Moment,
-    /// Who filled which seat; each person once.
+    /// Who filled which seat, each person once; nobody if the policy lets it run because nobody decided.
     pub seated: Vec<Seated>,
     /// The tightest of the policy's and of all approving voters' conditions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,6 +1,7 @@
 //! The fold: an escalation rebuilt from its events, refusing a course that could not have happened.
 
 use super::event::{Cast, Denial, Event, Grant};
+use super::ladder::OnTimeout;
 use super::state::{
     Approved, Blocked, Cancelled, Case, Claimed, Denied, Escalation, Expired, Lapsed, Pending, Status,
 };
@@ -141,6 +142,9 @@ impl Case {
 
     /// Whether this is what the votes grant: enough different people, each with their vote, and every condition.
     fn justifies(&self, grant: &Grant) -> bool {
+        if grant.seated.is_empty() {
+            return self.may_run_undecided(grant);
+        }
         let people: BTreeSet<_> = grant.seated.iter().map(|seated| &seated.person).collect();
         let each_voted = grant.seated.iter().all(|seated| {
             self.votes.iter().any(|vote| {
@@ -153,9 +157,18 @@ impl Case {
         });
         self.denial().is_none()
             && people.len() == grant.seated.len()
-            && people.len() >= self.opening.requirement.people()
+            && people.len() >= self.requirement_at(grant.at).people()
             && each_voted
             && grant.at < self.opening.decide_by
+            && grant.claim_by == grant.at.plus(self.opening.claim_within)
+            && self.merged_conditions().is_ok_and(|conditions| conditions == grant.conditions)
+    }
+
+    /// Whether the policy lets it run because nobody decided in time.
+    fn may_run_undecided(&self, grant: &Grant) -> bool {
+        self.opening.on_timeout == OnTimeout::Allow
+            && self.denial().is_none()
+            && grant.at == self.opening.decide_by
             && grant.claim_by == grant.at.plus(self.opening.claim_within)
             && self.merged_conditions().is_ok_and(|conditions| conditions == grant.conditions)
     }

@@ -2,7 +2,8 @@
 
 use super::event::{Cast, Denial, Event, Grant, Opening, Seated};
 use super::evidence;
-use super::requirement::{Agreement, Membership, Standing};
+use super::ladder::Stage;
+use super::requirement::{Agreement, Membership, Requirement, Standing};
 use super::step::MAX_REFUSALS;
 use crate::condition::Condition;
 use crate::moment::Moment;
@@ -230,17 +231,58 @@ impl Case {
         membership.people().into_iter().filter(may).collect()
     }
 
-    /// How far the requirement is met by the people who agreed and still may review.
+    /// Who must agree at this moment: as it was opened, or by a stage that has begun.
     #[must_use]
-    pub fn standing(&self, membership: &dyn Membership) -> Standing {
-        self.opening.requirement.standing(&self.agreements(), &self.others(membership), membership)
+    pub fn requirement_at(&self, now: Moment) -> Requirement {
+        let passed = now.since(self.opening.opened_at);
+        self.requirement_with(self.opening.ladder.iter().filter(|stage| stage.after <= passed))
     }
 
-    /// The smallest sets of people who could still complete it, at most `limit`.
+    /// Who could agree if every stage had begun.
+    fn widest_requirement(&self) -> Requirement {
+        self.requirement_with(self.opening.ladder.iter())
+    }
+
+    fn requirement_with<'a>(&'a self, stages: impl Iterator<Item = &'a Stage>) -> Requirement {
+        let base = &self.opening.requirement;
+        let stages: Vec<Requirement> = stages.map(|stage| stage.requirement.clone()).collect();
+        if stages.is_empty() {
+            return base.clone();
+        }
+        // Stages that are too many to be one requirement were refused with the policy; without them it is stricter.
+        let any = core::iter::once(base.clone()).chain(stages).collect();
+        Requirement::any(1, any).unwrap_or_else(|_| base.clone())
+    }
+
+    /// How far the requirement of this moment is met by the people who agreed and still may review.
     #[must_use]
-    pub fn completions(&self, membership: &dyn Membership, limit: usize) -> Vec<BTreeSet<PersonId>> {
+    pub fn standing(&self, membership: &dyn Membership, now: Moment) -> Standing {
+        let (agreed, others) = (self.agreements(), self.others(membership));
+        let standing = self.requirement_at(now).standing(&agreed, &others, membership);
+        match standing {
+            // A later stage may still bring people who can.
+            Standing::Impossible if !self.opening.ladder.is_empty() => {
+                match self.widest_requirement().standing(&agreed, &others, membership) {
+                    Standing::Missing(people) => Standing::Missing(people),
+                    // Those who agreed would do from a later stage on.
+                    Standing::Met(_) => Standing::Missing(1),
+                    Standing::Impossible => Standing::Impossible,
+                }
+            }
+            Standing::Impossible | Standing::Missing(_) | Standing::Met(_) => standing,
+        }
+    }
+
+    /// The smallest sets of people who could complete it at this moment, at most `limit`.
+    #[must_use]
+    pub fn completions(
+        &self,
+        membership: &dyn Membership,
+        now: Moment,
+        limit: usize,
+    ) -> Vec<BTreeSet<PersonId>> {
         let others = self.others(membership);
-        self.opening.requirement.completions(&self.agreements(), &others, membership, limit)
+        self.requirement_at(now).completions(&self.agreements(), &others, membership, limit)
     }
 }
 
@@ -282,11 +324,11 @@ impl Escalation {
             Some(Event::Denied { .. }) => Status::Denied,
             Some(Event::Expired { .. }) => Status::Expired,
             Some(Event::Lapsed { .. }) => Status::Lapsed,
+            Some(Event::Approved(_)) => Status::Approved,
             Some(
                 Event::Opened(_)
                 | Event::Voted(_)
                 | Event::VoteRefused { .. }
-                | Event::Approved(_)
                 | Event::Cancelled { .. }
                 | Event::Blocked { .. }
                 | Event::Claimed { .. },
@@ -320,11 +362,16 @@ impl Escalation {
         self.grant().map(|grant| grant.conditions.as_slice()).unwrap_or_default()
     }
 
-    /// The moment at which it changes by itself, if nothing else happens.
+    /// The next moment after `now` at which it changes by itself, if nothing else happens: a stage of the ladder
+    /// begins, or a deadline passes.
     #[must_use]
-    pub fn deadline(&self) -> Option<Moment> {
+    pub fn deadline(&self, now: Moment) -> Option<Moment> {
         match self {
-            Self::Pending(state) => Some(state.case.opening.decide_by),
+            Self::Pending(state) => {
+                let opening = &state.case.opening;
+                let stages = opening.ladder.iter().map(|stage| opening.opened_at.plus(stage.after));
+                Some(stages.filter(|begins| *begins > now).fold(opening.decide_by, Moment::min))
+            }
             Self::Approved(state) => Some(state.grant.claim_by),
             Self::Denied(_)
             | Self::Expired(_)

@@ -2,11 +2,12 @@
 
 use super::event::{Cast, Denial, Event, Grant, Opening, Seated};
 use super::fold::CourseError;
+use super::ladder::OnTimeout;
 use super::refusal::{TransitionError, VoteRefusal};
 use super::requirement::{Filled, Membership, Standing};
 use super::state::{Case, Escalation, Pending};
 use super::vote::{CLOCK_SKEW, Choice, Statement, VerifiedVote};
-use crate::condition::Contradiction;
+use crate::condition::{Condition, Contradiction};
 use crate::moment::Moment;
 use crate::party::AgentId;
 use crate::token::Assurance;
@@ -100,7 +101,7 @@ impl Escalation {
                 reasons.push(VoteRefusal::ConditionNotEnforced(condition.kind()).to_string());
             }
         }
-        if case.standing(membership) == Standing::Impossible {
+        if case.standing(membership, at) == Standing::Impossible {
             reasons.push(nobody_can(&case));
         }
         let mut events = vec![Event::Opened(Box::new(opening))];
@@ -123,7 +124,7 @@ impl Escalation {
                     });
                 }
                 let decide_by = case.opening.decide_by;
-                (now >= decide_by).then_some(Event::Expired { at: decide_by })
+                (now >= decide_by).then(|| case.timeout(decide_by))
             }
             Self::Approved(approved) => {
                 let claim_by = approved.grant.claim_by;
@@ -183,7 +184,8 @@ impl Escalation {
         let known_as = |name: &str| membership.known_as(name);
         require(!case.is_requester(person, &known_as), VoteRefusal::Requester)?;
         require(!case.is_beneficiary(person, &known_as), VoteRefusal::OnBehalfOf)?;
-        let needed = opening.requirement.assurance_for(person, membership).ok_or(VoteRefusal::NotInPool)?;
+        let requirement = case.requirement_at(now);
+        let needed = requirement.assurance_for(person, membership).ok_or(VoteRefusal::NotInPool)?;
         require(!case.has_voted(person), VoteRefusal::AlreadyVoted)?;
         let in_time =
             statement.time >= opening.opened_at.minus(CLOCK_SKEW) && statement.time <= now.plus(CLOCK_SKEW);
@@ -241,15 +243,23 @@ impl Escalation {
         }
     }
 
-    /// What a changed roster means for it: a deadline that passed, or that nobody can complete it any more.
+    /// What the time and a changed roster mean for it: a deadline that passed, a stage that began under which those
+    /// who agreed are enough, or that nobody can complete it any more.
     #[must_use]
     pub fn reconsider(&self, membership: &dyn Membership, now: Moment) -> Option<Event> {
         if let Some(due) = self.due(now) {
             return Some(due);
         }
         let Self::Pending(Pending { case }) = self else { return None };
-        (case.standing(membership) == Standing::Impossible)
-            .then(|| Event::Blocked { at: now, reasons: vec![nobody_can(case)] })
+        match case.standing(membership, now) {
+            Standing::Missing(_) => None,
+            Standing::Impossible => Some(Event::Blocked { at: now, reasons: vec![nobody_can(case)] }),
+            // A stage has begun under which those who agreed are enough.
+            Standing::Met(filled) => {
+                let conditions = case.merged_conditions().ok()?;
+                Some(case.approved(&filled, conditions, now))
+            }
+        }
     }
 
     /// The escalation after these events.
@@ -287,17 +297,26 @@ impl Case {
                 return (Counted::Denied, Some(Event::Denied { at: now, cause }));
             }
         };
-        match self.standing(membership) {
+        match self.standing(membership, now) {
             Standing::Missing(people) => (Counted::Missing(people), None),
             Standing::Impossible => {
                 (Counted::Blocked, Some(Event::Blocked { at: now, reasons: vec![nobody_can(self)] }))
             }
-            Standing::Met(filled) => {
-                let seated = filled.iter().filter_map(|filled| self.seated(filled)).collect();
-                let claim_by = now.plus(self.opening.claim_within);
-                let grant = Grant { at: now, claim_by, seated, conditions };
-                (Counted::Approved, Some(Event::Approved(Box::new(grant))))
-            }
+            Standing::Met(filled) => (Counted::Approved, Some(self.approved(&filled, conditions, now))),
+        }
+    }
+
+    fn approved(&self, filled: &[Filled], conditions: Vec<Condition>, at: Moment) -> Event {
+        let seated = filled.iter().filter_map(|filled| self.seated(filled)).collect();
+        let claim_by = at.plus(self.opening.claim_within);
+        Event::Approved(Box::new(Grant { at, claim_by, seated, conditions }))
+    }
+
+    /// What happens because nobody decided until `at`.
+    fn timeout(&self, at: Moment) -> Event {
+        match (self.opening.on_timeout, self.merged_conditions()) {
+            (OnTimeout::Allow, Ok(conditions)) => self.approved(&[], conditions, at),
+            (OnTimeout::Deny, _) | (OnTimeout::Allow, Err(_)) => Event::Expired { at },
         }
     }
 

@@ -1,22 +1,35 @@
 //! The policy document: its keys at the top, its rules, and what each level gets.
 
-use super::blocks::{self, Defaults};
+use super::blocks;
 use super::index::RuleIndex;
 use super::model;
 use super::parse::{self, Node, Yaml};
 use super::read::{self, Fields, expected, list, one_or_more, sentence, text, word};
 use super::rule::{Match, Rule};
 use super::source::{At, Fault, Problem};
+use super::terms::{self, Defaults};
 use super::{Entry, Levels, Outcome, Policy, digest_of};
 use crate::condition::{Condition, tightest};
 use crate::escalation::requirement::RoleName;
 use crate::operation::json;
 use crate::risk::catalog::Catalog;
-use crate::risk::{Floor, Level};
+use crate::risk::memory::Thresholds;
+use crate::risk::{Floor, Level, Limit, Model};
 use std::collections::HashMap;
 
-const DOCUMENT: &[&str] =
-    &["version", "name", "defaults", "risk", "classify", "resources", "floors", "roles", "rules", "levels"];
+const DOCUMENT: &[&str] = &[
+    "version",
+    "name",
+    "defaults",
+    "risk",
+    "classify",
+    "resources",
+    "floors",
+    "limits",
+    "roles",
+    "rules",
+    "levels",
+];
 const RULE: &[&str] = &["name", "match", "decision", "conditions", "reason", "escalation"];
 const MATCH: &[&str] = &[
     "action",
@@ -29,6 +42,14 @@ const MATCH: &[&str] = &[
     "scope",
     "irreversible",
     "cost_over",
+    "rows_over",
+    "objects_over",
+    "critical",
+    "understood",
+    "doubt",
+    "new_action",
+    "new_resource",
+    "new_environment",
     "level",
 ];
 const LEVELS: &[&str] = &["low", "medium", "high", "critical"];
@@ -41,12 +62,13 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
     read::version(&fields)?;
     let name = sentence(fields.required("name")?)?;
     let roles = fields.read("roles", roles)?.unwrap_or_default();
-    let defaults = fields.read("defaults", |node| blocks::defaults(node, &roles))?.unwrap_or_default();
+    let defaults = fields.read("defaults", |node| terms::defaults(node, &roles))?.unwrap_or_default();
     let risk = fields.read("risk", model::risk)?.unwrap_or_default();
     let classes = fields.read("classify", blocks::classes)?.unwrap_or_default();
     let declarations = fields.read("resources", blocks::declarations)?.unwrap_or_default();
     let mut floors = if risk.standard_floors { Floor::standard() } else { Vec::new() };
     floors.extend(fields.read("floors", blocks::floors)?.unwrap_or_default());
+    let limits = fields.read("limits", blocks::limits)?.unwrap_or_default();
     let context = Context { defaults: &defaults, roles: &roles };
     let rules = fields.read("rules", |node| context.rules(node))?.unwrap_or_default();
     let elsewhere = fields.key("defaults").map_or(root.at, |key| key.at);
@@ -57,8 +79,10 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
         file: file.into(),
         text: text.into(),
         digest: digest_of(text),
+        thresholds: thresholds(&risk.model, &floors, &limits, &rules),
         model: risk.model,
         floors,
+        limits,
         catalog: Catalog::new(classes, declarations),
         index: RuleIndex::new(&rules),
         roles,
@@ -80,6 +104,33 @@ fn ends_with_levels(root: &Node) -> Result<(), Fault> {
         Some((last, _)) => Err(Fault::new(last.at, Problem::NoLevels)),
         None => Err(Fault::new(root.at, Problem::NoLevels)),
     }
+}
+
+/// Every amount at which this policy says something else.
+fn thresholds(model: &Model, floors: &[Floor], limits: &[Limit], rules: &[Rule]) -> Thresholds {
+    let mut found = Thresholds {
+        rows: vec![model.scope.wide_over, model.scope.huge_over],
+        objects: vec![model.scope.wide_over, model.scope.huge_over],
+        cost: Vec::new(),
+    };
+    let situations = floors.iter().map(|floor| &floor.situation);
+    for situation in situations.chain(rules.iter().map(|rule| &rule.matches.situation)) {
+        found.rows.extend(situation.rows_over);
+        found.objects.extend(situation.objects_over);
+        found.cost.extend(situation.cost_over);
+    }
+    for limit in limits {
+        found.rows.extend(limit.at_most.rows);
+        found.objects.extend(limit.at_most.objects);
+        found.cost.extend(limit.at_most.cost);
+    }
+    for amounts in [&mut found.rows, &mut found.objects, &mut found.cost] {
+        amounts.sort_unstable();
+        amounts.dedup();
+        // An amount of one or two is just below anything.
+        amounts.retain(|amount| *amount >= 5);
+    }
+    found
 }
 
 fn roles(node: &Node) -> Result<Vec<(RoleName, At)>, Fault> {

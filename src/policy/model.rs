@@ -1,11 +1,12 @@
 //! The `risk:` block: the published model, and what the policy changes in it.
 
-use super::blocks::environment;
+use super::blocks::{environment, window};
 use super::document::level;
 use super::parse::Node;
-use super::read::{Fields, expected, malformed, one_or_more, out_of_range, score, text, truth, whole};
+use super::read::{Fields, expected, malformed, one_or_more, out_of_range, score, text, truth, whole, word};
 use super::source::{Fault, Problem};
 use crate::risk::Level;
+use crate::risk::calendar::{Calendar, WEEKDAYS};
 use crate::risk::model::{Field, Model, Weights};
 use crate::risk::words::Phrase;
 
@@ -17,6 +18,7 @@ const RISK: &[&str] = &[
     "behaviour",
     "scope",
     "timing",
+    "evasion",
     "thresholds",
     "blocked_from",
     "standard_floors",
@@ -26,7 +28,8 @@ const OPERATION: &[&str] = &["read", "write", "update", "external_call", "delete
 const ENVIRONMENT: &[&str] =
     &["test", "staging", "production", "unknown", "test_words", "staging_words", "production_words"];
 const SENSITIVITY: &[&str] = &["ordinary", "bulk", "sensitive", "bulk_over", "words"];
-const BEHAVIOUR: &[&str] = &["usual", "concerning", "concerning_over", "anomalous", "anomalous_over"];
+const BEHAVIOUR: &[&str] =
+    &["usual", "concerning", "concerning_over", "anomalous", "anomalous_over", "window"];
 const SCOPE: &[&str] = &[
     "narrow",
     "wide",
@@ -39,7 +42,9 @@ const SCOPE: &[&str] = &[
     "rows_fields",
     "limit_fields",
 ];
-const TIMING: &[&str] = &["quiet", "otherwise", "from", "to", "utc_offset_minutes"];
+const TIMING: &[&str] = &["quiet", "otherwise", "from", "to", "time_zone", "working_hours"];
+const WORKING_HOURS: &[&str] = &["days", "from", "to"];
+const EVASION: &[&str] = &["window", "just_below", "just_below_count", "pieces_count"];
 const THRESHOLDS: &[&str] = &["medium", "high", "critical"];
 
 /// What the `risk:` block says.
@@ -66,6 +71,7 @@ pub(super) fn risk(node: &Node) -> Result<Risk, Fault> {
     fields.read("behaviour", |node| behaviour(node, model))?;
     fields.read("scope", |node| scopes(node, model))?;
     fields.read("timing", |node| timing(node, model))?;
+    fields.read("evasion", |node| evasion(node, model))?;
     fields.read("thresholds", |node| thresholds(node, model))?;
     fields.set("blocked_from", &mut model.blocked_from, level)?;
     if model.blocked_from == Level::Low
@@ -133,6 +139,7 @@ fn behaviour(node: &Node, model: &mut Model) -> Result<(), Fault> {
     fields.set("concerning_over", &mut table.concerning_over, whole)?;
     fields.set("anomalous", &mut table.anomalous, score)?;
     fields.set("anomalous_over", &mut table.anomalous_over, whole)?;
+    fields.set("window", &mut table.window, window)?;
     rising(node, ("concerning", table.concerning), ("usual", table.usual))?;
     rising(node, ("anomalous", table.anomalous), ("concerning", table.concerning))?;
     rising(node, ("anomalous_over", table.anomalous_over), ("concerning_over", table.concerning_over))
@@ -162,11 +169,38 @@ fn timing(node: &Node, model: &mut Model) -> Result<(), Fault> {
     fields.set("otherwise", &mut table.otherwise, score)?;
     fields.set("from", &mut table.from, minute)?;
     fields.set("to", &mut table.to, minute)?;
-    fields.set("utc_offset_minutes", &mut table.utc_offset_minutes, |node| {
-        let offset = whole::<i16>(node)?;
-        let range = "from -840 to 840 minutes";
-        if (-840..=840).contains(&offset) { Ok(offset) } else { Err(out_of_range(node, range)) }
-    })
+    if let Some(node) = fields.get("time_zone") {
+        let name = text(node)?;
+        let form = "a time zone such as `Europe/Berlin`, `UTC` or `+05:30`";
+        table.calendar.set_zone(Calendar::zone(name).ok_or_else(|| malformed(node, name, form))?);
+    }
+    let Some(node) = fields.get("working_hours") else { return Ok(()) };
+    let fields = Fields::of(node, WORKING_HOURS)?;
+    let days = fields.read("days", |node| one_or_more(node, weekday))?;
+    let working = |day| days.as_ref().map_or(day < 5, |days| days.contains(&day));
+    let from = fields.read("from", minute)?.unwrap_or(9 * 60);
+    let to = fields.read("to", minute)?.unwrap_or(17 * 60);
+    table.calendar.set_work(core::array::from_fn(working), from, to);
+    Ok(())
+}
+
+/// A day of the week, Monday is 0.
+fn weekday(node: &Node) -> Result<usize, Fault> {
+    let short = |day: &str, text: &str| day == text || (text.len() == 3 && day.starts_with(text));
+    let parse = |text: &str| WEEKDAYS.iter().position(|day| short(day, text));
+    word(node, parse, || WEEKDAYS.map(str::to_owned).to_vec())
+}
+
+fn evasion(node: &Node, model: &mut Model) -> Result<(), Fault> {
+    let (fields, table) = (Fields::of(node, EVASION)?, &mut model.evasion);
+    fields.set("window", &mut table.window, window)?;
+    fields.set("just_below", &mut table.just_below, score)?;
+    let count = |node| match whole::<u32>(node)? {
+        0 => Err(out_of_range(node, "at least 1")),
+        count => Ok(count),
+    };
+    fields.set("just_below_count", &mut table.just_below_count, count)?;
+    fields.set("pieces_count", &mut table.pieces_count, count)
 }
 
 fn thresholds(node: &Node, model: &mut Model) -> Result<(), Fault> {

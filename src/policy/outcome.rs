@@ -1,7 +1,10 @@
 //! What a policy can say about an operation: allow, deny, or escalate on these terms.
 
 use crate::condition::{Condition, Contradiction, tightest};
-use crate::escalation::requirement::{Requirement, Seat};
+use crate::escalation::requirement::{Pool, Requirement, RequirementError, Seat};
+use crate::escalation::{OnTimeout, Stage};
+use crate::party::PersonId;
+use crate::token::Assurance;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -26,16 +29,25 @@ pub enum Outcome {
 pub struct Terms {
     /// Who has to agree.
     pub requirement: Requirement,
+    /// Who may agree instead when nobody has decided for so long, earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ladder: Vec<Stage>,
+    /// What happens when nobody has decided in time.
+    #[serde(default, skip_serializing_if = "OnTimeout::is_deny")]
+    pub on_timeout: OnTimeout,
+    /// How the reviewers are told, in the policy's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
     /// What must hold when the operation is executed, whatever the reviewers add.
     pub conditions: Vec<Condition>,
     /// How long the reviewers have (decide-by).
-    #[serde(with = "seconds")]
+    #[serde(with = "crate::escalation::ladder::seconds")]
     pub decide_within: Duration,
     /// How long the agent has to collect the token after approval (claim-by).
-    #[serde(with = "seconds")]
+    #[serde(with = "crate::escalation::ladder::seconds")]
     pub claim_within: Duration,
     /// How long the token lives.
-    #[serde(with = "seconds")]
+    #[serde(with = "crate::escalation::ladder::seconds")]
     pub execute_within: Duration,
 }
 
@@ -49,6 +61,14 @@ pub(crate) enum Irreconcilable {
 }
 
 impl Terms {
+    /// The requirement that this person agrees as well as everybody else, in a seat of their own.
+    pub(crate) fn also_by(&self, person: &PersonId) -> Result<Requirement, RequirementError> {
+        let assurance = self.requirement.seats().iter().map(Seat::assurance).max();
+        let pool = Pool::new([person.clone()], [], [])?;
+        let seat = Seat::new(pool, 1, assurance.unwrap_or(Assurance::Signed))?;
+        Requirement::all(vec![self.requirement.clone(), Requirement::seat(seat)])
+    }
+
     /// Whether these ask for as many people as `other` or more, each as surely known, and each of a least role
     /// where `other` has one.
     pub(crate) fn asks_no_less_than(&self, other: &Self) -> bool {
@@ -96,6 +116,18 @@ impl Outcome {
             }
             (Self::Escalate(terms), Self::Escalate(others)) => Ok(Self::Escalate(Terms {
                 requirement: both_of(&terms.requirement, &others.requirement)?,
+                // Every stage widens who may agree, and waiting may even allow: both must say so.
+                ladder: if terms.ladder == others.ladder { terms.ladder.clone() } else { Vec::new() },
+                on_timeout: match (terms.on_timeout, others.on_timeout) {
+                    (OnTimeout::Allow, OnTimeout::Allow) => OnTimeout::Allow,
+                    (OnTimeout::Deny, _) | (_, OnTimeout::Deny) => OnTimeout::Deny,
+                },
+                channels: {
+                    let mut channels = terms.channels.clone();
+                    channels
+                        .extend(others.channels.iter().filter(|one| !terms.channels.contains(one)).cloned());
+                    channels
+                },
                 conditions: both()?,
                 decide_within: terms.decide_within.min(others.decide_within),
                 claim_within: terms.claim_within.min(others.claim_within),
@@ -126,15 +158,28 @@ fn both_of(one: &Requirement, other: &Requirement) -> Result<Requirement, Irreco
     Requirement::all(vec![one.clone(), other.clone()]).map_err(|_| Irreconcilable::Requirements)
 }
 
-mod seconds {
-    use core::time::Duration;
-    use serde::{Deserialize as _, Deserializer, Serializer};
+/// Where reviewers are told: a kind of channel, and which one of that kind if the policy says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Channel(String);
 
-    pub(super) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(span.as_secs())
+impl Channel {
+    /// The kinds there are.
+    pub const KINDS: &'static [&'static str] = &["slack", "email", "sms", "push", "webhook", "console"];
+
+    /// Reads `slack`, `slack:#agent-approvals`, `email:team@example.com`; anything else is `None`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, which) = text.split_once(':').map_or((text, None), |(kind, which)| (kind, Some(which)));
+        let plain = |which: &str| {
+            !which.is_empty() && which.len() <= 256 && which.bytes().all(|b| b.is_ascii_graphic())
+        };
+        (Self::KINDS.contains(&kind) && which.is_none_or(plain)).then(|| Self(text.to_owned()))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_secs)
+    /// As the policy writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }

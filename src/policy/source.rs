@@ -1,5 +1,6 @@
 //! Where something stands in a file, and errors that point there: file, line, column, a caret, a hint.
 
+use crate::escalation::requirement::RequirementError;
 use core::fmt;
 
 /// A place in a file; line and column count from 1, columns in characters.
@@ -50,6 +51,18 @@ pub enum Problem {
     CriticalIsDenied,
     /// Something needs reviewers and names none, and there is no default.
     NoReviewers,
+    /// A class is what its payload is, and says that it has none.
+    NoPayload,
+    /// A key that says nothing without another.
+    NeedsBeside(&'static str, &'static str),
+    /// A key that cannot stand beside another.
+    NotBeside(&'static str, &'static str),
+    /// Something is not a requirement that people could meet.
+    Requirement(RequirementError),
+    /// A stage begins when the time to decide is over: the two.
+    StageAfterTimeout(String, String),
+    /// The escalation is of another type than it says.
+    OtherType(&'static str),
     /// An escalation block where nothing is escalated.
     EscalationWithoutEscalate,
     /// Conditions on what is denied.
@@ -105,6 +118,11 @@ impl Problem {
             Self::NotRising(..) => "policy.not_rising",
             Self::CriticalIsDenied => "policy.critical_is_denied",
             Self::NoReviewers => "policy.no_reviewers",
+            Self::NoPayload => "policy.no_payload",
+            Self::NeedsBeside(..) | Self::NotBeside(..) => "policy.keys_together",
+            Self::Requirement(_) => "policy.requirement",
+            Self::StageAfterTimeout(..) => "policy.stage_after_timeout",
+            Self::OtherType(_) => "policy.other_type",
             Self::EscalationWithoutEscalate => "policy.escalation_without_escalate",
             Self::ConditionsOnDeny => "policy.conditions_on_deny",
             Self::Condition(_) => "policy.condition",
@@ -155,6 +173,12 @@ impl Problem {
             | Self::OutOfRange(..)
             | Self::WeightsSum(_)
             | Self::NotRising(..)
+            | Self::NoPayload
+            | Self::NeedsBeside(..)
+            | Self::NotBeside(..)
+            | Self::Requirement(_)
+            | Self::StageAfterTimeout(..)
+            | Self::OtherType(_)
             | Self::EscalationWithoutEscalate
             | Self::ConditionsOnDeny
             | Self::Condition(_)
@@ -192,6 +216,14 @@ impl fmt::Display for Problem {
             Self::NotRising(high, low) => write!(f, "`{high}` must not be below `{low}`"),
             Self::CriticalIsDenied => f.write_str("a critical operation is always denied"),
             Self::NoReviewers => f.write_str("nobody is named who could approve this"),
+            Self::NoPayload => f.write_str("`kind: payload` needs a payload"),
+            Self::NeedsBeside(key, other) => write!(f, "`{key}` says nothing without `{other}`"),
+            Self::NotBeside(key, other) => write!(f, "`{key}` cannot stand beside `{other}`"),
+            Self::Requirement(error) => error.fmt(f),
+            Self::StageAfterTimeout(stage, timeout) => {
+                write!(f, "this stage begins after {stage}, and the time to decide is over after {timeout}")
+            }
+            Self::OtherType(name) => write!(f, "the escalation is not `{name}`"),
             Self::EscalationWithoutEscalate => {
                 f.write_str("an `escalation` block needs `decision: escalate`")
             }

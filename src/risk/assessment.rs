@@ -1,11 +1,15 @@
 //! The assessment: the weighted sum of the factors, the level it gives, and the floors that lift it.
 
-use super::History;
+use super::calendar::within;
 use super::facts::{Facts, Source, Weigh};
 use super::floor::{Case, Floor, Subject};
+use super::history::History;
+use super::limit::Limit;
 use super::model::{Model, TimingTable};
 use super::score::{Contribution, Level, Score};
+use super::span::Span;
 use crate::moment::Moment;
+use crate::names::names;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -73,13 +77,44 @@ impl fmt::Display for Factor {
     }
 }
 
-/// A floor that applies, and the level below which it lets nothing fall.
+/// A floor or a limit that applies, and the level below which it lets nothing fall.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiftedBy {
-    /// The floor's name.
+    /// Its name.
     pub floor: String,
     /// Its level.
     pub level: Level,
+    /// For a limit, what went beyond it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beyond: Option<String>,
+}
+
+names! {
+    /// What speaks against an agent although the operation may be allowed (R6).
+    AnomalyKind {
+        /// It was declared as less than it is.
+        Misdeclared = "misdeclared",
+        /// Several operations stayed just below a threshold.
+        JustBelow = "just_below",
+        /// A large operation was not simply allowed, and small ones like it followed.
+        Pieces = "pieces",
+    }
+}
+
+/// Something that speaks against the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// What.
+    pub kind: AnomalyKind,
+    /// In words.
+    pub words: String,
+}
+
+impl Anomaly {
+    /// An anomaly.
+    pub(crate) const fn new(kind: AnomalyKind, words: String) -> Self {
+        Self { kind, words }
+    }
 }
 
 /// How risky an operation is, and why.
@@ -97,28 +132,66 @@ pub struct Assessment {
     pub floors: Vec<LiftedBy>,
     /// What is known about the operation.
     pub facts: Facts,
+    /// What speaks against the agent, whatever the level.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// What an assessment is made by: the parts of a policy that say how risky something is.
+#[derive(Clone, Copy, Debug)]
+pub struct Basis<'a> {
+    /// The weights, tables, words and thresholds.
+    pub model: &'a Model,
+    /// The floors.
+    pub floors: &'a [Floor],
+    /// The limits.
+    pub limits: &'a [Limit],
 }
 
 /// Assesses an operation whose facts are known.
 #[must_use]
 pub fn assess(
-    model: &Model,
-    floors: &[Floor],
+    basis: &Basis<'_>,
     subject: &Subject<'_>,
     facts: Facts,
     history: &History,
     now: Moment,
 ) -> Assessment {
+    let model = basis.model;
     let factors = factors(model, &facts, history, now);
     let score = Contribution::total(factors.iter().map(|factor| factor.contribution));
     let level_of_score = model.thresholds.level(score);
-    let floors: Vec<LiftedBy> = floors
-        .iter()
-        .filter(|floor| floor.situation.describes(subject, &facts, Case::Any))
-        .map(|floor| LiftedBy { floor: floor.name.to_string(), level: floor.level })
+    let applying = basis.floors.iter().filter(|floor| floor.situation.describes(subject, &facts, Case::Any));
+    let mut floors: Vec<LiftedBy> = applying
+        .map(|floor| LiftedBy { floor: floor.name.to_string(), level: floor.level, beyond: None })
         .collect();
+    floors.extend(basis.limits.iter().zip(&history.limits).filter_map(|(limit, totals)| {
+        let (what, sum, most) = limit.at_most.beyond(totals)?;
+        let window = Span::of(limit.window);
+        let beyond = Some(format!("{what} within {window}: {sum}, over {most}"));
+        Some(LiftedBy { floor: limit.name.to_string(), level: limit.level, beyond })
+    }));
     let level = floors.iter().map(|floor| floor.level).fold(level_of_score, Level::max);
-    Assessment { score, level, level_of_score, factors, floors, facts }
+    let anomalies = evasion(model, history);
+    Assessment { score, level, level_of_score, factors, floors, facts, anomalies }
+}
+
+/// What looks as if a threshold was avoided.
+fn evasion(model: &Model, history: &History) -> Vec<Anomaly> {
+    let (table, mut found) = (&model.evasion, Vec::new());
+    let window = Span::of(table.window);
+    if history.just_below >= table.just_below_count {
+        let words = format!("{} operations just below a threshold within {window}", history.just_below);
+        found.push(Anomaly::new(AnomalyKind::JustBelow, words));
+    }
+    if history.pieces >= table.pieces_count {
+        let words = format!(
+            "{} small operations within {window} after a large one like them was not simply allowed",
+            history.pieces
+        );
+        found.push(Anomaly::new(AnomalyKind::Pieces, words));
+    }
+    found
 }
 
 impl Assessment {
@@ -146,7 +219,7 @@ fn factors(model: &Model, facts: &Facts, history: &History, now: Moment) -> Vec<
     };
     let weights = &model.weights;
     let (behaviour, how) = behaviour(model, history);
-    let (timing, when) = timing(&model.timing, now);
+    let (timing, when) = timing(&model.timing, model.timing.calendar.local(now).minute);
     vec![
         factor(
             FactorName::Operation,
@@ -197,24 +270,10 @@ fn behaviour(model: &Model, history: &History) -> (Score, String) {
     }
 }
 
-fn timing(table: &TimingTable, now: Moment) -> (Score, String) {
-    let minute = minute_of_day(table, now);
+fn timing(table: &TimingTable, minute: u16) -> (Score, String) {
     let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-    let quiet = if table.from <= table.to {
-        (table.from..table.to).contains(&minute)
-    } else {
-        minute >= table.from || minute < table.to
-    };
+    let quiet = within(minute, table.from, table.to);
     let (value, within) = if quiet { (table.quiet, "within") } else { (table.otherwise, "outside") };
     let reason = format!("{} is {within} {}–{}", clock(minute), clock(table.from), clock(table.to));
     (value, reason)
-}
-
-/// The minute of the policy's day, 0 to 1439.
-fn minute_of_day(table: &TimingTable, now: Moment) -> u16 {
-    const DAY: i64 = 24 * 60;
-    // A moment's minutes since the epoch are below 2^38.
-    let minutes = i64::try_from(now.unix_seconds() / 60).unwrap_or(0);
-    let local = (minutes + i64::from(table.utc_offset_minutes)).rem_euclid(DAY);
-    u16::try_from(local).unwrap_or(0)
 }

@@ -1,24 +1,44 @@
 //! The catalog: what the policy declares about actions and resources, and the facts that follow for an operation.
 
-use super::facts::{Environment, Fact, Facts, Kind, Scope, Sensitivity, Source, Weigh};
+mod acts;
+mod places;
+
+use super::assessment::Anomaly;
+use super::facts::{Environment, Fact, Facts, Kind, Sensitivity, Source, Weigh};
 use super::floor::{Case, Subject};
+use super::history::{Novelty, Totals};
 use super::model::Model;
 use super::pattern::{Glob, Index, Named};
-use super::payload::{Amount, Reading, Unfiltered};
+use super::payload::Reading;
 use super::quoted;
-use super::score::Score;
-use super::words::{Edges, Name, Phrase};
+use super::words::Name;
+use crate::classify::{self, Language};
 use crate::operation::json::Object;
+use places::{bulk, environment_by_words, scope, sensitivity_by_words, touched};
 
 /// What the policy says about the actions that match a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Class {
     /// The pattern of the action.
     pub action: Glob,
-    /// What kind of thing it does.
-    pub kind: Kind,
+    /// What kind of thing it does; `None` if the payload says.
+    pub kind: Option<Kind>,
     /// Whether it cannot be undone.
     pub irreversible: bool,
+    /// Where its payload is.
+    pub payload: Payload,
+}
+
+/// Which parameters hold something that runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Payload {
+    /// Those that are called so: `sql`, `command`, `url`, `manifest` …
+    #[default]
+    Usual,
+    /// None: what looks like a command is not one.
+    Nothing,
+    /// These.
+    Declared(Vec<(Language, Box<str>)>),
 }
 
 /// What the policy says about the resources that match a pattern.
@@ -30,6 +50,8 @@ pub struct Declaration {
     pub environment: Option<Environment>,
     /// How sensitive it is, if this says so.
     pub sensitivity: Option<Sensitivity>,
+    /// Whether others depend on it.
+    pub critical: bool,
 }
 
 /// What the operation carries beside its two names.
@@ -88,57 +110,53 @@ impl Catalog {
         Self { classes, declarations, by_action, by_resource }
     }
 
-    /// What is known about an operation without asking the agent.
+    /// What is known about an operation without asking the agent, and what its payload gives away.
     #[must_use]
-    pub fn facts(&self, model: &Model, subject: &Subject<'_>, arguments: Arguments<'_>) -> Facts {
+    pub fn facts(
+        &self,
+        model: &Model,
+        subject: &Subject<'_>,
+        arguments: Arguments<'_>,
+    ) -> (Facts, Vec<Anomaly>) {
+        let class = self.class_of(&subject.action);
         let reading = match arguments {
             Arguments::Parameters(parameters) => Some(Reading::of(parameters, &model.scope)),
             Arguments::Raw => None,
         };
-        let (kind, irreversible) = self.class_of(model, &subject.action);
-        let (environment, sensitivity) = self.place_of(model, &subject.resource);
-        Facts {
+        let payloads = payloads(class.payload(), arguments);
+        let (kind, irreversible) = class.facts(model, subject.action.exact);
+        let (environment, sensitivity, critical) = self.place_of(model, &subject.resource);
+        let facts = Facts {
             kind,
             environment,
             sensitivity: bulk(model, sensitivity, reading.as_ref()),
             scope: scope(model, reading.as_ref()),
             irreversible,
             cost: Fact::new(None, Source::Policy, "nothing says what it costs".to_owned()),
-        }
+            touched: touched(reading.as_ref()),
+            critical,
+            acts: Vec::new(),
+            doubts: Vec::new(),
+            recent: Totals::default(),
+            new: Novelty::default(),
+        };
+        acts::weigh(model, facts, payloads, class.leaves_kind_to_payload())
     }
 
-    fn class_of(&self, model: &Model, action: &Named<'_>) -> (Fact<Kind>, Fact<bool>) {
+    fn class_of(&self, action: &Named<'_>) -> Classes<'_> {
         let candidates = self.by_action.candidates(&action.lower);
         let classes = || candidates.iter().filter_map(|number| self.classes.get(*number));
-        let exact = classes().find(|class| class.action.matches(action.exact));
-        let alike = classes().find(|class| class.action.matches_any_case(&action.lower));
-
-        let mut kind = exact.map_or_else(
-            || policy(Kind::Unknown, format!("the policy does not classify {}", quoted(action.exact))),
-            |class| policy(class.kind, format!("`{}` is classified as `{}`", class.action, class.kind)),
-        );
-        let mut irreversible = exact.map_or_else(
-            || policy(false, "nothing says that it cannot be undone".to_owned()),
-            |class| policy(class.irreversible, undoing(class)),
-        );
-        if let Some(class) = alike {
-            raise(
-                &mut kind,
-                class.kind,
-                |kind| model.kind(kind),
-                || {
-                    format!(
-                        "but for the case of a letter it is `{}`, classified as `{}`",
-                        class.action, class.kind
-                    )
-                },
-            );
-            raise(&mut irreversible, class.irreversible, u64::from, || undoing(class));
+        Classes {
+            exact: classes().find(|class| class.action.matches(action.exact)),
+            alike: classes().find(|class| class.action.matches_any_case(&action.lower)),
         }
-        (kind, irreversible)
     }
 
-    fn place_of(&self, model: &Model, resource: &Named<'_>) -> (Fact<Environment>, Fact<Sensitivity>) {
+    fn place_of(
+        &self,
+        model: &Model,
+        resource: &Named<'_>,
+    ) -> (Fact<Environment>, Fact<Sensitivity>, Option<String>) {
         let candidates = self.by_resource.candidates(&resource.lower);
         let name = Name::new(resource.exact);
 
@@ -169,12 +187,80 @@ impl Catalog {
                 || format!("but for the case of a letter it is `{glob}`, declared as `{value}`"),
             );
         }
-        (environment, sensitivity)
+        let critical = self.declared(&candidates, |declaration| declaration.critical.then_some(()));
+        // It only raises, so the case of a letter does not matter.
+        let critical = critical.first(resource, Case::Any).map(|(glob, ())| glob.to_string());
+        (environment, sensitivity, critical)
     }
 
     fn declared<T>(&self, candidates: &[usize], part: impl Fn(&Declaration) -> Option<T>) -> Declared<'_, T> {
         let declarations = candidates.iter().filter_map(|number| self.declarations.get(*number));
         Declared(declarations.filter_map(|one| Some((&one.resource, part(one)?))).collect())
+    }
+}
+
+/// The classes of an action: the first that matches as written, and the first that matches but for the case.
+#[derive(Clone, Copy)]
+struct Classes<'a> {
+    exact: Option<&'a Class>,
+    alike: Option<&'a Class>,
+}
+
+impl Classes<'_> {
+    /// Where the payload is. That there is none widens authority, so only an exact match can say it.
+    fn payload(&self) -> &Payload {
+        match (self.exact, self.alike) {
+            (Some(class), _) => &class.payload,
+            (None, Some(class)) if class.payload != Payload::Nothing => &class.payload,
+            (None, Some(_) | None) => &Payload::Usual,
+        }
+    }
+
+    fn leaves_kind_to_payload(&self) -> bool {
+        self.exact.is_some_and(|class| class.kind.is_none())
+    }
+
+    fn facts(&self, model: &Model, action: &str) -> (Fact<Kind>, Fact<bool>) {
+        let mut kind = match self.exact {
+            None => policy(Kind::Unknown, format!("the policy does not classify {}", quoted(action))),
+            Some(Class { action, kind: Some(kind), .. }) => {
+                policy(*kind, format!("`{action}` is classified as `{kind}`"))
+            }
+            Some(Class { action, kind: None, .. }) => {
+                policy(Kind::Unknown, format!("`{action}` is what its payload is, and that does not say"))
+            }
+        };
+        let mut irreversible = self.exact.map_or_else(
+            || policy(false, "nothing says that it cannot be undone".to_owned()),
+            |class| policy(class.irreversible, undoing(class)),
+        );
+        if let Some(Class { action, kind: Some(alike), .. }) = self.alike {
+            let reason = || format!("but for the case of a letter it is `{action}`, classified as `{alike}`");
+            raise(&mut kind, *alike, |kind| model.kind(kind), reason);
+        }
+        if let Some(class) = self.alike {
+            raise(&mut irreversible, class.irreversible, u64::from, || undoing(class));
+        }
+        (kind, irreversible)
+    }
+}
+
+/// What the parameters that hold something that runs say it does.
+fn payloads(payload: &Payload, arguments: Arguments<'_>) -> Vec<classify::Reading> {
+    match (payload, arguments) {
+        (Payload::Nothing, _) | (Payload::Usual, Arguments::Raw) => Vec::new(),
+        (Payload::Usual, Arguments::Parameters(parameters)) => classify::detect::read(parameters, &[]),
+        (Payload::Declared(declared), Arguments::Parameters(parameters)) => {
+            classify::detect::read(parameters, declared)
+        }
+        (Payload::Declared(declared), Arguments::Raw) => {
+            let missing = |(language, name): &(Language, Box<str>)| {
+                let mut reading = classify::Reading::new(*language);
+                reading.doubt(classify::Why::Missing, name);
+                reading
+            };
+            declared.iter().map(missing).collect()
+        }
     }
 }
 
@@ -212,89 +298,4 @@ fn raise<T: Copy, W: Ord>(
     if weigh(value) > weigh(fact.value) {
         *fact = policy(value, reason());
     }
-}
-
-/// The riskiest environment whose word is in the name. A word that makes it safer than a name without any has
-/// to stand between separators, and in a name that cannot be mistaken for another (DESIGN §5.13).
-fn environment_by_words(model: &Model, name: &Name<'_>) -> Fact<Environment> {
-    let table = &model.environment;
-    let default = Weigh::environment(model, table.unknown);
-    let mut places = [
-        (Environment::Production, table.production, &table.production_words),
-        (Environment::Staging, table.staging, &table.staging_words),
-        (Environment::Test, table.test, &table.test_words),
-    ];
-    places.sort_by_key(|(_, value, _)| core::cmp::Reverse(*value));
-    for (place, value, words) in places {
-        let found = if value >= default { word(name, words, Edges::Any) } else { lowering(name, words) };
-        if let Some(phrase) = found {
-            return policy(place, format!("`{}` in the resource's name says `{place}`", phrase.as_str()));
-        }
-    }
-    let place = table.unknown;
-    policy(place, format!("nothing in the resource's name says where it is, which counts as `{place}`"))
-}
-
-fn word<'a>(name: &Name<'_>, words: &'a [Phrase], edges: Edges) -> Option<&'a Phrase> {
-    words.iter().find(|phrase| name.has(phrase, edges))
-}
-
-fn lowering<'a>(name: &Name<'_>, words: &'a [Phrase]) -> Option<&'a Phrase> {
-    name.is_ascii().then(|| word(name, words, Edges::Separators)).flatten()
-}
-
-fn sensitivity_by_words(model: &Model, name: &Name<'_>) -> Fact<Sensitivity> {
-    word(name, &model.sensitivity.words, Edges::Any).map_or_else(
-        || policy(Sensitivity::Ordinary, "no word in the resource's name is a sensitive one".to_owned()),
-        |phrase| policy(Sensitivity::Sensitive, format!("`{}` in the resource's name", phrase.as_str())),
-    )
-}
-
-/// Much at a time counts as `bulk` where nothing makes the data more sensitive than that.
-fn bulk(model: &Model, sensitivity: Fact<Sensitivity>, reading: Option<&Reading>) -> Fact<Sensitivity> {
-    let Some((field, limit)) = reading.and_then(|reading| reading.limit.as_ref()) else { return sensitivity };
-    let reason = match limit {
-        Amount::Number(limit) if *limit <= model.sensitivity.bulk_over => return sensitivity,
-        Amount::Number(limit) => {
-            format!("{} is {limit}, over {}", quoted(field), model.sensitivity.bulk_over)
-        }
-        Amount::Nonsense => format!("{} limits nothing", quoted(field)),
-    };
-    let weigh = |data| Weigh::sensitivity(model, data);
-    if weigh(Sensitivity::Bulk) > weigh(sensitivity.value) {
-        Fact::new(Sensitivity::Bulk, Source::Payload, reason)
-    } else {
-        sensitivity
-    }
-}
-
-/// The riskiest scope that anything in the parameters says.
-fn scope(model: &Model, reading: Option<&Reading>) -> Fact<Scope> {
-    let payload = |scope, reason| Fact::new(scope, Source::Payload, reason);
-    let Some(reading) = reading else {
-        return payload(Scope::Unknown, "the payload is not JSON, so nothing in it says how much".to_owned());
-    };
-    let mut scope = payload(Scope::Narrow, "nothing in the parameters says that it is much".to_owned());
-    let weigh = |scope| -> Score { Weigh::scope(model, scope) };
-    if let Some((field, amount)) = &reading.rows {
-        let (value, reason) = match amount {
-            Amount::Number(rows) => (model.rows(*rows), format!("{} is {rows}", quoted(field))),
-            Amount::Nonsense => (Scope::Huge, format!("{} is no number of rows", quoted(field))),
-        };
-        if weigh(value) >= weigh(scope.value) {
-            scope = payload(value, reason);
-        }
-    }
-    if let Some((field, why)) = &reading.everything
-        && weigh(Scope::Everything) >= weigh(scope.value)
-    {
-        let field = quoted(field);
-        let reason = match why {
-            Unfiltered::Wildcard(text) => format!("{field} is the wildcard {}", quoted(text)),
-            Unfiltered::AlwaysTrue(text) => format!("{field} is always true: {}", quoted(text)),
-            Unfiltered::Nothing => format!("{field} filters nothing"),
-        };
-        scope = payload(Scope::Everything, reason);
-    }
-    scope
 }

@@ -1,7 +1,10 @@
 //! Facts: what an operation is, where, on what and how much, each with where it was learnt and why.
 
+use super::history::{History, Novelty, Totals};
 use super::score::Score;
+use super::span::Span;
 pub use crate::classify::Kind;
+use crate::classify::{Act, Doubt};
 use crate::names::names;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +50,8 @@ names! {
     Source {
         /// The policy says so: its tables, declarations and words.
         Policy = "policy",
+        /// Nothing says so; it is what the policy takes for granted.
+        Default = "default",
         /// Read from the operation's own parameters.
         Payload = "payload",
         /// From the record of what happened before.
@@ -55,6 +60,14 @@ names! {
         Clock = "clock",
         /// The agent said so; such a fact only ever raises (D5).
         Claim = "claim",
+    }
+}
+
+impl Scope {
+    /// Whether it is many or more.
+    #[must_use]
+    pub const fn is_large(self) -> bool {
+        matches!(self, Self::Wide | Self::Huge | Self::Everything)
     }
 }
 
@@ -92,6 +105,41 @@ pub struct Facts {
     pub irreversible: Fact<bool>,
     /// What it costs, in whole units of the currency that the policy counts in; `None` if nobody said.
     pub cost: Fact<Option<u64>>,
+    /// How many rows and objects it touches by itself; zero where nothing says.
+    #[serde(default, skip_serializing_if = "Touched::is_none")]
+    pub touched: Touched,
+    /// The pattern under which the policy declares the resource as one that others depend on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critical: Option<String>,
+    /// What the payload does, where it was read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Act>,
+    /// What of the payload could not be understood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Doubt>,
+    /// What the agent did like it lately, this included; zero where it is the first.
+    #[serde(default, skip_serializing_if = "Totals::is_none")]
+    pub recent: Totals,
+    /// What of it the agent never did before.
+    #[serde(default, skip_serializing_if = "Novelty::is_none")]
+    pub new: Novelty,
+}
+
+/// How many rows and objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// Rows of a database.
+    pub rows: u64,
+    /// Anything else that is counted: files, pods, resources of a plan.
+    pub objects: u64,
+}
+
+impl Touched {
+    /// Whether nothing is counted.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.rows == 0 && self.objects == 0
+    }
 }
 
 /// What an agent says about its own operation. Everything here may raise a risk and nothing may lower it (D5).
@@ -119,13 +167,29 @@ pub struct Claims {
 
 /// The largest number that every JSON library reads exactly, and the canonical form takes (TOKEN §5). A claim of
 /// more is recorded as this.
-const LARGEST: u64 = (1 << 53) - 1;
+pub(crate) const LARGEST: u64 = (1 << 53) - 1;
 
 fn exact<S: serde::Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
     number.map(|number| number.min(LARGEST)).serialize(serializer)
 }
 
 impl Facts {
+    /// These facts together with what the agent did like it lately, and what of it is new to it.
+    pub(crate) fn after(mut self, history: &History, window: Span, weigh: &dyn Weigh) -> Self {
+        self.new = history.new;
+        if history.recent.requests > 1 {
+            self.recent = history.recent;
+            let Totals { requests, rows, objects, .. } = history.recent;
+            let together = rows.max(objects);
+            let scope = weigh.rows(together);
+            if weigh.scope(scope) > weigh.scope(self.scope.value) {
+                let reason = format!("{together} in {requests} operations like this one within {window}");
+                self.scope = Fact::new(scope, Source::History, reason);
+            }
+        }
+        self
+    }
+
     /// These facts raised by what the agent claims, or `None` if the claims raise nothing.
     ///
     /// `weigh` says how risky each value is; a claim of the same or less risk changes nothing.
@@ -136,6 +200,11 @@ impl Facts {
         raised |= raise(&mut facts.sensitivity, claims.sensitivity, |data| weigh.sensitivity(data));
         raised |=
             raise(&mut facts.scope, claims.rows.map(|rows| weigh.rows(rows)), |scope| weigh.scope(scope));
+        let rows = claims.rows.unwrap_or_default().min(LARGEST);
+        if rows > facts.touched.rows {
+            facts.touched.rows = rows;
+            raised = true;
+        }
         raised |= raise(&mut facts.irreversible, Some(claims.irreversible), u64::from);
         raised |= raise(&mut facts.cost, claims.cost.map(|cost| Some(cost.min(LARGEST))), |cost| cost);
         raised.then_some(facts)

@@ -3,6 +3,7 @@
 use super::facts::{Environment, Facts, Kind, Scope, Sensitivity};
 use super::pattern::{Glob, Named};
 use super::score::Level;
+use crate::classify::Why;
 
 /// What is done, to what: the two names that patterns look at.
 #[derive(Clone, Debug)]
@@ -47,8 +48,24 @@ pub struct Situation {
     pub scope: Vec<Scope>,
     /// Whether it can be undone.
     pub irreversible: Option<bool>,
-    /// It costs more than this.
+    /// It costs more than this, together with what the agent did like it lately.
     pub cost_over: Option<u64>,
+    /// It touches more rows than this, together with what the agent did like it lately.
+    pub rows_over: Option<u64>,
+    /// It touches more objects than this, together with what the agent did like it lately.
+    pub objects_over: Option<u64>,
+    /// Whether others depend on the resource.
+    pub critical: Option<bool>,
+    /// Whether everything in the payload was understood.
+    pub understood: Option<bool>,
+    /// Something in the payload is in doubt for one of these reasons.
+    pub doubt: Vec<Why>,
+    /// Whether the agent never did this before.
+    pub new_action: Option<bool>,
+    /// Whether the agent never did anything to this family of resources before.
+    pub new_resource: Option<bool>,
+    /// Whether the agent never did anything in this environment before.
+    pub new_environment: Option<bool>,
 }
 
 impl Situation {
@@ -59,11 +76,28 @@ impl Situation {
             && among(&self.environment, facts.environment.value)
             && among(&self.sensitivity, facts.sensitivity.value)
             && among(&self.scope, facts.scope.value)
-            && self.irreversible.is_none_or(|wanted| wanted == facts.irreversible.value)
-            && self.cost_over.is_none_or(|over| facts.cost.value.is_some_and(|cost| cost > over))
+            && is(self.irreversible, facts.irreversible.value)
+            && over(self.cost_over, facts.cost.value.unwrap_or_default(), facts.recent.cost)
+            && over(self.rows_over, facts.touched.rows, facts.recent.rows)
+            && over(self.objects_over, facts.touched.objects, facts.recent.objects)
+            && is(self.critical, facts.critical.is_some())
+            && is(self.understood, facts.doubts.is_empty())
+            && (self.doubt.is_empty() || facts.doubts.iter().any(|doubt| self.doubt.contains(&doubt.why)))
+            && is(self.new_action, facts.new.action)
+            && is(self.new_resource, facts.new.resource)
+            && is(self.new_environment, facts.new.environment)
             && named(&self.action, &subject.action, case)
             && named(&self.resource, &subject.resource, case)
     }
+}
+
+/// Whether an amount is beyond what is wanted, by itself or together with what was like it lately.
+fn over(wanted: Option<u64>, own: u64, together: u64) -> bool {
+    wanted.is_none_or(|over| own.max(together) > over)
+}
+
+fn is(wanted: Option<bool>, value: bool) -> bool {
+    wanted.is_none_or(|wanted| wanted == value)
 }
 
 fn among<T: PartialEq + Copy>(wanted: &[T], value: T) -> bool {
@@ -132,6 +166,16 @@ impl Floor {
                 "action-unknown-to-the-policy",
                 Level::Medium,
                 Situation { kind: vec![Kind::Unknown], ..Situation::default() },
+            ),
+            floor(
+                "payload-not-understood",
+                Level::Medium,
+                Situation { understood: Some(false), ..Situation::default() },
+            ),
+            floor(
+                "payload-disguised",
+                Level::High,
+                Situation { doubt: vec![Why::Disguised, Why::Encoded], ..Situation::default() },
             ),
         ]
     }

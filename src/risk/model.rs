@@ -1,8 +1,10 @@
 //! The risk model: weights, tables, words and thresholds, with the published ones as its default (R1–R3).
 
+use super::calendar::Calendar;
 use super::facts::{Environment, Kind, Scope, Sensitivity, Weigh};
 use super::score::{Level, Score};
 use super::words::Phrase;
+use core::time::Duration;
 
 /// Everything that the score depends on beside the operation, the history and the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct Model {
     pub scope: ScopeTable,
     /// What the time of day weighs.
     pub timing: TimingTable,
+    /// How operations of one kind add up, and what looks like evasion.
+    pub evasion: EvasionTable,
     /// Where the levels begin.
     pub thresholds: Thresholds,
     /// The lowest level that never runs, whatever anyone approves (D3): `critical`, or lower.
@@ -121,6 +125,21 @@ pub struct BehaviourTable {
     pub anomalous: Score,
     /// See `anomalous`.
     pub anomalous_over: u32,
+    /// How long an anomaly counts; it fades all the while.
+    pub window: Duration,
+}
+
+/// How operations of one kind add up, and what looks like evasion (R6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvasionTable {
+    /// How far back operations of one agent, kind, environment and family of resources add up.
+    pub window: Duration,
+    /// An amount above this share of a threshold, and not beyond it, is just below it.
+    pub just_below: Score,
+    /// So many operations just below a threshold within the window are an anomaly.
+    pub just_below_count: u32,
+    /// So many small operations after a large one that was not simply allowed are an anomaly.
+    pub pieces_count: u32,
 }
 
 /// What each scope weighs, and the parameters that tell it.
@@ -170,7 +189,7 @@ fn plain(character: char) -> Option<char> {
     (!matches!(character, '_' | '-')).then(|| character.to_ascii_lowercase())
 }
 
-/// What the time of day weighs. The day is the policy's, at a fixed distance from UTC.
+/// What the time of day weighs, on the policy's own clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimingTable {
     /// Within the quiet hours.
@@ -181,8 +200,8 @@ pub struct TimingTable {
     pub from: u16,
     /// The minute of the day at which they end; before `from` if they go over midnight.
     pub to: u16,
-    /// Minutes east of UTC, -840 to 840.
-    pub utc_offset_minutes: i16,
+    /// The policy's clock, and its hours of work.
+    pub calendar: Calendar,
 }
 
 /// The score at which each level begins; rising.
@@ -264,6 +283,7 @@ impl Default for Model {
                 concerning_over: 2,
                 anomalous: Score::of(800),
                 anomalous_over: 5,
+                window: Duration::from_secs(24 * 60 * 60),
             },
             scope: ScopeTable {
                 narrow: Score::of(100),
@@ -282,7 +302,13 @@ impl Default for Model {
                 otherwise: Score::ZERO,
                 from: 22 * 60,
                 to: 6 * 60,
-                utc_offset_minutes: 0,
+                calendar: Calendar::default(),
+            },
+            evasion: EvasionTable {
+                window: Duration::from_secs(60 * 60),
+                just_below: Score::of(800),
+                just_below_count: 3,
+                pieces_count: 5,
             },
             thresholds: Thresholds { medium: Score::of(300), high: Score::of(600), critical: Score::of(800) },
             blocked_from: Level::Critical,

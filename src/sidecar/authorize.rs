@@ -140,7 +140,8 @@ impl Sidecar {
             agent: &ask.caller.agent,
             on_behalf_of: ask.caller.on_behalf_of.as_ref(),
         };
-        let mut decision = decide(&request, &self.policy.load(), &History { anomalies }, now);
+        let mut decision =
+            decide(&request, &self.policy.load(), &History { anomalies, ..History::default() }, now);
         if let Some(kind) = executor.unenforced(decision.outcome.conditions()) {
             let why = format!(
                 "the policy asks for the condition `{kind}`, which the executor `{}` does not enforce",

@@ -6,7 +6,7 @@ use countersign::decision::{Decision, Outcome};
 use countersign::escalation::requirement::{Agreement, Standing};
 use countersign::party::PersonId;
 use countersign::reviewer::Directory;
-use countersign::risk::{Claims, Environment, Kind, Level, Sensitivity, Source};
+use countersign::risk::{AnomalyKind, Assessment, Claims, Environment, Kind, Level, Sensitivity, Source};
 use countersign::token::Assurance;
 use proptest::prelude::*;
 
@@ -188,7 +188,13 @@ fn a_claim_of_less_says_nothing() {
         irreversible: false,
         cost: None,
     };
-    assert_eq!(case.decided(&published("")), plain);
+    let claimed = case.decided(&published(""));
+    assert_eq!((&claimed.outcome, &claimed.rule), (&plain.outcome, &plain.rule));
+    assert_eq!(Assessment { anomalies: Vec::new(), ..claimed.assessment.clone() }, plain.assessment);
+    // … except about the agent: whoever calls a deletion a look is watched from now on.
+    let [anomaly] = &claimed.assessment.anomalies[..] else { panic!("{:?}", claimed.assessment.anomalies) };
+    assert_eq!(anomaly.kind, AnomalyKind::Misdeclared);
+    assert!(claimed.reasons.contains(&"anomaly: the agent declares `read` and it is `delete`".to_owned()));
 }
 
 #[test]

@@ -281,13 +281,13 @@ fn the_quiet_hours_are_the_policys_own() {
             > Score::ZERO
     };
     assert!(quiet("", 22) && quiet("", 5) && !quiet("", 6) && !quiet("", 21));
-    // 20:00 UTC is 22:00 two hours east of it; 23:00 UTC is 16:00 seven hours west.
-    assert!(quiet("utc_offset_minutes: 120", 20) && !quiet("utc_offset_minutes: 120", 4));
-    assert!(!quiet("utc_offset_minutes: -420", 23) && quiet("utc_offset_minutes: -420", 12));
+    // 20:00 UTC is 22:00 two hours east of it; 23:00 UTC is 16:00 or 17:00 in Denver; 12:00 is 2:00 ten hours west.
+    assert!(quiet("time_zone: '+02:00'", 20) && !quiet("time_zone: '+02:00'", 4));
+    assert!(!quiet("time_zone: America/Denver", 23) && quiet("time_zone: '-10:00'", 12));
     assert!(quiet("from: '12:00', to: '13:00'", 12) && !quiet("from: '12:00', to: '13:00'", 13));
     assert!(!quiet("from: '12:00', to: '12:00'", 12));
     let epoch = Case { at: Moment::from_unix_millis(0), ..Case::new("db.read", "test-db", "{}") };
-    let west = published("risk: {timing: {utc_offset_minutes: -840}}\n");
+    let west = published("risk: {timing: {time_zone: '-14:00'}}\n");
     assert!(epoch.decided(&west).reasons.iter().any(|reason| reason.contains("10:00 is outside")));
 }
 

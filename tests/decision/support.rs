@@ -47,7 +47,7 @@ impl Case {
     pub(crate) fn decided_as(&self, operation: &Operation, policy: &Policy) -> Decision {
         let agent = AgentId::new(&self.agent).unwrap();
         let request = Request { operation, claims: &self.claims, agent: &agent, on_behalf_of: None };
-        decide(&request, policy, &History { anomalies: self.anomalies }, self.at)
+        decide(&request, policy, &History { anomalies: self.anomalies, ..History::default() }, self.at)
     }
 }
 

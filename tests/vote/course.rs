@@ -8,7 +8,7 @@ use countersign::digest::{OperationDigest, PolicyDigest, RenderingDigest};
 use countersign::escalation::requirement::{Pool, Requirement, Seat};
 use countersign::escalation::vote::{Choice, Statement, verify};
 use countersign::escalation::{
-    Attestation, Ballot, Counted, Escalation, Event, Opening, Status, Step, VoteRefusal,
+    Attestation, Ballot, Counted, Escalation, Event, OnTimeout, Opening, Status, Step, VoteRefusal,
 };
 use countersign::moment::Moment;
 use countersign::party::{AgentId, EscalationId, TxnId};
@@ -39,6 +39,8 @@ pub(crate) fn opening(requirement: Requirement) -> Opening {
         shown: RenderingDigest::from_bytes([3; 32]),
         policy: PolicyDigest::from_bytes([4; 32]),
         requirement,
+        ladder: Vec::new(),
+        on_timeout: OnTimeout::Deny,
         conditions: Vec::new(),
         enforceable: ConditionKind::ALL.into_iter().collect(),
         opened_at: NOON,
@@ -139,7 +141,7 @@ fn the_people_of_these_tests_are_who_they_seem() {
     let state = course.state();
     let sets: Vec<Vec<_>> = state
         .case()
-        .completions(&course.roster, 10)
+        .completions(&course.roster, at(1), 10)
         .into_iter()
         .map(|set| set.into_iter().collect())
         .collect();

@@ -33,7 +33,7 @@ fn two_of_the_pool_approve_and_it_is_claimed_once() {
     assert_eq!(course.seated(), ["ada", "cyd"]);
     assert!(state.approvals().iter().all(|approval| approval.assurance == Assurance::Signed));
     assert_eq!(state.evidence().len(), 2);
-    assert_eq!(state.deadline(), Some(at(62)));
+    assert_eq!(state.deadline(at(0)), Some(at(62)));
     let grant = course.take(state.claim(at(3))).unwrap();
     assert_eq!(grant.conditions, state.conditions());
     let again = course.state().claim(at(4));
@@ -110,7 +110,7 @@ fn whoever_asks_or_benefits_cannot_vote_under_any_name() {
         assert_eq!(course.approve("ada", &[], at(1)), Err(expected), "{what}");
         assert_eq!(course.deny("ada", at(1)), Err(expected), "{what}");
         let state = course.state();
-        let sets = state.case().completions(&course.roster, 10);
+        let sets = state.case().completions(&course.roster, at(1), 10);
         assert_eq!(sets, [[person("bob"), person("cyd")].into()], "{what}: nobody waits for ada");
         // Where everyone else is needed as well, nobody can, and it says so at once.
         let mut all = asked;
@@ -277,7 +277,7 @@ fn a_reviewer_who_leaves_takes_their_vote_along() {
     assert_eq!(event.name(), "blocked");
     course.events.push(event);
     assert_eq!(course.status(at(2)), Status::Blocked);
-    assert_eq!(course.state().case().standing(&course.roster), Standing::Impossible);
+    assert_eq!(course.state().case().standing(&course.roster, at(2)), Standing::Impossible);
 }
 
 #[test]

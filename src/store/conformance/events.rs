@@ -3,12 +3,12 @@
 use crate::audit::event::{Context, Decided, Event, Minted, Outcome, Reported};
 use crate::decision::{self, Decision};
 use crate::digest::{KeyId, OperationDigest, PolicyDigest, RenderingDigest, VoteDigest};
-use crate::escalation;
 use crate::escalation::requirement::{Pool, Requirement, Seat};
+use crate::escalation::{self, OnTimeout};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
-use crate::risk::facts::{Environment, Fact, Facts, Kind, Scope, Sensitivity, Source};
-use crate::risk::{Assessment, Claims, Level, Score};
+use crate::risk::facts::{Environment, Fact, Facts, Kind, Scope, Sensitivity, Source, Touched};
+use crate::risk::{Assessment, Claims, Level, Novelty, Score, Totals};
 use crate::suspension::Suspension;
 use crate::token::Assurance;
 use core::time::Duration;
@@ -95,7 +95,14 @@ fn assessment() -> Assessment {
             scope: fact(Scope::Narrow),
             irreversible: fact(false),
             cost: fact(None),
+            touched: Touched::default(),
+            critical: None,
+            acts: Vec::new(),
+            doubts: Vec::new(),
+            recent: Totals::default(),
+            new: Novelty::default(),
         },
+        anomalies: Vec::new(),
     }
 }
 
@@ -140,6 +147,8 @@ pub fn opened(id: EscalationId, txn: TxnId, agent: &AgentId, at: Moment) -> Even
         shown: RenderingDigest::from_bytes([4; 32]),
         policy: PolicyDigest::from_bytes([2; 32]),
         requirement: Requirement::seat(Seat::new(pool, 2, Assurance::Signed).unwrap()),
+        ladder: Vec::new(),
+        on_timeout: OnTimeout::Deny,
         conditions: Vec::new(),
         enforceable: [].into(),
         opened_at: at,

@@ -73,6 +73,12 @@ impl Span {
         }
     }
 
+    /// The span of a duration, its whole seconds; for sentences.
+    #[must_use]
+    pub const fn of(duration: Duration) -> Self {
+        Self(duration.as_secs())
+    }
+
     /// The span in seconds.
     #[must_use]
     pub const fn as_seconds(self) -> u64 {
@@ -98,11 +104,6 @@ impl fmt::Display for Span {
         }
         Ok(())
     }
-}
-
-/// `30m` for a duration of whole seconds; for reasons in words.
-pub(crate) fn shown(span: Duration) -> String {
-    Span(span.as_secs()).to_string()
 }
 
 #[cfg(test)]
