@@ -43,7 +43,8 @@ fn decisions(criterion: &mut Criterion) {
     )
     .unwrap();
     let agent = AgentId::new("spiffe://acme.example/agent/7").unwrap();
-    let (now, history) = (Moment::from_unix_seconds(1_795_521_600), History { anomalies: 1, ..History::default() });
+    let (now, history) =
+        (Moment::from_unix_seconds(1_795_521_600), History { anomalies: 1, ..History::default() });
     let honest = Claims::default();
     let raising = Claims {
         kind: Some(Kind::Admin),
