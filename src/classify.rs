@@ -7,6 +7,9 @@
 
 mod act;
 pub mod detect;
+mod disguise;
+pub mod http;
+pub mod sql;
 
 pub use act::{Act, Doubt, Extent, Reading, Why};
 

@@ -12,4 +12,7 @@
 
 mod classify {
     mod corpus;
+    mod hostile;
+    mod http;
+    mod sql;
 }

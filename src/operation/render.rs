@@ -119,6 +119,18 @@ impl fmt::Display for Hazard {
     }
 }
 
+/// The characters of `text` that would have to be made visible, each once, for whoever reads a text that is not shown.
+pub(crate) fn hazards(text: &str) -> Vec<Hazard> {
+    let mut visible = Visible::default();
+    let mut shown = String::new();
+    for line in text.lines().filter(|line| !line.is_ascii() || line.contains(|c: char| c.is_ascii_control()))
+    {
+        shown.clear();
+        visible.line(line, &mut shown);
+    }
+    visible.hazards()
+}
+
 /// Why an operation cannot be shown whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RenderError {

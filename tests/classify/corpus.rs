@@ -30,6 +30,11 @@ pub(crate) fn entries(text: &str) -> Vec<Entry> {
     entries
 }
 
+/// The payloads of a corpus file.
+pub(crate) fn payloads(text: &str) -> Vec<String> {
+    entries(text).into_iter().map(|entry| entry.payload).collect()
+}
+
 /// Reads every payload of a corpus file and compares; a mismatch shows all of them at once.
 pub(crate) fn check(file: &str, text: &str, read: impl Fn(&str) -> Reading) {
     let mut wrong = String::new();
