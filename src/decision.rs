@@ -10,6 +10,7 @@ pub use crate::policy::{Outcome, Terms};
 
 use crate::condition::tightest;
 use crate::digest::PolicyDigest;
+use crate::escalation::OnTimeout;
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::operation::json::Value;
@@ -69,6 +70,12 @@ impl Decision {
     #[must_use]
     pub const fn is_anomalous(&self) -> bool {
         self.denies() || !self.assessment.anomalies.is_empty()
+    }
+
+    /// Whether it may run when nobody decides in time.
+    #[must_use]
+    pub fn may_run_undecided(&self) -> bool {
+        self.terms().is_some_and(|terms| terms.on_timeout == OnTimeout::Allow)
     }
 
     /// The terms on which people are to be asked.
@@ -159,6 +166,7 @@ pub fn judge(
         Some(before) => ruling.again(before, policy),
         None => ruling,
     };
+    let ruling = ruling.at_level(assessment.level);
     reasons::explain(policy, assessment, ruling, plain.as_ref())
 }
 
@@ -214,6 +222,16 @@ impl<'a> Ruling<'a> {
             Some(rule) => Self { outcome: rule.outcome.clone(), by: By::Rule(rule) },
             None => Self { outcome: policy.outcome_of(level).clone(), by: By::Level(level) },
         }
+    }
+
+    /// This ruling for a risk of this level: above `medium`, waiting never allows (P3).
+    fn at_level(mut self, level: Level) -> Self {
+        if let Outcome::Escalate(terms) = &mut self.outcome
+            && level > Level::Medium
+        {
+            terms.on_timeout = OnTimeout::Deny;
+        }
+        self
     }
 
     const fn irreconcilable() -> Self {

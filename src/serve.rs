@@ -14,6 +14,7 @@ use crate::policy::Policy;
 use crate::reviewer::Directory;
 use crate::sidecar::brake::Brake;
 use crate::sidecar::issuance::Issuance;
+use crate::sidecar::memory::Memories;
 use crate::sidecar::{Caller, Sidecar};
 use crate::signer::directory::KeyDirectory;
 use crate::store::embedded::{EmbeddedStore, Options};
@@ -236,6 +237,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         executors,
         store: store.clone(),
         desk: desk.clone(),
+        memories: Memories::default(),
         brake: brake.clone(),
         issuance: issuance.clone(),
         clock: clock.clone(),

@@ -4,6 +4,7 @@ mod authorize;
 pub mod brake;
 mod follow;
 pub mod issuance;
+pub mod memory;
 mod mint;
 mod report;
 
@@ -25,13 +26,10 @@ use crate::token::{DraftError, Executor};
 use arc_swap::ArcSwap;
 use brake::Brake;
 use core::fmt;
-use core::time::Duration;
 use issuance::Issuance;
+use memory::Memories;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// How far back an agent's anomalies count (MISSION R2, "recent").
-pub const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Who asks, as the connection proved it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +54,8 @@ pub struct Sidecar {
     pub store: Arc<dyn Store>,
     /// Where people decide.
     pub desk: Arc<dyn crate::desk::Desk>,
+    /// What each agent did lately.
+    pub memories: Memories,
     /// What is suspended.
     pub brake: Arc<Brake>,
     /// The keys that sign tokens.

@@ -8,6 +8,7 @@ mod watch;
 use crate::audit::event::{Event, Record, RecordError, RequestKey};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, TxnId};
+use crate::risk::Environment;
 use core::fmt;
 use core::ops::Range;
 use core::pin::Pin;
@@ -102,6 +103,17 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
+/// Something that an agent may have done before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit<'a> {
+    /// This action.
+    Action(&'a str),
+    /// Something to this family of resources ([`family`](crate::risk::history::family)).
+    Family(&'a str),
+    /// Something in this environment.
+    Environment(Environment),
+}
+
 /// What comes of a commit: the places of the change's records.
 pub type Committing = Pin<Box<dyn Future<Output = Result<Range<Index>, StoreError>> + Send>>;
 
@@ -160,11 +172,17 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] if they could not be found out.
     fn decisions_of(&self, agent: &AgentId, limit: usize) -> Result<Vec<Index>, StoreError>;
 
-    /// How many anomalies of this agent were recorded at or after `since`, counted up to 1000.
+    /// When anomalies of this agent were recorded at or after `since`, latest first, at most 1000.
     ///
     /// # Errors
     /// [`StoreError`] if they could not be found out.
-    fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<u32, StoreError>;
+    fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<Vec<Moment>, StoreError>;
+
+    /// Whether this agent was ever allowed this, or people were asked about it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn did_before(&self, agent: &AgentId, habit: Habit<'_>) -> Result<bool, StoreError>;
 
     /// Where the suspensions were recorded that were not lifted, oldest first. Those whose end has come are among
     /// them until that is recorded.

@@ -8,6 +8,8 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "service/evasion.rs"]
+mod evasion;
 #[path = "service/identity.rs"]
 mod identity;
 #[path = "service/people.rs"]

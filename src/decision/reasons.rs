@@ -1,6 +1,7 @@
 //! Reasons: why a decision is what it is and what would change it, in words that people read (D1).
 
 use super::{By, Decision, Ruling};
+use crate::escalation::OnTimeout;
 use crate::policy::{Outcome, Policy, Span, Terms};
 use crate::risk::model::Thresholds;
 use crate::risk::{Assessment, Level, LiftedBy, Novelty, Score, quoted};
@@ -39,6 +40,7 @@ pub(super) fn explain(
     }
     if let Outcome::Escalate(terms) = &ruling.outcome {
         reasons.push(asks(terms));
+        reasons.extend(later(terms));
     }
     let conditions = ruling.outcome.conditions().iter();
     reasons.extend(conditions.map(|condition| format!("only if: {}", condition.describe())));
@@ -139,6 +141,16 @@ fn asks(terms: &Terms) -> String {
         Span::of(terms.claim_within),
         Span::of(terms.execute_within)
     )
+}
+
+/// Who is asked later, and what happens if nobody decides.
+fn later(terms: &Terms) -> impl Iterator<Item = String> + '_ {
+    let stages = terms
+        .ladder
+        .iter()
+        .map(|stage| format!("after {}, {} will do as well", Span::of(stage.after), stage.requirement));
+    let allows = terms.on_timeout == OnTimeout::Allow;
+    stages.chain(allows.then(|| "if nobody decides in time, it may run: the policy says so".to_owned()))
 }
 
 /// What would have to be otherwise for another answer.

@@ -1,7 +1,7 @@
 //! The memory of one agent: what it did lately, added up by the minute, so that a bulk operation cut into many small
 //! ones meets the rule for the whole (R6). It is a fold over the record and can be rebuilt from it at any time.
 
-use super::facts::{Environment, Facts, Kind};
+use super::facts::{Environment, Facts, Kind, Source};
 use super::history::{History, Totals, family};
 use super::model::{EvasionTable, Model};
 use crate::moment::Moment;
@@ -22,7 +22,12 @@ pub struct Footprint {
     large: bool,
     /// The places of the policy's limits that it counts towards.
     limits: Vec<usize>,
+    /// What its payload changes, by name.
+    targets: Vec<Box<str>>,
 }
+
+/// The most targets that a footprint keeps.
+const MAX_TARGETS: usize = 8;
 
 /// Operations that add up: one kind, in one environment, on one family of resources.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,8 +95,11 @@ impl Footprint {
             class,
             own,
             just_below: thresholds.just_below(facts, &model.evasion),
-            large: thresholds.beyond(facts) || facts.scope.value.is_large(),
+            // What is large only together with others is not large itself.
+            large: thresholds.beyond(facts)
+                || (facts.scope.value.is_large() && facts.scope.source != Source::History),
             limits,
+            targets: targets(facts),
         }
     }
 
@@ -101,11 +109,20 @@ impl Footprint {
         &self.own
     }
 
-    /// Whether the other is of the same kind, in the same environment, on the same family of resources.
+    /// Whether the other is of the same kind, on the same family of resources in the same environment, or on
+    /// something that both payloads name, however they are wrapped.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         self.class == other.class
+            || (self.class.kind == other.class.kind
+                && self.targets.iter().any(|target| other.targets.contains(target)))
     }
+}
+
+fn targets(facts: &Facts) -> Vec<Box<str>> {
+    let changing = facts.acts.iter().filter(|act| act.kind != Kind::Read);
+    let names = changing.flat_map(|act| &act.targets).take(MAX_TARGETS);
+    names.map(|name| name.to_ascii_lowercase().into()).collect()
 }
 
 /// What became of an operation, as far as the memory is concerned.
@@ -315,5 +332,127 @@ impl Window {
 
     fn is_over(&self, since: Moment) -> bool {
         self.0.back().is_none_or(|last| last.minute < minute(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::risk::facts::{Fact, Scope, Sensitivity, Touched};
+    use proptest::prelude::*;
+
+    const START: Moment = Moment::from_unix_seconds(1_795_521_600);
+
+    fn facts(kind: Kind, rows: u64) -> Facts {
+        fn fact<T>(value: T) -> Fact<T> {
+            Fact::new(value, Source::Policy, String::new())
+        }
+        Facts {
+            kind: fact(kind),
+            environment: fact(Environment::Test),
+            sensitivity: fact(Sensitivity::Ordinary),
+            scope: fact(Scope::Narrow),
+            irreversible: fact(false),
+            cost: fact(None),
+            touched: Touched { rows, objects: 0 },
+            critical: None,
+            acts: Vec::new(),
+            doubts: Vec::new(),
+            recent: Totals::default(),
+            new: crate::risk::Novelty::default(),
+        }
+    }
+
+    fn footprint(kind: Kind, resource: &str, rows: u64) -> Footprint {
+        let thresholds = Thresholds { rows: vec![1000], ..Thresholds::default() };
+        Footprint::new(resource, &facts(kind, rows), vec![0], &thresholds, &Model::default())
+    }
+
+    fn memory() -> Memory {
+        Memory::new(Model::default().evasion, [Duration::from_secs(600)])
+    }
+
+    fn after(minutes: u64) -> Moment {
+        START.plus(Duration::from_secs(60 * minutes))
+    }
+
+    #[test]
+    fn what_is_older_than_the_window_does_not_count() {
+        let (mut memory, one) = (memory(), footprint(Kind::Delete, "db/orders/1", 7));
+        memory.add(&one, START);
+        memory.add(&one, after(59));
+        let at = |memory: &Memory, minutes| memory.history(&one, &Model::default(), after(minutes));
+        assert_eq!(at(&memory, 59).recent.rows, 14);
+        assert_eq!(at(&memory, 60).recent.rows, 14, "the minute that the window touches counts whole");
+        assert_eq!(at(&memory, 61).recent.rows, 7);
+        assert_eq!(at(&memory, 120).recent.requests, 0);
+        assert_eq!(at(&memory, 60).limits, [Totals { requests: 1, rows: 7, objects: 1, cost: 0 }]);
+    }
+
+    #[test]
+    fn what_was_denied_does_not_add_up_and_a_large_one_that_was_stopped_is_remembered() {
+        let mut memory = memory();
+        let (large, small) = (footprint(Kind::Delete, "db/orders", 5000), footprint(Kind::Delete, "db/x", 1));
+        memory.add(&large, START);
+        memory.settle(&large, START, Fate::Denied);
+        let history = |memory: &Memory, minutes| memory.history(&small, &Model::default(), after(minutes));
+        assert_eq!(history(&memory, 0).recent, Totals::default());
+        for minutes in 1..=6 {
+            memory.add(&small, after(minutes));
+            assert_eq!(u64::from(history(&memory, minutes).pieces), minutes);
+        }
+        // It is forgotten with the window.
+        assert_eq!(history(&memory, 62).pieces, 0);
+    }
+
+    #[test]
+    fn anomalies_fade_until_they_are_forgotten() {
+        let mut memory = memory();
+        for _ in 0..6 {
+            memory.anomaly(START);
+        }
+        let day = Duration::from_secs(24 * 60 * 60);
+        let at = |minutes| memory.anomalies_at(after(minutes), day);
+        assert_eq!((at(0), at(1), at(12 * 60), at(23 * 60), at(24 * 60), at(48 * 60)), (6, 6, 3, 1, 0, 0));
+    }
+
+    #[test]
+    fn a_flood_of_families_adds_up_together_and_takes_bounded_room() {
+        let mut memory = memory();
+        let name = |n: usize| {
+            format!(
+                "db/{}/x",
+                (0..26).map(|bit| if n >> (bit % 14) & 1 == 1 { 'a' } else { 'b' }).collect::<String>()
+            )
+        };
+        for n in 0..MAX_CLASSES + 500 {
+            memory.add(&footprint(Kind::Delete, &name(n), 1), START);
+        }
+        assert!(memory.classes.len() <= MAX_CLASSES + 1);
+        let last = footprint(Kind::Delete, &name(MAX_CLASSES + 499), 1);
+        assert!(memory.history(&last, &Model::default(), START).recent.rows >= 500);
+    }
+
+    proptest! {
+        #[test]
+        fn the_window_agrees_with_adding_up_by_hand(
+            operations in prop::collection::vec((0_u64..200, 0_u64..50, 0_usize..3), 0..60),
+            now in 0_u64..260,
+        ) {
+            let mut memory = memory();
+            let mut operations = operations;
+            operations.sort();
+            let asked = footprint(Kind::Delete, "db/orders/1", 1);
+            for (minute, rows, fate) in &operations {
+                let one = footprint(Kind::Delete, "db/orders/1", *rows);
+                memory.add(&one, after(*minute));
+                let fate = [Fate::Allowed, Fate::Escalated, Fate::Denied][*fate];
+                memory.settle(&one, after(*minute), fate);
+            }
+            let latest = operations.last().map_or(0, |last| last.0).max(now);
+            let counted = operations.iter().filter(|(minute, _, fate)| *fate < 2 && minute + 60 >= latest);
+            let sum: u64 = counted.map(|(_, rows, _)| (*rows).max(1)).sum();
+            prop_assert_eq!(memory.history(&asked, &Model::default(), after(latest)).recent.rows, sum);
+        }
     }
 }

@@ -1,16 +1,16 @@
 //! One request, decided and recorded before its answer leaves (DESIGN §3).
 
 use super::mint::Granted;
-use super::{Caller, RECENT, Sidecar, SidecarError};
+use super::{Caller, Sidecar, SidecarError};
 use crate::audit::event::{Context, Decided, Event, RequestKey};
 use crate::clock::Reading;
-use crate::decision::{Decision, Outcome, Request, decide};
+use crate::decision::{Decision, Examined, Outcome, Request, judge};
 use crate::desk::{Opened, Proposal};
 use crate::digest::{OperationDigest, base64url};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{EscalationId, ExecutorId, TxnId};
-use crate::risk::{Claims, History};
+use crate::risk::Claims;
 use crate::store::{Change, Index, StoreError};
 use crate::token::{Executor, PublicKey};
 
@@ -51,6 +51,15 @@ pub struct Answer {
 }
 
 impl Ask {
+    fn request(&self) -> Request<'_> {
+        Request {
+            operation: &self.operation,
+            claims: &self.claims,
+            agent: &self.caller.agent,
+            on_behalf_of: self.caller.on_behalf_of.as_ref(),
+        }
+    }
+
     /// The request that a recorded decision answered.
     pub(super) fn of(decided: &Decided, operation: Operation) -> Self {
         Self {
@@ -95,7 +104,12 @@ impl Sidecar {
         let txn = TxnId::from_random(self.entropy.bits128()?);
         // Held until the answer is recorded and, where it allows, signed.
         let standing = self.brake.standing().await;
-        let mut decision = self.decide_now(ask, executor, now)?;
+        let policy = self.policy.load_full();
+        let asked = ask.request();
+        let examined = Examined::new(&ask.operation, &policy);
+        let (history, weighing) =
+            self.memories.weigh(self.store.as_ref(), &policy, &asked, &examined, now)?;
+        let mut decision = narrowed(judge(&asked, examined, &policy, &history, now), ask, executor);
         let suspension = standing.stops(&ask.caller.agent, ask.operation.action(), now);
         if let Some(suspension) = suspension {
             decision.outcome = Outcome::Deny;
@@ -111,6 +125,7 @@ impl Sidecar {
         if let Outcome::Allow { conditions } = &decided.decision.outcome {
             let conditions = conditions.clone();
             let granted = self.mint_allowed(decided.clone(), executor, conditions, now, request).await?;
+            weighing.settle(&decided.decision, None);
             return Ok(Answer {
                 txn,
                 operation: decided.digest,
@@ -122,35 +137,25 @@ impl Sidecar {
         let change = Change::of(now, [Event::Decided(decided.clone())]).answering(request);
         self.store.commit(change).await?;
         drop(standing);
+        match suspension {
+            Some(_) => weighing.stopped(),
+            None => weighing.settle(&decided.decision, decided.escalation),
+        }
         let opened = self.open(&decided).await?;
         Ok(Answer { txn, operation: decided.digest, decision: decided.decision, granted: None, opened })
     }
 
-    /// The decision of the policy in force, narrowed to what the executor can carry out.
-    pub(super) fn decide_now(
+    /// The decision of the policy in force on an operation that was decided before.
+    pub(super) fn decide_again(
         &self,
         ask: &Ask,
         executor: &Executor,
         now: Moment,
     ) -> Result<Decision, SidecarError> {
-        let anomalies = self.store.anomalies(&ask.caller.agent, now.minus(RECENT))?;
-        let request = Request {
-            operation: &ask.operation,
-            claims: &ask.claims,
-            agent: &ask.caller.agent,
-            on_behalf_of: ask.caller.on_behalf_of.as_ref(),
-        };
-        let mut decision =
-            decide(&request, &self.policy.load(), &History { anomalies, ..History::default() }, now);
-        if let Some(kind) = executor.unenforced(decision.outcome.conditions()) {
-            let why = format!(
-                "the policy asks for the condition `{kind}`, which the executor `{}` does not enforce",
-                ask.executor
-            );
-            decision.outcome = Outcome::Deny;
-            decision.reasons.push(why);
-        }
-        Ok(decision)
+        let (policy, request) = (self.policy.load_full(), ask.request());
+        let examined = Examined::new(&ask.operation, &policy);
+        let history = self.memories.look(self.store.as_ref(), &policy, &request, &examined, now)?;
+        Ok(narrowed(judge(&request, examined, &policy, &history, now), ask, executor))
     }
 
     /// The time, or a refusal while it is in doubt; the doubt is logged once by who watches the clock.
@@ -196,6 +201,19 @@ impl Sidecar {
             opened,
         })
     }
+}
+
+/// A decision, denied where the executor cannot carry it out.
+fn narrowed(mut decision: Decision, ask: &Ask, executor: &Executor) -> Decision {
+    if let Some(kind) = executor.unenforced(decision.outcome.conditions()) {
+        let why = format!(
+            "the policy asks for the condition `{kind}`, which the executor `{}` does not enforce",
+            ask.executor
+        );
+        decision.outcome = Outcome::Deny;
+        decision.reasons.push(why);
+    }
+    decision
 }
 
 fn decided(ask: &Ask, txn: TxnId, decision: Decision, escalation: Option<EscalationId>) -> Decided {

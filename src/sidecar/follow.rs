@@ -150,8 +150,14 @@ impl Sidecar {
                         if let Some(suspension) = standing.stops(&decided.agent, action, now) {
                             return self.block(docket, vec![suspension.to_string()]).await;
                         }
-                        let decision = self.decide_now(&ask, executor, now)?;
-                        if decision.denies() { Err(decision.reasons) } else { Ok(()) }
+                        let decision = self.decide_again(&ask, executor, now)?;
+                        let nobody_decided = docket.escalation.approvals().is_empty();
+                        match decision.allows() || (!decision.denies() && !nobody_decided) {
+                            true => Ok(()),
+                            // What may run although nobody decided may still do so now.
+                            false if nobody_decided && decision.may_run_undecided() => Ok(()),
+                            false => Err(decision.reasons),
+                        }
                     }
                 }
             }

@@ -33,7 +33,13 @@ impl Sidecar {
         let Report { txn, outcome, code, detail } = report;
         let agent = caller.agent.clone();
         let reported = Reported { txn, agent, outcome, code, detail };
-        self.store.commit(Change::of(self.clock.now(), [Event::Reported(reported)])).await?;
+        let now = self.clock.now();
+        let event = Event::Reported(reported);
+        let anomalous = event.anomaly_of().is_some();
+        self.store.commit(Change::of(now, [event])).await?;
+        if anomalous {
+            self.memories.anomaly(&caller.agent, now);
+        }
         Ok(())
     }
 }

@@ -42,9 +42,9 @@ mod views;
 
 pub use error::{Notice, Rebuilt, StoreOpenError};
 
-use super::facts::{AgentKey, Facts};
+use super::facts::{AgentKey, Facts, HabitKey};
 use super::watch::Watchers;
-use super::{Change, Committing, Course, Document, Index, Store, StoreError};
+use super::{Change, Committing, Course, Document, Habit, Index, Store, StoreError};
 use crate::audit::event::{Record, RecordError, RequestKey};
 use crate::journal::{
     self, CommitError, CommitOptions, Committer, Cut, Deliver, Disk, GroupCommit, Journal, JournalError,
@@ -316,10 +316,14 @@ impl Store for EmbeddedStore {
         self.indices(key::decisions_of(AgentKey::new(agent)), true, limit)
     }
 
-    fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<u32, StoreError> {
+    fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<Vec<Moment>, StoreError> {
         let span = key::anomalies_since(AgentKey::new(agent), since);
-        let found = self.views.range(span, true, MOST_ANOMALIES)?.len();
-        Ok(u32::try_from(found).unwrap_or(u32::MAX))
+        let found = self.views.range(span, true, MOST_ANOMALIES)?;
+        found.iter().map(|(key, _)| key::moment_in(key).ok_or_else(|| self.unreadable())).collect()
+    }
+
+    fn did_before(&self, agent: &AgentId, habit: Habit<'_>) -> Result<bool, StoreError> {
+        Ok(self.views.get(&key::habit(HabitKey::new(agent, habit)))?.is_some())
     }
 
     fn suspensions(&self) -> Result<Vec<Index>, StoreError> {

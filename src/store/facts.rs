@@ -1,11 +1,13 @@
 //! What one record says that a store must find again: the facts that its views are folded from.
 
-use crate::audit::event::{Event, Record, RequestKey};
+use crate::audit::event::{self, Event, Record, RequestKey};
 use crate::digest::sha256;
 use crate::escalation;
 use crate::moment::Moment;
+use crate::operation::Operation;
 use crate::party::{AgentId, EscalationId, SuspensionId, TxnId};
-use crate::store::Document;
+use crate::risk::history::family;
+use crate::store::{Document, Habit};
 
 /// What the views keep of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(super) struct Facts {
     pub(super) step: Option<Step>,
     /// It speaks against this agent.
     pub(super) anomaly: Option<(AgentKey, Moment)>,
+    /// What its agent has done from now on.
+    pub(super) habits: Option<[HabitKey; 3]>,
     /// It suspends something.
     pub(super) suspended: Option<SuspensionId>,
     /// It lifts this suspension.
@@ -59,6 +63,43 @@ impl AgentKey {
     }
 }
 
+/// Something that one agent did, as the views name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HabitKey([u8; 16]);
+
+impl HabitKey {
+    pub(super) fn new(agent: &AgentId, habit: Habit<'_>) -> Self {
+        let (what, name): (&[u8], &str) = match habit {
+            Habit::Action(action) => (b"\0action\0", action),
+            Habit::Family(family) => (b"\0family\0", family),
+            Habit::Environment(environment) => (b"\0environment\0", environment.as_str()),
+        };
+        let hash = sha256(&[agent.as_str().as_bytes(), what, name.as_bytes()]);
+        let mut key = [0; 16];
+        key.copy_from_slice(hash.split_at(16).0);
+        Self(key)
+    }
+
+    pub(super) const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// What a decision that is no denial says its agent does.
+fn habits(decided: &event::Decided) -> Option<[HabitKey; 3]> {
+    if decided.decision.denies() {
+        return None;
+    }
+    // A record that names no operation was refused before it came here.
+    let operation = Operation::from_op_bytes(decided.op.as_bytes()).ok()?;
+    let key = |habit| HabitKey::new(&decided.agent, habit);
+    Some([
+        key(Habit::Action(operation.action())),
+        key(Habit::Family(&family(operation.resource()))),
+        key(Habit::Environment(decided.decision.assessment.facts.environment.value)),
+    ])
+}
+
 impl Facts {
     pub(super) fn of(record: &Record) -> Self {
         let anomaly = record.event.anomaly_of().map(|agent| (AgentKey::new(agent), record.at));
@@ -67,6 +108,7 @@ impl Facts {
         let mut facts = Self { step, anomaly, ..Self::default() };
         match &record.event {
             Event::Decided(event) => {
+                facts.habits = habits(event);
                 facts.decided = Some(Decided {
                     txn: event.txn,
                     agent: AgentKey::new(&event.agent),

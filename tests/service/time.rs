@@ -19,6 +19,7 @@ use countersign::reviewer::Directory;
 use countersign::risk::Claims;
 use countersign::sidecar::brake::{Brake, BrakeError, Order, Which};
 use countersign::sidecar::issuance::Issuance;
+use countersign::sidecar::memory::Memories;
 use countersign::sidecar::{Ask, Caller, Progress, Sidecar, SidecarError};
 use countersign::signer::directory::KeyDirectory;
 use countersign::store::embedded::{EmbeddedStore, Options};
@@ -70,6 +71,7 @@ fn world() -> World {
         executors: HashMap::from([(fleet, executor)]),
         store,
         desk: desk.clone(),
+        memories: Memories::default(),
         brake: Arc::new(brake),
         issuance,
         clock: clock.clone(),

@@ -6,7 +6,7 @@ use countersign::moment::Moment;
 use countersign::party::{AgentId, EscalationId, TxnId};
 use countersign::store::conformance::events::Dice;
 use countersign::store::embedded::EmbeddedStore;
-use countersign::store::{Change, Committing, Course, Document, Index, Store, StoreError};
+use countersign::store::{Change, Committing, Course, Document, Habit, Index, Store, StoreError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -54,8 +54,12 @@ impl Store for Patient {
     fn decisions_of(&self, agent: &AgentId, limit: usize) -> Result<Vec<Index>, StoreError> {
         patiently(|| self.0.decisions_of(agent, limit))
     }
-    fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<u32, StoreError> {
+    fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<Vec<Moment>, StoreError> {
         patiently(|| self.0.anomalies(agent, since))
+    }
+
+    fn did_before(&self, agent: &AgentId, habit: Habit<'_>) -> Result<bool, StoreError> {
+        patiently(|| self.0.did_before(agent, habit))
     }
     fn suspensions(&self) -> Result<Vec<Index>, StoreError> {
         patiently(|| self.0.suspensions())

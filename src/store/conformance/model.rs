@@ -4,7 +4,8 @@ use crate::audit::event::{Event, Outcome, Record, Reported, RequestKey};
 use crate::decision;
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, TxnId};
-use crate::store::{Document, Index, Store};
+use crate::risk::Environment;
+use crate::store::{Document, Habit, Index, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that was recorded.
@@ -48,7 +49,7 @@ impl Model {
         order.into_iter().map(|id| (id, courses.remove(&id).unwrap())).collect()
     }
 
-    fn anomalies(&self, agent: &AgentId, since: Moment) -> u32 {
+    fn anomalies(&self, agent: &AgentId, since: Moment) -> Vec<Moment> {
         let speaks_against = |record: &&Record| match &record.event {
             Event::Decided(decided) => {
                 let denied = decided.decision.outcome == decision::Outcome::Deny;
@@ -57,8 +58,16 @@ impl Model {
             Event::Reported(reported) => reported.agent == *agent && reported.outcome == Outcome::Refused,
             _ => false,
         };
-        let count = self.records.iter().filter(|record| record.at >= since).filter(speaks_against).count();
-        u32::try_from(count.min(1000)).unwrap()
+        let mut found: Vec<Moment> = self
+            .records
+            .iter()
+            .filter(|record| record.at >= since)
+            .filter(speaks_against)
+            .map(|record| record.at)
+            .collect();
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        found.truncate(1000);
+        found
     }
 
     fn suspensions(&self) -> Vec<Index> {
@@ -110,6 +119,8 @@ impl Model {
         for agent in agents {
             let of_agent = |event: &Event| matches!(event, Event::Decided(decided) if decided.agent == agent);
             answers.decisions.push((agent.clone(), self.places(of_agent)));
+            let does = |event: &Event| matches!(event, Event::Decided(decided) if decided.agent == agent && !decided.decision.denies());
+            answers.habits.push((agent.clone(), !self.places(does).is_empty()));
             let anomalies =
                 moments.iter().map(|since| (agent.clone(), **since, self.anomalies(&agent, **since)));
             answers.anomalies.extend(anomalies);
@@ -132,7 +143,8 @@ pub struct Answers {
     courses: Vec<(EscalationId, Vec<(Index, Record)>)>,
     open: Vec<EscalationId>,
     decisions: Vec<(AgentId, Vec<Index>)>,
-    anomalies: Vec<(AgentId, Moment, u32)>,
+    anomalies: Vec<(AgentId, Moment, Vec<Moment>)>,
+    habits: Vec<(AgentId, bool)>,
     suspensions: Vec<Index>,
     in_force: Vec<(Document, Option<Index>)>,
 }
@@ -178,8 +190,23 @@ impl Answers {
         for (document, index) in &self.in_force {
             assert_eq!(store.in_force(*document).unwrap(), *index, "the {document:?} in force");
         }
-        for (agent, since, count) in &self.anomalies {
-            assert_eq!(store.anomalies(agent, *since).unwrap(), *count, "the anomalies of {agent}");
+        for (agent, since, moments) in &self.anomalies {
+            assert_eq!(store.anomalies(agent, *since).unwrap(), *moments, "the anomalies of {agent}");
+        }
+        for (agent, does) in &self.habits {
+            for habit in
+                [Habit::Action("sql.query"), Habit::Family("orders"), Habit::Environment(Environment::Test)]
+            {
+                assert_eq!(store.did_before(agent, habit).unwrap(), *does, "{agent}: {habit:?}");
+            }
+            for habit in [
+                Habit::Action("sql.drop"),
+                Habit::Action("orders"),
+                Habit::Family("sql.query"),
+                Habit::Environment(Environment::Production),
+            ] {
+                assert!(!store.did_before(agent, habit).unwrap(), "{agent} never did {habit:?}");
+            }
         }
     }
 }

@@ -78,6 +78,12 @@ impl<'a> Draft<'a> {
             let after = Some(Txn { minted: Some(index), ..txn }.value());
             self.entries.push(Entry { key, before, after });
         }
+        for habit in facts.habits.into_iter().flatten() {
+            let key = key::habit(habit);
+            if self.get(&key, Expected::Known)?.is_none() {
+                self.add(key, key::nothing());
+            }
+        }
         if let Some((agent, at)) = facts.anomaly {
             self.add(key::anomaly(agent, at, index), key::nothing());
         }

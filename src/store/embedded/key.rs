@@ -11,6 +11,7 @@
 //! l opened-at                  → the escalation
 //! a agent  record              → nothing: the record decides an operation of this agent
 //! n agent  milliseconds record → nothing: the record speaks against this agent
+//! b habit                      → nothing: its agent has done this before
 //! u record                     → nothing: the record suspends something, and nobody has lifted that
 //! p suspension                 → where it was recorded, until it is lifted
 //! c document                   → where it last came into force
@@ -19,7 +20,7 @@
 use crate::audit::event::RequestKey;
 use crate::moment::Moment;
 use crate::party::{EscalationId, SuspensionId, TxnId};
-use crate::store::facts::AgentKey;
+use crate::store::facts::{AgentKey, HabitKey};
 use crate::store::{Document, Index};
 
 /// A short string of bytes, kept in place: millions of them pass through the views.
@@ -112,6 +113,16 @@ pub(super) fn decisions_of(agent: AgentKey) -> Span {
 
 pub(super) fn anomaly(agent: AgentKey, at: Moment, index: Index) -> Key {
     Key::of(&[b"n", agent.as_bytes(), &at.unix_millis().to_be_bytes(), &index.to_be_bytes()])
+}
+
+pub(super) fn habit(habit: HabitKey) -> Key {
+    Key::of(&[b"b", habit.as_bytes()])
+}
+
+/// The moment in the key of an anomaly.
+pub(super) fn moment_in(key: &Key) -> Option<Moment> {
+    let (_, rest) = key.as_slice().split_at_checked(1 + 16)?;
+    rest.first_chunk().copied().map(u64::from_be_bytes).map(Moment::from_unix_millis)
 }
 
 pub(super) fn anomalies_since(agent: AgentKey, since: Moment) -> Span {

@@ -1,0 +1,356 @@
+//! The memories of the agents: what each did lately, kept beside the decisions and rebuilt from the record when it is
+//! missing or the policy changed.
+
+use crate::audit::event::{Decided, Event};
+use crate::decision::{Decision, Examined, Outcome, Request};
+use crate::digest::PolicyDigest;
+use crate::escalation::{self, Denial, Escalation};
+use crate::moment::Moment;
+use crate::operation::Operation;
+use crate::party::{AgentId, EscalationId};
+use crate::policy::Policy;
+use crate::risk::floor::Subject;
+use crate::risk::history::family;
+use crate::risk::memory::{Fate, Footprint, Memory};
+use crate::risk::{DeniedBefore, History, Novelty};
+use crate::store::{Habit, Store, StoreError};
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How long a reviewer's denial stands against operations like the denied one (R6).
+const DENIALS_COUNT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many escalations are looked through for denials of an agent when its memory is rebuilt.
+const ESCALATIONS_RECALLED: usize = 256;
+/// How many of an agent's escalations are remembered, and how many like an operation are looked at for it.
+const ASKED_KEPT: usize = 1024;
+const ASKED_READ: usize = 32;
+
+/// The memories of all agents, each rebuilt when it is needed first.
+#[derive(Debug, Default)]
+pub struct Memories {
+    agents: Mutex<HashMap<AgentId, Slot>>,
+}
+
+type Slot = Arc<Mutex<Option<Held>>>;
+
+/// One agent's memory, as it is under one policy.
+#[derive(Debug)]
+struct Held {
+    policy: PolicyDigest,
+    memory: Memory,
+    /// What people were asked lately.
+    asked: Vec<Asked>,
+    /// What was added and is not settled yet; it is carried over when the policy changes.
+    under_way: Vec<(Moment, Footprint)>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    id: EscalationId,
+    at: Moment,
+    footprint: Footprint,
+    became: Became,
+}
+
+/// What became of something that people were asked.
+#[derive(Clone, Debug)]
+enum Became {
+    /// They may still decide.
+    Open,
+    /// It may run, or has.
+    Granted,
+    /// It will not run: it expired, was withdrawn or blocked.
+    Over,
+    /// Somebody said no.
+    Denied(DeniedBefore),
+}
+
+/// An operation that counts in its agent's memory while it is decided. Whoever decides says what became of it; one
+/// that is dropped, because it could not be recorded, does not count.
+#[derive(Debug)]
+pub(super) struct Weighing {
+    slot: Slot,
+    footprint: Footprint,
+    at: Moment,
+    settled: bool,
+}
+
+impl Memories {
+    /// Counts an operation and says what the record knows of its agent, the operation included.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the record could not be read.
+    pub(super) fn weigh(
+        &self,
+        store: &dyn Store,
+        policy: &Policy,
+        request: &Request<'_>,
+        examined: &Examined,
+        now: Moment,
+    ) -> Result<(History, Weighing), StoreError> {
+        let footprint = examined.footprint(request, policy);
+        let slot = self.slot(request.agent);
+        let mut guard = lock(&slot);
+        let held = held(&mut guard, store, policy, request.agent, now)?;
+        held.memory.add(&footprint, now);
+        held.under_way.push((now, footprint.clone()));
+        let weighing = Weighing { slot: Arc::clone(&slot), footprint, at: now, settled: false };
+        let history = history(held, store, policy, request, examined, &weighing.footprint, now);
+        drop(guard);
+        // An error here takes the operation back, because the weighing is dropped.
+        Ok((history?, weighing))
+    }
+
+    /// What the record knows of the agent of an operation that was counted when it was decided first.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the record could not be read.
+    pub(super) fn look(
+        &self,
+        store: &dyn Store,
+        policy: &Policy,
+        request: &Request<'_>,
+        examined: &Examined,
+        now: Moment,
+    ) -> Result<History, StoreError> {
+        let footprint = examined.footprint(request, policy);
+        let slot = self.slot(request.agent);
+        let mut guard = lock(&slot);
+        let held = held(&mut guard, store, policy, request.agent, now)?;
+        history(held, store, policy, request, examined, &footprint, now)
+    }
+
+    /// Remembers an anomaly that was recorded.
+    pub(super) fn anomaly(&self, agent: &AgentId, at: Moment) {
+        if let Some(held) = lock(&self.slot(agent)).as_mut() {
+            held.memory.anomaly(at);
+        }
+    }
+
+    fn slot(&self, agent: &AgentId) -> Slot {
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = agents.get(agent) {
+            return Arc::clone(slot);
+        }
+        Arc::clone(agents.entry(agent.clone()).or_default())
+    }
+}
+
+impl Weighing {
+    /// Says what was decided, once that is recorded.
+    pub(super) fn settle(mut self, decision: &Decision, escalation: Option<EscalationId>) {
+        self.settled = true;
+        let mut guard = lock(&self.slot);
+        let Some(held) = guard.as_mut() else { return };
+        held.end(&self.footprint, self.at, fate(decision));
+        if decision.is_anomalous() {
+            held.memory.anomaly(self.at);
+        }
+        if let Some(id) = escalation {
+            let footprint = self.footprint.clone();
+            if held.asked.len() >= ASKED_KEPT {
+                held.asked.remove(0);
+            }
+            held.asked.push(Asked { id, at: self.at, footprint, became: Became::Open });
+        }
+    }
+
+    /// Says that it was stopped by something that is not the agent's doing.
+    pub(super) fn stopped(mut self) {
+        self.settled = true;
+        if let Some(held) = lock(&self.slot).as_mut() {
+            held.end(&self.footprint, self.at, Fate::Denied);
+        }
+    }
+}
+
+impl Drop for Weighing {
+    fn drop(&mut self) {
+        if !self.settled
+            && let Some(held) = lock(&self.slot).as_mut()
+        {
+            held.end(&self.footprint, self.at, Fate::Denied);
+        }
+    }
+}
+
+impl Held {
+    fn end(&mut self, footprint: &Footprint, at: Moment, fate: Fate) {
+        self.memory.settle(footprint, at, fate);
+        if let Some(place) = self.under_way.iter().position(|(when, one)| *when == at && one == footprint) {
+            self.under_way.swap_remove(place);
+        }
+    }
+
+    /// Who denied something like this lately. What became of an escalation is read when it matters first.
+    fn denied(
+        &mut self,
+        store: &dyn Store,
+        footprint: &Footprint,
+        now: Moment,
+    ) -> Result<Option<DeniedBefore>, StoreError> {
+        let since = now.minus(DENIALS_COUNT_FOR);
+        self.asked.retain(|asked| asked.at >= since);
+        let mut found = None;
+        for asked in
+            self.asked.iter_mut().rev().filter(|asked| asked.footprint.is_like(footprint)).take(ASKED_READ)
+        {
+            if matches!(asked.became, Became::Open | Became::Granted) {
+                asked.became = became(store, asked.id)?;
+                // What will not run does not add up any more.
+                if matches!(asked.became, Became::Over | Became::Denied(_)) {
+                    self.memory.settle(&asked.footprint, asked.at, Fate::Denied);
+                }
+            }
+            if let (Became::Denied(denied), None) = (&asked.became, &found) {
+                found = Some(denied.clone());
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn lock(slot: &Slot) -> MutexGuard<'_, Option<Held>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const fn fate(decision: &Decision) -> Fate {
+    match decision.outcome {
+        Outcome::Allow { .. } => Fate::Allowed,
+        Outcome::Escalate(_) => Fate::Escalated,
+        Outcome::Deny => Fate::Denied,
+    }
+}
+
+fn history(
+    held: &mut Held,
+    store: &dyn Store,
+    policy: &Policy,
+    request: &Request<'_>,
+    examined: &Examined,
+    footprint: &Footprint,
+    now: Moment,
+) -> Result<History, StoreError> {
+    let is_new = |habit: Habit<'_>| store.did_before(request.agent, habit).map(|before| !before);
+    let operation = request.operation;
+    let new = Novelty {
+        action: is_new(Habit::Action(operation.action()))?,
+        resource: is_new(Habit::Family(&family(operation.resource())))?,
+        environment: is_new(Habit::Environment(examined.facts().environment.value))?,
+    };
+    let denied = held.denied(store, footprint, now)?;
+    Ok(History { new, denied, ..held.memory.history(footprint, policy.model(), now) })
+}
+
+/// The agent's memory under this policy, rebuilt where there is none.
+fn held<'a>(
+    slot: &'a mut Option<Held>,
+    store: &dyn Store,
+    policy: &Policy,
+    agent: &AgentId,
+    now: Moment,
+) -> Result<&'a mut Held, StoreError> {
+    let under_way = match slot.take() {
+        Some(held) if held.policy == policy.digest() => return Ok(slot.insert(held)),
+        Some(held) => held.under_way,
+        None => Vec::new(),
+    };
+    let mut held = recall(store, policy, agent, now)?;
+    for (at, footprint) in &under_way {
+        held.memory.add(footprint, *at);
+    }
+    held.under_way = under_way;
+    Ok(slot.insert(held))
+}
+
+/// Reads from the record what the agent did lately.
+fn recall(store: &dyn Store, policy: &Policy, agent: &AgentId, now: Moment) -> Result<Held, StoreError> {
+    let model = policy.model();
+    let windows = policy.limits().iter().map(|limit| limit.window);
+    let mut memory = Memory::new(model.evasion.clone(), windows);
+    let mut anomalies = store.anomalies(agent, now.minus(model.behaviour.window))?;
+    anomalies.reverse();
+    for at in anomalies {
+        memory.anomaly(at);
+    }
+    let since = now.minus(memory.reach());
+    let mut limit = 1000;
+    let decisions = loop {
+        let found = store.decisions_of(agent, limit)?;
+        let oldest = found.last().map(|index| store.record(*index)).transpose()?;
+        if found.len() < limit || oldest.is_none_or(|oldest| oldest.at < since) {
+            break found;
+        }
+        limit = limit.saturating_mul(4);
+    };
+    for index in decisions.into_iter().rev() {
+        let record = store.record(index)?;
+        let Event::Decided(decided) = record.event else { continue };
+        if record.at < since || decided.decision.denies() {
+            continue;
+        }
+        let footprint = footprint_of(&decided, policy)?;
+        memory.add(&footprint, record.at);
+        memory.settle(&footprint, record.at, fate(&decided.decision));
+    }
+    let asked = asked(store, policy, agent, now)?;
+    Ok(Held { policy: policy.digest(), memory, asked, under_way: Vec::new() })
+}
+
+/// What people were asked for this agent lately.
+fn asked(store: &dyn Store, policy: &Policy, agent: &AgentId, now: Moment) -> Result<Vec<Asked>, StoreError> {
+    let since = now.minus(DENIALS_COUNT_FOR);
+    let mut found = Vec::new();
+    for id in store.latest(ESCALATIONS_RECALLED)? {
+        let course = store.course(id)?;
+        let opened = course.records.first().map(|(_, record)| record);
+        let Some((at, Event::Escalation { step: escalation::Event::Opened(opening), .. })) =
+            opened.map(|record| (record.at, &record.event))
+        else {
+            continue;
+        };
+        if at < since {
+            break;
+        }
+        if opening.agent != *agent {
+            continue;
+        }
+        let Some(index) = store.decided(opening.txn)? else { continue };
+        let Event::Decided(decided) = store.record(index)?.event else { continue };
+        let footprint = footprint_of(&decided, policy)?;
+        found.push(Asked { id, at, footprint, became: Became::Open });
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// The footprint of a recorded decision, under the policy of now.
+fn footprint_of(decided: &Decided, policy: &Policy) -> Result<Footprint, StoreError> {
+    let operation = Operation::from_op_bytes(decided.op.as_bytes())
+        .map_err(|error| StoreError::Damaged(error.to_string()))?;
+    let subject = Subject::new(operation.action(), operation.resource());
+    Ok(policy.footprint(&subject, &decided.decision.assessment.facts, &decided.agent))
+}
+
+/// What became of an escalation, as recorded. One that cannot be read may still be open.
+fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
+    let course = store.course(id)?;
+    let steps = course.records.iter().filter_map(|(_, record)| match &record.event {
+        Event::Escalation { step, .. } => Some(step),
+        _ => None,
+    });
+    let Ok(escalation) = Escalation::replay(steps) else { return Ok(Became::Open) };
+    Ok(match escalation {
+        Escalation::Denied(denied) => match denied.cause {
+            Denial::Reviewer(by) => Became::Denied(DeniedBefore { by, escalation: id }),
+            Denial::Contradiction(_) => Became::Over,
+        },
+        Escalation::Pending(_) => Became::Open,
+        Escalation::Approved(_) | Escalation::Claimed(_) => Became::Granted,
+        Escalation::Expired(_)
+        | Escalation::Cancelled(_)
+        | Escalation::Blocked(_)
+        | Escalation::Lapsed(_) => Became::Over,
+    })
+}
