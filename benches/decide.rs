@@ -58,7 +58,14 @@ fn decisions(criterion: &mut Criterion) {
     for count in [10, 100, 1000, 10_000] {
         let policy = Policy::parse(&policy(count), "bench.yaml").unwrap();
         for (name, claims) in [("honest", &honest), ("claims raise", &raising)] {
-            let request = Request { operation: &operation, claims, agent: &agent, on_behalf_of: None };
+            let request = Request {
+                operation: &operation,
+                claims,
+                agent: &agent,
+                on_behalf_of: None,
+                context: &Default::default(),
+                executor: None,
+            };
             assert_eq!(decide(&request, &policy, &history, now).rule.as_deref(), Some("last"));
             group.bench_function(BenchmarkId::new(name, count), |bencher| {
                 bencher.iter(|| decide(black_box(&request), black_box(&policy), &history, now));

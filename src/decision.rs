@@ -2,7 +2,8 @@
 //! always with its reasons in words.
 //!
 //! What the agent claims about its operation can only raise the risk (D5), and because rules may match on facts
-//! that a claim changes, the rules are asked twice, with the claims and without, and the stricter answer holds.
+//! that a claim changes, the rules are asked twice, with the claims and without, and the stricter answer holds. The
+//! same goes for what the agent says in its own words, where a rule's condition looks at that.
 
 mod reasons;
 
@@ -13,9 +14,12 @@ use crate::digest::PolicyDigest;
 use crate::escalation::OnTimeout;
 use crate::moment::Moment;
 use crate::operation::Operation;
+use crate::operation::context::Context;
 use crate::operation::json::Value;
-use crate::party::{AgentId, PersonId};
-use crate::policy::{Policy, Query, Rule};
+use crate::party::{AgentId, ExecutorId, PersonId};
+use crate::policy::expression::{EvaluationFault, Inputs};
+use crate::policy::{Found, Policy, Query, Rule};
+use crate::risk::calendar::LocalTime;
 use crate::risk::catalog::Arguments;
 use crate::risk::floor::Subject;
 use crate::risk::memory::Footprint;
@@ -36,6 +40,10 @@ pub struct Request<'a> {
     pub agent: &'a AgentId,
     /// For whom; it has to be known from the connection or the configuration, because rules may match on it.
     pub on_behalf_of: Option<&'a PersonId>,
+    /// What the agent says in favour of it.
+    pub context: &'a Context,
+    /// The executor that the agent names.
+    pub executor: Option<&'a ExecutorId>,
 }
 
 /// What was decided, under which policy, and why.
@@ -92,6 +100,7 @@ impl Decision {
 #[derive(Clone, Debug)]
 pub struct Examined {
     facts: Facts,
+    parameters: Option<Value>,
     anomalies: Vec<Anomaly>,
 }
 
@@ -106,7 +115,7 @@ impl Examined {
             None => Arguments::Raw,
         };
         let (facts, anomalies) = policy.catalog().facts(policy.model(), &subject, arguments);
-        Self { facts, anomalies }
+        Self { facts, parameters, anomalies }
     }
 
     /// The operation's own facts.
@@ -152,14 +161,31 @@ pub fn judge(
     };
 
     let unclaimed = assess(facts);
-    let plain = Ruling::of(policy, request, &subject, &unclaimed);
-    let (assessment, ruling, plain) = match raised {
-        None => (unclaimed, plain, None),
-        Some(raised) => {
-            let claimed = assess(raised).at_least(&unclaimed);
-            let ruling = Ruling::of(policy, request, &subject, &claimed);
+    let look = Look {
+        policy,
+        request,
+        subject: &subject,
+        parameters: examined.parameters.as_ref(),
+        history,
+        now: model.timing.calendar.local(now),
+    };
+    let silent = Look { request: &Request { context: &SILENCE, executor: None, ..*request }, ..look };
+    let plain = silent.ruling(&unclaimed);
+    let says = policy.reads_request() && (request.executor.is_some() || !request.context.is_empty());
+    let claimed = raised.map(|raised| assess(raised).at_least(&unclaimed));
+    let (assessment, ruling, plain) = match (claimed, says) {
+        (None, false) => (unclaimed, plain, None),
+        (None, true) => {
+            let ruling = look.ruling(&unclaimed);
+            let beside = (ruling.by != plain.by || ruling.outcome != plain.outcome)
+                .then(|| Beside { ruling: plain.clone(), raised: false });
+            (unclaimed, ruling.joined(&plain).unwrap_or_else(|()| Ruling::irreconcilable()), beside)
+        }
+        (Some(claimed), _) => {
+            let ruling = look.ruling(&claimed);
             let joined = ruling.joined(&plain);
-            (claimed, joined.unwrap_or_else(|()| Ruling::irreconcilable()), Some(plain))
+            let joined = joined.unwrap_or_else(|()| Ruling::irreconcilable());
+            (claimed, joined, Some(Beside { ruling: plain, raised: true }))
         }
     };
     let ruling = match &history.denied {
@@ -179,11 +205,65 @@ fn misdeclared(claims: &Claims, facts: &Facts) -> Option<Anomaly> {
     })
 }
 
+/// An agent that says nothing.
+static SILENCE: Context = Context {
+    reason: String::new(),
+    user_request: String::new(),
+    reasoning: String::new(),
+    blast_radius: String::new(),
+    reversibility: String::new(),
+    alternatives: Vec::new(),
+};
+
+/// What the rules look at, but for the assessment.
+#[derive(Clone, Copy)]
+struct Look<'a, 'r> {
+    policy: &'a Policy,
+    request: &'r Request<'r>,
+    subject: &'r Subject<'r>,
+    parameters: Option<&'r Value>,
+    history: &'r History,
+    now: LocalTime,
+}
+
+impl<'a> Look<'a, '_> {
+    fn ruling(&self, assessment: &Assessment) -> Ruling<'a> {
+        let request = self.request;
+        let inputs = Inputs {
+            operation: request.operation,
+            parameters: self.parameters,
+            facts: &assessment.facts,
+            score: assessment.score,
+            level: assessment.level,
+            factors: &assessment.factors,
+            agent: request.agent,
+            on_behalf_of: request.on_behalf_of,
+            history: self.history,
+            context: request.context,
+            executor: request.executor,
+            now: self.now,
+        };
+        let found = self.policy.rule_for(&Query { subject: self.subject, inputs });
+        Ruling::of(self.policy, found, assessment.level)
+    }
+}
+
+/// The ruling without what the agent says, beside the one with it.
+struct Beside<'a> {
+    ruling: Ruling<'a>,
+    /// Whether the agent's claims raised the risk.
+    raised: bool,
+}
+
 /// What a policy says, and what in it says so.
 #[derive(Clone, Debug)]
 struct Ruling<'a> {
     outcome: Outcome,
     by: By<'a>,
+    /// The rule matches because nobody can say whether its condition holds.
+    fault: Option<EvaluationFault>,
+    /// Rules that would have allowed, and did not match because nobody can say whether their condition holds.
+    erred: Vec<(&'a Rule, EvaluationFault)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -201,27 +281,16 @@ enum By<'a> {
 }
 
 impl<'a> Ruling<'a> {
-    fn of(policy: &'a Policy, request: &Request<'_>, subject: &Subject<'_>, assessment: &Assessment) -> Self {
-        let level = assessment.level;
-        let query = Query {
-            subject,
-            facts: &assessment.facts,
-            level,
-            agent: request.agent,
-            on_behalf_of: request.on_behalf_of,
-        };
-        let rule = policy.rule_for(&query);
-        match rule {
+    fn of(policy: &'a Policy, found: Found<'a>, level: Level) -> Self {
+        let Found { rule, fault, erred } = found;
+        let (outcome, by) = match rule {
             // A rule that denies says more than the level does.
-            Some(rule) if rule.outcome == Outcome::Deny => {
-                Self { outcome: Outcome::Deny, by: By::Rule(rule) }
-            }
-            _ if level >= policy.model().blocked_from => {
-                Self { outcome: Outcome::Deny, by: By::Blocked(level) }
-            }
-            Some(rule) => Self { outcome: rule.outcome.clone(), by: By::Rule(rule) },
-            None => Self { outcome: policy.outcome_of(level).clone(), by: By::Level(level) },
-        }
+            Some(rule) if rule.outcome == Outcome::Deny => (Outcome::Deny, By::Rule(rule)),
+            _ if level >= policy.model().blocked_from => (Outcome::Deny, By::Blocked(level)),
+            Some(rule) => (rule.outcome.clone(), By::Rule(rule)),
+            None => (policy.outcome_of(level).clone(), By::Level(level)),
+        };
+        Self { outcome, by, fault, erred }
     }
 
     /// This ruling for a risk of this level: above `medium`, waiting never allows (P3).
@@ -235,7 +304,7 @@ impl<'a> Ruling<'a> {
     }
 
     const fn irreconcilable() -> Self {
-        Self { outcome: Outcome::Deny, by: By::Irreconcilable }
+        Self { outcome: Outcome::Deny, by: By::Irreconcilable, fault: None, erred: Vec::new() }
     }
 
     /// This ruling for an operation like one that somebody denied: it goes back to them (R6). Where the policy would
@@ -245,7 +314,7 @@ impl<'a> Ruling<'a> {
             (Outcome::Deny, _) => return self,
             (Outcome::Escalate(terms), _) | (Outcome::Allow { .. }, Outcome::Escalate(terms)) => terms,
             (Outcome::Allow { .. }, Outcome::Allow { .. } | Outcome::Deny) => {
-                return Self { outcome: Outcome::Deny, by: By::Denied(before) };
+                return Self { outcome: Outcome::Deny, by: By::Denied(before), ..self };
             }
         };
         let conditions: Vec<_> = terms.conditions.iter().chain(self.outcome.conditions()).cloned().collect();
@@ -255,7 +324,7 @@ impl<'a> Ruling<'a> {
             }
             _ => Outcome::Deny,
         };
-        Self { outcome, by: By::Denied(before) }
+        Self { outcome, by: By::Denied(before), ..self }
     }
 
     /// This ruling, made with the agent's claims, and never less strict than the one without them.
@@ -271,8 +340,9 @@ impl<'a> Ruling<'a> {
         {
             terms.requirement = higher.requirement.clone();
         }
-        let by = if strictness(&without.outcome) > strictness(&self.outcome) { without.by } else { self.by };
-        Ok(Self { outcome, by })
+        let stricter = if strictness(&without.outcome) > strictness(&self.outcome) { without } else { &self };
+        let (by, fault, erred) = (stricter.by, stricter.fault.clone(), stricter.erred.clone());
+        Ok(Self { outcome, by, fault, erred })
     }
 }
 

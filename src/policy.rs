@@ -19,13 +19,14 @@ mod outcome;
 pub(crate) mod parse;
 pub(crate) mod read;
 mod rule;
+mod scalar;
 mod source;
 mod terms;
 
 pub use crate::risk::span::{NotASpan, Span};
 pub use check::{Finding, Severity};
 pub use outcome::{Channel, Outcome, Terms};
-pub use rule::{Match, Query, Rule};
+pub use rule::{Found, Match, Matching, Query, Rule, Unlike};
 pub use source::{At, Problem, SourceError};
 pub(crate) use source::{Fault, utf8};
 
@@ -61,6 +62,7 @@ pub struct Policy {
     catalog: Catalog,
     roles: Vec<(RoleName, At)>,
     rules: Vec<Rule>,
+    reads_request: bool,
     index: RuleIndex,
     levels: Levels,
 }
@@ -168,9 +170,15 @@ impl Policy {
 
     /// The first rule that matches.
     #[must_use]
-    pub fn rule_for(&self, query: &Query<'_>) -> Option<&Rule> {
-        let candidates = self.index.candidates(query.subject, query.agent);
-        candidates.into_iter().filter_map(|number| self.rules.get(number)).find(|rule| rule.matches(query))
+    pub fn rule_for(&self, query: &Query<'_>) -> Found<'_> {
+        let candidates = self.index.candidates(query.subject, query.inputs.agent);
+        Found::among(candidates.into_iter().filter_map(|number| self.rules.get(number)), query)
+    }
+
+    /// Whether a rule looks at the agent's own words.
+    #[must_use]
+    pub const fn reads_request(&self) -> bool {
+        self.reads_request
     }
 
     /// What a level gets where no rule matches.

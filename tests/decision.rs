@@ -12,6 +12,7 @@
 
 mod decision {
     mod claims;
+    mod conditions;
     mod errors;
     mod explain;
     mod formula;

@@ -1,18 +1,18 @@
 //! Reasons: why a decision is what it is and what would change it, in words that people read (D1).
 
-use super::{By, Decision, Ruling};
+use super::{Beside, By, Decision, Ruling};
 use crate::escalation::OnTimeout;
 use crate::policy::{Outcome, Policy, Span, Terms};
 use crate::risk::model::Thresholds;
 use crate::risk::{Assessment, Level, LiftedBy, Novelty, Score, quoted};
 
-/// The decision that follows from a ruling, with its reasons; `unclaimed` is the ruling without the agent's claims,
-/// where these changed any fact.
+/// The decision that follows from a ruling, with its reasons; `beside` is the ruling without what the agent says,
+/// where that changes anything.
 pub(super) fn explain(
     policy: &Policy,
     assessment: Assessment,
     ruling: Ruling<'_>,
-    unclaimed: Option<&Ruling<'_>>,
+    beside: Option<&Beside<'_>>,
 ) -> Decision {
     let mut reasons = Vec::with_capacity(16);
     reasons.push(verdict(&ruling));
@@ -21,8 +21,17 @@ pub(super) fn explain(
     {
         reasons.push(format!("the rule's reason: {reason}"));
     }
-    if let Some(unclaimed) = unclaimed {
-        reasons.push(claims(&ruling, unclaimed));
+    if let Some(fault) = &ruling.fault {
+        reasons.push(format!("nobody can say whether its condition holds, so it counts as held: {fault}"));
+    }
+    reasons.extend(ruling.erred.iter().map(|(rule, fault)| {
+        format!(
+            "rule {} does not allow it, because nobody can say whether its condition holds: {fault}",
+            quoted(&rule.name)
+        )
+    }));
+    if let Some(beside) = beside {
+        reasons.push(claims(&ruling, beside));
     }
     reasons.push(level(&assessment, &policy.model().thresholds));
     reasons.extend(assessment.floors.iter().map(|floor| lifting(floor, assessment.level_of_score)));
@@ -81,7 +90,15 @@ fn verdict(ruling: &Ruling<'_>) -> String {
     }
 }
 
-fn claims(ruling: &Ruling<'_>, unclaimed: &Ruling<'_>) -> String {
+fn claims(ruling: &Ruling<'_>, beside: &Beside<'_>) -> String {
+    let unclaimed = &beside.ruling;
+    let says = match beside.raised {
+        true => "the agent's own claims raise the risk",
+        false => "a rule looks at what the agent says in its own words",
+    };
+    if ruling.by == unclaimed.by && ruling.outcome == unclaimed.outcome {
+        return format!("{says}; this is what holds with them and without");
+    }
     let without = effect(&unclaimed.outcome);
     let by = match unclaimed.by {
         By::Rule(rule) => format!("by rule {}", quoted(&rule.name)),
@@ -89,13 +106,7 @@ fn claims(ruling: &Ruling<'_>, unclaimed: &Ruling<'_>) -> String {
         By::Irreconcilable => "as contradictory".to_owned(),
         By::Denied(_) => "as denied before".to_owned(),
     };
-    if ruling.by == unclaimed.by && ruling.outcome == unclaimed.outcome {
-        "the agent's own claims raise the risk; this is what holds with them and without".to_owned()
-    } else {
-        format!(
-            "the agent's own claims raise the risk; without them it would be {without} {by}, and the stricter holds"
-        )
-    }
+    format!("{says}; without them it would be {without} {by}, and the stricter holds")
 }
 
 fn level(assessment: &Assessment, thresholds: &Thresholds) -> String {

@@ -1,6 +1,7 @@
 //! The policy document: its keys at the top, its rules, and what each level gets.
 
 use super::blocks;
+use super::expression::Expression;
 use super::index::RuleIndex;
 use super::model;
 use super::parse::{self, Node, Yaml};
@@ -30,7 +31,7 @@ const DOCUMENT: &[&str] = &[
     "rules",
     "levels",
 ];
-const RULE: &[&str] = &["name", "match", "decision", "conditions", "reason", "escalation"];
+const RULE: &[&str] = &["name", "match", "when", "decision", "conditions", "reason", "escalation"];
 const MATCH: &[&str] = &[
     "action",
     "resource",
@@ -86,6 +87,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
         catalog: Catalog::new(classes, declarations),
         index: RuleIndex::new(&rules),
         roles,
+        reads_request: rules.iter().filter_map(|rule| rule.when.as_ref()).any(Expression::reads_request),
         rules,
         levels,
     })
@@ -164,9 +166,10 @@ struct Context<'a> {
 impl Context<'_> {
     fn rules(&self, node: &Node) -> Result<Vec<Rule>, Fault> {
         let mut rules = Vec::new();
+        let mut compiled = HashMap::new();
         let mut names: HashMap<Box<str>, usize> = HashMap::new();
         for node in list(node)? {
-            let rule = self.rule(node)?;
+            let rule = self.rule(node, &mut compiled)?;
             if let Some(first) = names.insert(rule.name.clone(), node.at.line) {
                 return Err(Fault::new(rule.at, Problem::Duplicate(rule.name.into(), first)));
             }
@@ -175,12 +178,14 @@ impl Context<'_> {
         Ok(rules)
     }
 
-    fn rule(&self, node: &Node) -> Result<Rule, Fault> {
+    /// One rule; conditions that were compiled before are not compiled again.
+    fn rule<'n>(&self, node: &'n Node, compiled: &mut HashMap<&'n str, Expression>) -> Result<Rule, Fault> {
         let fields = Fields::of(node, RULE)?;
         let name = fields.required("name")?;
         Ok(Rule {
             name: sentence(name)?.into(),
             matches: fields.read("match", matching)?.unwrap_or_default(),
+            when: fields.read("when", |node| when(node, compiled))?,
             outcome: self.outcome(&fields, fields.required("decision")?, 1)?,
             reason: fields.read("reason", sentence)?.map(Into::into),
             at: name.at,
@@ -294,6 +299,19 @@ fn matching(node: &Node) -> Result<Match, Fault> {
             .unwrap_or_default(),
         level: fields.read("level", |node| one_or_more(node, level))?.unwrap_or_default(),
     })
+}
+
+/// What must hold besides, in CEL.
+fn when<'n>(node: &'n Node, compiled: &mut HashMap<&'n str, Expression>) -> Result<Expression, Fault> {
+    let source = text(node).map_err(|_| expected(node, "a condition such as `facts.rows > 1000`"))?;
+    if let Some(expression) = compiled.get(source) {
+        return Ok(expression.clone());
+    }
+    let expression = Expression::compile(source).map_err(|fault| {
+        Fault::new(node.at, Problem::Expression { source: source.into(), fault: Box::new(fault) })
+    })?;
+    compiled.insert(source, expression.clone());
+    Ok(expression)
 }
 
 /// The most conditions of one rule.

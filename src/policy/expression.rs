@@ -33,7 +33,7 @@ mod value;
 
 pub use evaluate::EvaluationFault;
 pub use fault::{ExpressionFault, ExpressionProblem};
-pub use inputs::{Inputs, LocalTime, Past};
+pub use inputs::Inputs;
 
 use core::fmt;
 use program::Node;

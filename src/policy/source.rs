@@ -1,5 +1,7 @@
 //! Where something stands in a file, and errors that point there: file, line, column, a caret, a hint.
 
+use super::expression::ExpressionFault;
+use super::scalar;
 use crate::escalation::requirement::RequirementError;
 use core::fmt;
 
@@ -69,6 +71,13 @@ pub enum Problem {
     ConditionsOnDeny,
     /// A condition that is not one; why.
     Condition(String),
+    /// A `when` that is no condition.
+    Expression {
+        /// What is written.
+        source: Box<str>,
+        /// What is wrong with it.
+        fault: Box<ExpressionFault>,
+    },
     /// Two conditions that cannot both hold; their kind.
     Contradiction(String),
     /// More approvals than people.
@@ -126,6 +135,7 @@ impl Problem {
             Self::EscalationWithoutEscalate => "policy.escalation_without_escalate",
             Self::ConditionsOnDeny => "policy.conditions_on_deny",
             Self::Condition(_) => "policy.condition",
+            Self::Expression { .. } => "policy.expression",
             Self::Contradiction(_) => "policy.contradiction",
             Self::PoolTooSmall { .. } => "policy.pool_too_small",
             Self::Undeclared(..) => "document.undeclared",
@@ -147,6 +157,7 @@ impl Problem {
                 let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 Some(suggestion(word, &known))
             }
+            Self::Expression { fault, .. } => fault.problem.hint(),
             Self::EmptyList => Some("leave the key out instead".to_owned()),
             Self::CriticalIsDenied => {
                 Some("lower `risk.thresholds` or the floor instead, so that it is not critical".to_owned())
@@ -229,6 +240,7 @@ impl fmt::Display for Problem {
             }
             Self::ConditionsOnDeny => f.write_str("conditions on what is denied"),
             Self::Condition(why) => f.write_str(why),
+            Self::Expression { fault, .. } => fault.problem.fmt(f),
             Self::Contradiction(kind) => write!(f, "the `{kind}` conditions cannot hold together"),
             Self::PoolTooSmall { approvals, people } => {
                 let could = if *people == 1 { "person" } else { "people" };
@@ -269,7 +281,10 @@ impl Fault {
 
     /// This fault in the text of a file.
     pub(crate) fn within(self, text: &str, file: &str) -> SourceError {
-        let Self { at, problem } = self;
+        let Self { mut at, problem } = self;
+        if let Problem::Expression { source, fault } = &problem {
+            at = scalar::place(text, at, source, fault.offset);
+        }
         let line = at.line.checked_sub(1).and_then(|line| text.lines().nth(line)).unwrap_or_default();
         SourceError { file: file.into(), at, line: line.chars().take(SHOWN).collect(), problem }
     }

@@ -4,6 +4,7 @@ use super::facts::{Environment, Facts, Kind, Scope, Sensitivity};
 use super::pattern::{Glob, Named};
 use super::score::Level;
 use crate::classify::Why;
+use crate::names::names;
 
 /// What is done, to what: the two names that patterns look at.
 #[derive(Clone, Debug)]
@@ -72,22 +73,72 @@ impl Situation {
     /// Whether the operation is as described.
     #[must_use]
     pub fn describes(&self, subject: &Subject<'_>, facts: &Facts, case: Case) -> bool {
-        among(&self.kind, facts.kind.value)
-            && among(&self.environment, facts.environment.value)
-            && among(&self.sensitivity, facts.sensitivity.value)
-            && among(&self.scope, facts.scope.value)
-            && is(self.irreversible, facts.irreversible.value)
-            && over(self.cost_over, facts.cost.value.unwrap_or_default(), facts.recent.cost)
-            && over(self.rows_over, facts.touched.rows, facts.recent.rows)
-            && over(self.objects_over, facts.touched.objects, facts.recent.objects)
-            && is(self.critical, facts.critical.is_some())
-            && is(self.understood, facts.doubts.is_empty())
-            && (self.doubt.is_empty() || facts.doubts.iter().any(|doubt| self.doubt.contains(&doubt.why)))
-            && is(self.new_action, facts.new.action)
-            && is(self.new_resource, facts.new.resource)
-            && is(self.new_environment, facts.new.environment)
-            && named(&self.action, &subject.action, case)
-            && named(&self.resource, &subject.resource, case)
+        self.differs(subject, facts, case).is_none()
+    }
+
+    /// The first part in which the operation is not as described.
+    #[must_use]
+    pub fn differs(&self, subject: &Subject<'_>, facts: &Facts, case: Case) -> Option<Part> {
+        let doubted = |why: &[Why]| facts.doubts.iter().any(|doubt| why.contains(&doubt.why));
+        let parts = [
+            (Part::Kind, among(&self.kind, facts.kind.value)),
+            (Part::Environment, among(&self.environment, facts.environment.value)),
+            (Part::Sensitivity, among(&self.sensitivity, facts.sensitivity.value)),
+            (Part::Scope, among(&self.scope, facts.scope.value)),
+            (Part::Irreversible, is(self.irreversible, facts.irreversible.value)),
+            (Part::CostOver, over(self.cost_over, facts.cost.value.unwrap_or_default(), facts.recent.cost)),
+            (Part::RowsOver, over(self.rows_over, facts.touched.rows, facts.recent.rows)),
+            (Part::ObjectsOver, over(self.objects_over, facts.touched.objects, facts.recent.objects)),
+            (Part::Critical, is(self.critical, facts.critical.is_some())),
+            (Part::Understood, is(self.understood, facts.doubts.is_empty())),
+            (Part::Doubt, self.doubt.is_empty() || doubted(&self.doubt)),
+            (Part::NewAction, is(self.new_action, facts.new.action)),
+            (Part::NewResource, is(self.new_resource, facts.new.resource)),
+            (Part::NewEnvironment, is(self.new_environment, facts.new.environment)),
+        ];
+        let unlike = parts.into_iter().find(|(_, alike)| !alike).map(|(part, _)| part);
+        // Patterns cost most, so they come last.
+        unlike
+            .or_else(|| (!named(&self.action, &subject.action, case)).then_some(Part::Action))
+            .or_else(|| (!named(&self.resource, &subject.resource, case)).then_some(Part::Resource))
+    }
+}
+
+names! {
+    /// A part of a description, by the key that it has in a policy.
+    Part {
+        /// The action.
+        Action = "action",
+        /// The resource.
+        Resource = "resource",
+        /// The kind.
+        Kind = "kind",
+        /// The environment.
+        Environment = "environment",
+        /// The sensitivity.
+        Sensitivity = "sensitivity",
+        /// The scope.
+        Scope = "scope",
+        /// Whether it can be undone.
+        Irreversible = "irreversible",
+        /// The cost.
+        CostOver = "cost_over",
+        /// The rows.
+        RowsOver = "rows_over",
+        /// The objects.
+        ObjectsOver = "objects_over",
+        /// Whether others depend on the resource.
+        Critical = "critical",
+        /// Whether the payload was understood.
+        Understood = "understood",
+        /// Why it was not.
+        Doubt = "doubt",
+        /// Whether the action is new.
+        NewAction = "new_action",
+        /// Whether the family of resources is.
+        NewResource = "new_resource",
+        /// Whether the environment is.
+        NewEnvironment = "new_environment",
     }
 }
 

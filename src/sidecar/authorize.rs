@@ -57,6 +57,8 @@ impl Ask {
             claims: &self.claims,
             agent: &self.caller.agent,
             on_behalf_of: self.caller.on_behalf_of.as_ref(),
+            context: &self.context,
+            executor: Some(&self.executor),
         }
     }
 

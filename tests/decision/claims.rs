@@ -4,7 +4,8 @@ use super::support::{Case, policy, published};
 use countersign::condition::tightest;
 use countersign::decision::{Decision, Outcome};
 use countersign::escalation::requirement::{Agreement, Standing};
-use countersign::party::PersonId;
+use countersign::operation::context::Context;
+use countersign::party::{ExecutorId, PersonId};
 use countersign::reviewer::Directory;
 use countersign::risk::{AnomalyKind, Assessment, Claims, Environment, Kind, Level, Sensitivity, Source};
 use countersign::token::Assurance;
@@ -29,6 +30,36 @@ fn claims() -> impl Strategy<Value = Claims> {
         })
 }
 
+/// Conditions that look at what an agent claims or says.
+const CONDITIONS: &[&str] = &[
+    "request.reason == 'please'",
+    "request.reason != 'please'",
+    "request.executor == ''",
+    "request.executor.startsWith('exec:')",
+    "size(request.alternatives) > 0",
+    "request.reason.contains('ease') && facts.kind == 'read'",
+    "!(request.reason.contains('ease') || risk.level.at_least('medium'))",
+    "int(request.reason) == 3",
+    "request.alternatives[0] == 'wait'",
+    "facts.rows > 1000 || risk.score > 0.4",
+    "has(facts.cost) && facts.cost > 100",
+    "facts.cost > 100",
+];
+
+/// What an agent may say.
+fn words() -> impl Strategy<Value = (Context, Option<ExecutorId>)> {
+    (
+        prop::sample::select(vec!["", "please", "3", "increase"]),
+        prop::collection::vec(prop::sample::select(vec!["wait", "ask"]), 0..2),
+        prop::option::of(Just("exec:db")),
+    )
+        .prop_map(|(reason, alternatives, executor)| {
+            let alternatives = alternatives.into_iter().map(str::to_owned).collect();
+            let context = Context { reason: reason.to_owned(), alternatives, ..Context::default() };
+            (context, executor.map(|executor| ExecutorId::new(executor).unwrap()))
+        })
+}
+
 /// A rule that matches on anything a claim can change, with any decision.
 fn rule() -> impl Strategy<Value = String> {
     let words = |words: &'static [&'static str]| prop::option::of(prop::sample::select(words));
@@ -38,6 +69,7 @@ fn rule() -> impl Strategy<Value = String> {
         words(&["ordinary", "bulk", "sensitive"]),
         words(&["narrow", "wide", "huge", "everything"]),
         prop::option::of(any::<bool>()),
+        words(CONDITIONS),
         words(&["low", "medium", "high", "critical"]),
         prop::sample::select(vec![
             "allow",
@@ -51,7 +83,7 @@ fn rule() -> impl Strategy<Value = String> {
             "escalate, escalation: {approvals: 2, min_role: dba, timeout: 1m}",
         ]),
     )
-        .prop_map(|(kind, environment, sensitivity, scope, irreversible, level, decision)| {
+        .prop_map(|(kind, environment, sensitivity, scope, irreversible, when, level, decision)| {
             let mut matches: Vec<String> = Vec::new();
             let mut add = |key: &str, value: Option<&str>| {
                 matches.extend(value.map(|value| format!("{key}: {value}")));
@@ -62,7 +94,8 @@ fn rule() -> impl Strategy<Value = String> {
             add("scope", scope);
             add("level", level);
             matches.extend(irreversible.map(|value| format!("irreversible: {value}")));
-            format!("match: {{{}}}, decision: {decision}", matches.join(", "))
+            let when = when.map(|when| format!("when: \"{when}\", ")).unwrap_or_default();
+            format!("match: {{{}}}, {when}decision: {decision}", matches.join(", "))
         })
 }
 
@@ -125,6 +158,7 @@ proptest! {
     fn no_claim_ever_gets_an_agent_further(
         rules in prop::collection::vec(rule(), 0..5),
         claims in claims(),
+        (context, executor) in words(),
         action in prop::sample::select(vec!["db.read", "db.write", "db.update", "db.delete", "db.admin", "db.odd"]),
         resource in prop::sample::select(vec!["test-db", "staging-db", "prod-db", "prod-db/customers", "test/users"]),
         parameters in prop::sample::select(vec![
@@ -144,6 +178,8 @@ proptest! {
         case.anomalies = anomalies;
         let plain = case.decided(&policy);
         case.claims = claims;
+        case.context = context;
+        case.executor = executor;
         let claimed = case.decided(&policy);
         if let Err(problem) = no_looser(&claimed, &plain) {
             return Err(TestCaseError::fail(problem));
@@ -164,6 +200,35 @@ fn a_claim_cannot_pick_a_looser_rule() {
     assert_eq!(decision.outcome.as_str(), "escalate");
     assert_eq!(decision.rule.as_deref(), Some("writes-wait"));
     assert!(decision.reasons[1].contains("with them and without"), "{:?}", decision.reasons);
+}
+
+#[test]
+fn what_an_agent_says_cannot_pick_a_looser_rule() {
+    let policy = published(
+        "rules:\n\
+         - {name: asked-nicely, match: {kind: write}, when: \"request.reason == 'please'\", decision: allow}\n\
+         - {name: rude, match: {kind: write}, when: \"request.reason.contains('now')\", decision: deny}\n\
+         - {name: writes-wait, match: {kind: write}, decision: escalate}\n",
+    );
+    let mut case = Case::new("db.write", "test-db/orders", "{}");
+    let mut decided = |reason: &str| {
+        case.context.reason = reason.to_owned();
+        let decision = case.decided(&policy);
+        (decision.outcome.as_str(), decision.rule.unwrap(), decision.reasons[1].clone())
+    };
+    let words = "a rule looks at what the agent says in its own words";
+    let (outcome, rule, why) = decided("please");
+    assert_eq!((outcome, rule.as_str()), ("escalate", "writes-wait"));
+    assert_eq!(why, format!("{words}; this is what holds with them and without"));
+    let (outcome, rule, why) = decided("do it now");
+    assert_eq!((outcome, rule.as_str()), ("deny", "rude"));
+    assert_eq!(
+        why,
+        format!("{words}; without them it would be escalated by rule `writes-wait`, and the stricter holds")
+    );
+    let (outcome, rule, why) = decided("");
+    assert_eq!((outcome, rule.as_str()), ("escalate", "writes-wait"));
+    assert!(why.starts_with("the risk is"), "{why}");
 }
 
 #[test]

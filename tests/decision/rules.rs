@@ -22,8 +22,39 @@ struct NaiveRule {
     resource: Vec<String>,
     agent: Vec<String>,
     environment: Option<&'static str>,
+    when: Option<When>,
     decision: &'static str,
 }
+
+/// A condition, and what a naive reader makes of it; `None` is that nobody can say.
+#[derive(Clone, Copy, Debug)]
+struct When {
+    source: &'static str,
+    naive: fn(&Case, &str) -> Option<bool>,
+}
+
+const CONDITIONS: &[When] = &[
+    When { source: "true", naive: |_, _| Some(true) },
+    When { source: "operation.action == 'a'", naive: |case, _| Some(case.action == "a") },
+    When {
+        source: "operation.resource.startsWith('p')",
+        naive: |case, _| Some(case.resource.starts_with('p')),
+    },
+    When { source: "facts.environment != 'test'", naive: |_, environment| Some(environment != "test") },
+    When {
+        source: "agent.id.matches('[78]$') ? true : false",
+        naive: |case, _| Some(!case.agent.ends_with('9')),
+    },
+    When { source: "operation.parameters.missing == 1", naive: |_, _| None },
+    When {
+        source: "operation.action == 'b' || operation.parameters.missing == 1",
+        naive: |case, _| (case.action == "b").then_some(true),
+    },
+    When {
+        source: "facts.environment == 'test' && operation.parameters.missing",
+        naive: |_, environment| (environment != "test").then_some(false),
+    },
+];
 
 impl NaiveRule {
     fn matches(&self, case: &Case, environment: &str) -> bool {
@@ -42,6 +73,8 @@ impl NaiveRule {
             && any(&self.resource, &case.resource)
             && any(&self.agent, &case.agent)
             && self.environment.is_none_or(|wanted| wanted == environment)
+            // What nobody can say never widens authority.
+            && self.when.is_none_or(|when| (when.naive)(case, environment).unwrap_or(self.decision != "allow"))
     }
 
     fn yaml(&self, number: usize) -> String {
@@ -51,11 +84,12 @@ impl NaiveRule {
             many => format!("{key}: ['{}'], ", many.join("', '")),
         };
         format!(
-            "- {{name: r{number}, match: {{{}{}{}{}}}, decision: {}}}\n",
+            "- {{name: r{number}, match: {{{}{}{}{}}}, {}decision: {}}}\n",
             list("action", &self.action),
             list("resource", &self.resource),
             list("agent", &self.agent),
             self.environment.map(|one| format!("environment: {one}")).unwrap_or_default(),
+            self.when.map(|when| format!("when: \"{}\", ", when.source)).unwrap_or_default(),
             self.decision
         )
     }
@@ -71,13 +105,15 @@ fn rule() -> impl Strategy<Value = NaiveRule> {
         patterns("([pP]|\\*)(/[xX]|/\\*){0,2}"),
         patterns("agent-[78]|\\*"),
         prop::option::of(prop::sample::select(vec!["test", "production"])),
+        prop::option::of(prop::sample::select(CONDITIONS)),
         prop::sample::select(vec!["allow", "deny", "escalate"]),
     )
-        .prop_map(|(action, resource, agent, environment, decision)| NaiveRule {
+        .prop_map(|(action, resource, agent, environment, when, decision)| NaiveRule {
             action,
             resource,
             agent,
             environment,
+            when,
             decision,
         })
 }
@@ -170,6 +206,8 @@ fn whom_the_agent_acts_for_can_be_matched_and_nobody_matches_nothing() {
             claims: &claims,
             agent: &agent,
             on_behalf_of: person,
+            context: &countersign::operation::context::Context::default(),
+            executor: None,
         };
         let now = countersign::moment::Moment::from_unix_seconds(super::support::NOON);
         countersign::decision::decide(&request, &policy, &History::default(), now).rule

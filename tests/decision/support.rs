@@ -3,7 +3,8 @@
 use countersign::decision::{Decision, Request, decide};
 use countersign::moment::Moment;
 use countersign::operation::Operation;
-use countersign::party::AgentId;
+use countersign::operation::context::Context;
+use countersign::party::{AgentId, ExecutorId};
 use countersign::policy::Policy;
 use countersign::risk::{Claims, History};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ pub(crate) struct Case {
     pub(crate) parameters: String,
     pub(crate) agent: String,
     pub(crate) claims: Claims,
+    pub(crate) context: Context,
+    pub(crate) executor: Option<ExecutorId>,
     pub(crate) anomalies: u32,
     pub(crate) at: Moment,
 }
@@ -31,6 +34,8 @@ impl Case {
             parameters: parameters.to_owned(),
             agent: "agent-7".to_owned(),
             claims: Claims::default(),
+            context: Context::default(),
+            executor: None,
             anomalies: 0,
             at: Moment::from_unix_seconds(NOON),
         }
@@ -46,7 +51,14 @@ impl Case {
 
     pub(crate) fn decided_as(&self, operation: &Operation, policy: &Policy) -> Decision {
         let agent = AgentId::new(&self.agent).unwrap();
-        let request = Request { operation, claims: &self.claims, agent: &agent, on_behalf_of: None };
+        let request = Request {
+            operation,
+            claims: &self.claims,
+            agent: &agent,
+            on_behalf_of: None,
+            context: &self.context,
+            executor: self.executor.as_ref(),
+        };
         decide(&request, policy, &History { anomalies: self.anomalies, ..History::default() }, self.at)
     }
 }

@@ -152,7 +152,7 @@ fn a_call_in_another_form_is_a_fault() {
         ("has(facts)", "1:1: this is called as `has(operation.parameters.x)`"),
         (
             "has(facts.colour)",
-            "1:11: `facts` has no field `colour` | known: `facts.kind`, `facts.environment`, `facts.sensitivity`, `facts.scope`, `facts.irreversible`, `facts.cost`, `facts.rows`, `facts.objects`, `facts.understood`, `facts.acts`, `facts.targets`, `facts.places`",
+            "1:11: `facts` has no field `colour` | known: `facts.kind`, `facts.environment`, `facts.sensitivity`, `facts.scope`, `facts.irreversible`, `facts.cost`, `facts.rows`, `facts.objects`, `facts.critical`, `facts.understood`, `facts.acts`, `facts.targets`, `facts.places`",
         ),
         ("contains(agent.id, \"a\")", "1:1: this is called as `text.contains(text)`"),
         ("agent.id.contains()", "1:10: this is called as `text.contains(text)`"),

@@ -201,11 +201,11 @@ fn theirs(value: &serde_json::Value) -> Value {
 fn their_world(world: &World) -> Context<'static, 'static> {
     let inputs = world.inputs();
     let mut acts = Vec::new();
-    for act in inputs.acts {
+    for act in &inputs.facts.acts {
         acts.push(json!({"what": act.what, "kind": act.kind.as_str(), "targets": act.targets, "places": act.places}));
     }
     let all = |names: fn(&countersign::classify::Act) -> &Vec<String>| -> Vec<String> {
-        inputs.acts.iter().flat_map(names).cloned().collect()
+        inputs.facts.acts.iter().flat_map(names).cloned().collect()
     };
     let mut context = Context::default();
     let parameters: serde_json::Value = serde_json::from_str(PARAMETERS).unwrap();

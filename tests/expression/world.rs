@@ -6,10 +6,13 @@ use countersign::operation::Operation;
 use countersign::operation::context::Context;
 use countersign::operation::json::Value;
 use countersign::party::{AgentId, ExecutorId, PersonId};
-use countersign::policy::expression::{EvaluationFault, Expression, Inputs, LocalTime, Past};
+use countersign::policy::expression::{EvaluationFault, Expression, Inputs};
+use countersign::risk::assessment::Basis;
+use countersign::risk::calendar::LocalTime;
 use countersign::risk::floor::Subject;
 use countersign::risk::{
-    Assessment, Environment, Fact, Facts, History, Level, Model, Scope, Sensitivity, Source, assess,
+    Assessment, Environment, Fact, Facts, History, Level, Model, Novelty, Scope, Sensitivity, Source, Totals,
+    Touched, assess,
 };
 
 /// A delete in production, with everything set.
@@ -17,7 +20,7 @@ pub(crate) struct World {
     pub(crate) operation: Operation,
     pub(crate) parameters: Option<Value>,
     pub(crate) assessment: Assessment,
-    pub(crate) acts: Vec<Act>,
+    pub(crate) history: History,
     pub(crate) agent: AgentId,
     pub(crate) on_behalf_of: Option<PersonId>,
     pub(crate) context: Context,
@@ -38,6 +41,10 @@ impl World {
     pub(crate) fn with(parameters: &str) -> Self {
         let operation = Operation::from_json("db.delete", "prod/Orders", parameters.as_bytes()).unwrap();
         let said = || "because".to_owned();
+        let act = |what: &str, kind, targets: &[&str], places: &[&str]| {
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            Act { targets: names(targets), places: names(places), ..Act::new(what, kind) }
+        };
         let facts = Facts {
             kind: Fact::new(Kind::Delete, Source::Policy, said()),
             environment: Fact::new(Environment::Production, Source::Policy, said()),
@@ -45,23 +52,32 @@ impl World {
             scope: Fact::new(Scope::Wide, Source::Payload, said()),
             irreversible: Fact::new(true, Source::Policy, said()),
             cost: Fact::new(Some(250), Source::Payload, said()),
-        };
-        let subject = Subject::new("db.delete", "prod/Orders");
-        let now = Moment::from_unix_seconds(1_795_521_600);
-        let mut assessment = assess(&Model::default(), &[], &subject, facts, &History::default(), now);
-        assessment.level = Level::High;
-        let act = |what: &str, kind, targets: &[&str], places: &[&str]| {
-            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-            Act { targets: names(targets), places: names(places), ..Act::new(what, kind) }
-        };
-        Self {
-            parameters: operation.parameters(),
-            operation,
-            assessment,
+            touched: Touched { rows: 1200, objects: 4 },
+            critical: None,
+            doubts: Vec::new(),
+            recent: Totals::default(),
+            new: Novelty::default(),
             acts: vec![
                 act("DELETE", Kind::Delete, &["orders", "users"], &["db-prod"]),
                 act("SELECT", Kind::Read, &["audit"], &["db-test"]),
             ],
+        };
+        let subject = Subject::new("db.delete", "prod/Orders");
+        let now = Moment::from_unix_seconds(1_795_521_600);
+        let model = Model::default();
+        let basis = Basis { model: &model, floors: &[], limits: &[] };
+        let mut assessment = assess(&basis, &subject, facts, &History::default(), now);
+        assessment.level = Level::High;
+        Self {
+            parameters: operation.parameters(),
+            operation,
+            assessment,
+            history: History {
+                anomalies: 2,
+                recent: Totals { requests: 9, rows: 5000, ..Totals::default() },
+                new: Novelty { action: true, ..Novelty::default() },
+                ..History::default()
+            },
             agent: AgentId::new("agent-7").unwrap(),
             on_behalf_of: Some(PersonId::new("alice@acme.example").unwrap()),
             context: Context {
@@ -85,16 +101,12 @@ impl World {
             operation: &self.operation,
             parameters: self.parameters.as_ref(),
             facts: &self.assessment.facts,
-            rows: 1200,
-            objects: 4,
-            acts: &self.acts,
-            understood: true,
             score: self.assessment.score,
             level: self.assessment.level,
             factors: &self.assessment.factors,
             agent: &self.agent,
             on_behalf_of: self.on_behalf_of.as_ref(),
-            past: Past { anomalies: 2, requests: 9, rows: 5000, new_action: true, ..Past::default() },
+            history: &self.history,
             context: &self.context,
             executor: Some(&self.executor),
             now: self.now,

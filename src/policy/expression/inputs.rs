@@ -2,13 +2,12 @@
 
 use super::evaluate::EvaluationFault as Fault;
 use super::program::Field;
-use super::types::WEEKDAYS;
 use super::value::{List, Value};
-use crate::classify::Act;
 use crate::operation::context::Context;
 use crate::operation::{Operation, json};
 use crate::party::{AgentId, ExecutorId, PersonId};
-use crate::risk::{Factor, Facts, Level, Score};
+use crate::risk::calendar::LocalTime;
+use crate::risk::{Factor, Facts, History, Level, Score};
 use std::borrow::Cow;
 
 /// Everything that a condition can look at.
@@ -20,14 +19,6 @@ pub struct Inputs<'a> {
     pub parameters: Option<&'a json::Value>,
     /// What is known about it.
     pub facts: &'a Facts,
-    /// How many rows it touches.
-    pub rows: u64,
-    /// How many other things it touches.
-    pub objects: u64,
-    /// What its payload does.
-    pub acts: &'a [Act],
-    /// Whether all of the payload was understood.
-    pub understood: bool,
     /// The score.
     pub score: Score,
     /// The level.
@@ -39,7 +30,7 @@ pub struct Inputs<'a> {
     /// For whom.
     pub on_behalf_of: Option<&'a PersonId>,
     /// What the agent did before.
-    pub past: Past,
+    pub history: &'a History,
     /// The agent's own words.
     pub context: &'a Context,
     /// The executor that the agent names.
@@ -48,64 +39,27 @@ pub struct Inputs<'a> {
     pub now: LocalTime,
 }
 
-/// What the record says about the agent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Past {
-    /// Its recent anomalies.
-    pub anomalies: u32,
-    /// Operations of this kind within the window.
-    pub requests: u64,
-    /// Rows that they touch together.
-    pub rows: u64,
-    /// Other things that they touch together.
-    pub objects: u64,
-    /// What they cost together.
-    pub cost: u64,
-    /// The agent never did this before.
-    pub new_action: bool,
-    /// … not with such a resource.
-    pub new_resource: bool,
-    /// … not in this environment.
-    pub new_environment: bool,
-    /// Somebody lately denied it the like.
-    pub denied: bool,
-}
-
-/// A moment as a clock on the wall shows it where the policy's people work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LocalTime {
-    /// Seconds since the epoch, wherever.
-    pub unix: u64,
-    /// The minute of the day, 0 to 1439.
-    pub minute: u16,
-    /// The day of the week, Monday is 0.
-    pub weekday: u8,
-    /// Year, month and day.
-    pub date: (i16, i8, i8),
-    /// Whether it is a day and an hour of work.
-    pub at_work: bool,
-}
-
 /// What a name stands for in these inputs.
 pub(super) fn field<'a>(inputs: &Inputs<'a>, field: Field) -> Result<Value<'a>, Fault> {
-    let context = inputs.context;
+    let Inputs { context, facts, history, now, .. } = inputs;
     Ok(match field {
         Field::Action => Value::text(inputs.operation.action()),
         Field::Resource => Value::text(inputs.operation.resource()),
         Field::Digest => Value::Text(Cow::Owned(inputs.operation.digest().to_string())),
         Field::Parameters => Value::from_json(inputs.parameters.ok_or(Fault::Raw)?),
-        Field::Kind => Value::text(inputs.facts.kind.value.as_str()),
-        Field::Environment => Value::text(inputs.facts.environment.value.as_str()),
-        Field::Sensitivity => Value::text(inputs.facts.sensitivity.value.as_str()),
-        Field::Scope => Value::text(inputs.facts.scope.value.as_str()),
-        Field::Irreversible => Value::Bool(inputs.facts.irreversible.value),
-        Field::Cost => int(inputs.facts.cost.value.ok_or(Fault::Absent("facts.cost"))?),
-        Field::Rows => int(inputs.rows),
-        Field::Objects => int(inputs.objects),
-        Field::Understood => Value::Bool(inputs.understood),
-        Field::Acts => Value::List(List::Acts(inputs.acts)),
-        Field::Targets => Value::List(List::Targets(inputs.acts)),
-        Field::Places => Value::List(List::Places(inputs.acts)),
+        Field::Kind => Value::text(facts.kind.value.as_str()),
+        Field::Environment => Value::text(facts.environment.value.as_str()),
+        Field::Sensitivity => Value::text(facts.sensitivity.value.as_str()),
+        Field::Scope => Value::text(facts.scope.value.as_str()),
+        Field::Irreversible => Value::Bool(facts.irreversible.value),
+        Field::Cost => int(facts.cost.value.ok_or(Fault::Absent("facts.cost"))?),
+        Field::Rows => int(facts.touched.rows),
+        Field::Objects => int(facts.touched.objects),
+        Field::Critical => Value::Bool(facts.critical.is_some()),
+        Field::Understood => Value::Bool(facts.doubts.is_empty()),
+        Field::Acts => Value::List(List::Acts(&facts.acts)),
+        Field::Targets => Value::List(List::Targets(&facts.acts)),
+        Field::Places => Value::List(List::Places(&facts.acts)),
         Field::Score => thousandths(inputs.score),
         Field::Level => Value::text(inputs.level.as_str()),
         Field::Factor(name) => {
@@ -116,15 +70,15 @@ pub(super) fn field<'a>(inputs: &Inputs<'a>, field: Field) -> Result<Value<'a>, 
         Field::OnBehalfOf => {
             Value::text(inputs.on_behalf_of.ok_or(Fault::Absent("agent.on_behalf_of"))?.as_str())
         }
-        Field::Anomalies => Value::Int(i64::from(inputs.past.anomalies)),
-        Field::Requests => int(inputs.past.requests),
-        Field::PastRows => int(inputs.past.rows),
-        Field::PastObjects => int(inputs.past.objects),
-        Field::PastCost => int(inputs.past.cost),
-        Field::NewAction => Value::Bool(inputs.past.new_action),
-        Field::NewResource => Value::Bool(inputs.past.new_resource),
-        Field::NewEnvironment => Value::Bool(inputs.past.new_environment),
-        Field::Denied => Value::Bool(inputs.past.denied),
+        Field::Anomalies => Value::Int(i64::from(history.anomalies)),
+        Field::Requests => int(history.recent.requests),
+        Field::PastRows => int(history.recent.rows),
+        Field::PastObjects => int(history.recent.objects),
+        Field::PastCost => int(history.recent.cost),
+        Field::NewAction => Value::Bool(history.new.action),
+        Field::NewResource => Value::Bool(history.new.resource),
+        Field::NewEnvironment => Value::Bool(history.new.environment),
+        Field::Denied => Value::Bool(history.denied.is_some()),
         Field::Executor => Value::text(inputs.executor.map_or("", ExecutorId::as_str)),
         Field::Reason => Value::text(&context.reason),
         Field::UserRequest => Value::text(&context.user_request),
@@ -132,17 +86,15 @@ pub(super) fn field<'a>(inputs: &Inputs<'a>, field: Field) -> Result<Value<'a>, 
         Field::BlastRadius => Value::text(&context.blast_radius),
         Field::Reversibility => Value::text(&context.reversibility),
         Field::Alternatives => Value::List(List::Texts(&context.alternatives)),
-        Field::Hour => Value::Int(i64::from(inputs.now.minute / 60)),
-        Field::Minute => Value::Int(i64::from(inputs.now.minute % 60)),
-        Field::Unix => int(inputs.now.unix),
-        Field::Weekday => {
-            Value::text(WEEKDAYS.get(usize::from(inputs.now.weekday)).copied().unwrap_or_default())
-        }
+        Field::Hour => Value::Int(i64::from(now.minute / 60)),
+        Field::Minute => Value::Int(i64::from(now.minute % 60)),
+        Field::Unix => int(now.unix),
+        Field::Weekday => Value::text(now.weekday_name()),
         Field::Date => {
-            let (year, month, day) = inputs.now.date;
+            let (year, month, day) = now.date;
             Value::Text(Cow::Owned(format!("{year:04}-{month:02}-{day:02}")))
         }
-        Field::WorkingHours => Value::Bool(inputs.now.at_work),
+        Field::WorkingHours => Value::Bool(now.at_work),
     })
 }
 

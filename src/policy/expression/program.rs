@@ -99,6 +99,7 @@ pub(super) enum Field {
     Cost,
     Rows,
     Objects,
+    Critical,
     Understood,
     Acts,
     Targets,

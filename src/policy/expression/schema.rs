@@ -67,6 +67,7 @@ pub(super) const NAMES: &[Name] = &[
     ),
     name("facts.rows", Field::Rows, Type::Int, "how many rows it touches, as far as anyone can say"),
     name("facts.objects", Field::Objects, Type::Int, "how many other things it touches"),
+    name("facts.critical", Field::Critical, Type::Bool, "whether others depend on the resource"),
     name("facts.understood", Field::Understood, Type::Bool, "whether all of its payload was understood"),
     name("facts.acts", Field::Acts, Type::List(&Type::Act), "what its payload does, one by one"),
     name("facts.targets", Field::Targets, TEXTS, "what all the acts touch"),

@@ -1,5 +1,6 @@
 //! Types: what is known of a value before there is one, and which of them go together.
 
+use crate::risk::calendar::WEEKDAYS;
 use crate::risk::{Environment, Kind, Level, Scope, Sensitivity};
 use core::fmt;
 
@@ -28,10 +29,6 @@ pub(super) enum Words {
     Level,
     Weekday,
 }
-
-/// The days of the week, Monday first.
-pub(super) const WEEKDAYS: [&str; 7] =
-    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 impl Words {
     /// The texts, if there is an end to them.
