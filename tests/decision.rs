@@ -19,6 +19,7 @@ mod decision {
     mod hostile;
     mod roster;
     mod rules;
+    mod seeds;
     mod starter;
     mod support;
 }

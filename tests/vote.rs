@@ -21,6 +21,9 @@ mod evidence;
 #[cfg(feature = "engine")]
 #[path = "vote/interleavings.rs"]
 mod interleavings;
+#[cfg(feature = "engine")]
+#[path = "vote/ladder.rs"]
+mod ladder;
 #[path = "vote/mutation.rs"]
 mod mutation;
 #[path = "vote/openssh.rs"]

@@ -22,14 +22,11 @@ pub(super) fn weigh(
         facts.acts.extend(reading.acts);
         facts.doubts.extend(reading.doubts);
     }
-    let Some(worst) = facts.acts.iter().max_by_key(|act| Weigh::kind(model, act.kind)).cloned() else {
-        return (facts, Vec::new());
-    };
-    kind(model, &mut facts, &worst, leaves_kind);
+    kind(model, &mut facts, leaves_kind);
     let mut anomalies = Vec::new();
     // Whoever calls a deletion a query says less than it is.
     if declared == Kind::Read && matches!(facts.kind.value, Kind::Delete | Kind::Admin) {
-        let words = format!("what is classified as `read` runs {}", quoted(&worst.to_string()));
+        let words = format!("what is classified as `read` is not: {}", facts.kind.reason);
         anomalies.push(Anomaly::new(AnomalyKind::Misdeclared, words));
     }
     if let Some(act) = facts.acts.iter().find(|act| act.irreversible)
@@ -47,14 +44,22 @@ const fn payload<T>(value: T, reason: String) -> Fact<T> {
     Fact::new(value, Source::Payload, reason)
 }
 
-fn kind(model: &Model, facts: &mut Facts, worst: &Act, leaves_kind: bool) {
-    let doubtful = !facts.doubts.is_empty();
+fn kind(model: &Model, facts: &mut Facts, leaves_kind: bool) {
     let weighs = |kind| Weigh::kind(model, kind);
-    // What is in doubt is at least as bad as the unknown.
-    let value =
-        if doubtful && weighs(worst.kind) < weighs(Kind::Unknown) { Kind::Unknown } else { worst.kind };
+    let worst = facts.acts.iter().max_by_key(|act| weighs(act.kind));
+    let (value, reason) = match (worst, facts.doubts.first()) {
+        (Some(act), None) => (act.kind, format!("the payload runs {}", quoted(&act.to_string()))),
+        (Some(act), Some(_)) if weighs(act.kind) >= weighs(Kind::Unknown) => {
+            (act.kind, format!("the payload runs {}", quoted(&act.to_string())))
+        }
+        // What is in doubt is at least as bad as the unknown.
+        (_, Some(doubt)) => {
+            (Kind::Unknown, format!("the payload is not understood: {}", quoted(&doubt.part)))
+        }
+        (None, None) => return,
+    };
     if leaves_kind || weighs(value) > weighs(facts.kind.value) {
-        facts.kind = payload(value, format!("the payload runs {}", quoted(&worst.to_string())));
+        facts.kind = payload(value, reason);
     }
 }
 
