@@ -68,6 +68,9 @@ pub(super) struct Asking {
     /// Declare how many rows it touches (can only raise the risk)
     #[arg(long, value_name = "N", default_value_t = 0)]
     affected_rows: u64,
+    /// Declare what it costs, in whole units of the policy's currency (can only raise the risk)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    cost: u64,
     /// Declare that it can't be undone
     #[arg(long)]
     irreversible: bool,
@@ -89,6 +92,7 @@ impl Asking {
             affected_rows: self.affected_rows,
             irreversible: self.irreversible,
             sensitive: false,
+            cost: self.cost,
         };
         let context = Context {
             reason: self.reason,

@@ -56,6 +56,8 @@ pub struct Declared {
     pub irreversible: bool,
     /// Whether it touches sensitive data.
     pub sensitive: bool,
+    /// What it costs, in whole units of the currency that the policy counts in.
+    pub cost: u64,
 }
 
 macro_rules! wire_enum {

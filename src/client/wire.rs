@@ -30,6 +30,7 @@ impl From<Ask> for proto::AuthorizeRequest {
                 affected_rows: declared.affected_rows,
                 irreversible: declared.irreversible,
                 sensitive: declared.sensitive,
+                cost: declared.cost,
             }),
             holder_key: ask.holder_key,
         }

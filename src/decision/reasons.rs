@@ -4,7 +4,7 @@ use super::{Beside, By, Decision, Ruling};
 use crate::escalation::OnTimeout;
 use crate::policy::{Outcome, Policy, Span, Terms};
 use crate::risk::model::Thresholds;
-use crate::risk::{Assessment, Level, LiftedBy, Novelty, Score, quoted};
+use crate::risk::{Assessment, Facts, Level, LiftedBy, Novelty, Score, Totals, quoted};
 
 /// The decision that follows from a ruling, with its reasons; `beside` is the ruling without what the agent says,
 /// where that changes anything.
@@ -36,7 +36,9 @@ pub(super) fn explain(
     reasons.push(level(&assessment, &policy.model().thresholds));
     reasons.extend(assessment.floors.iter().map(|floor| lifting(floor, assessment.level_of_score)));
     reasons.extend(assessment.factors.iter().map(ToString::to_string));
+    reasons.extend(payload(&assessment.facts));
     reasons.extend(assessment.anomalies.iter().map(|anomaly| format!("anomaly: {}", anomaly.words)));
+    reasons.extend(lately(&assessment.facts.recent));
     reasons.extend(news(&assessment.facts.new));
     if let Some(pattern) = &assessment.facts.critical {
         reasons.push(format!("others depend on it: `{pattern}` is declared as critical"));
@@ -135,6 +137,33 @@ fn lifting(floor: &LiftedBy, level_of_score: Level) -> String {
     } else {
         format!("{what} {} applies too: at least `{level}`{why}", quoted(floor))
     }
+}
+
+/// What the payload does, and what of it is not understood.
+fn payload(facts: &Facts) -> Vec<String> {
+    let acts = facts.acts.iter().map(|act| format!("the payload: {}", quoted(&act.to_string())));
+    let doubts = facts
+        .doubts
+        .iter()
+        .map(|doubt| format!("not understood in the payload ({}): {}", doubt.why, quoted(&doubt.part)));
+    let mut said: Vec<String> = doubts.chain(acts).collect();
+    if said.len() > SHOWN_ACTS {
+        let more = said.len() - SHOWN_ACTS;
+        said.truncate(SHOWN_ACTS);
+        said.push(format!("the payload: {more} more like these"));
+    }
+    said
+}
+
+/// How many acts and doubts the reasons tell.
+const SHOWN_ACTS: usize = 8;
+
+/// What the agent did like it, this included.
+fn lately(recent: &Totals) -> Option<String> {
+    let Totals { requests, rows, objects, cost } = recent;
+    (*requests > 1).then(|| {
+        format!("with what the agent did like it lately: {requests} operations, {rows} rows, {objects} objects, cost {cost}")
+    })
 }
 
 /// What the agent never did before.

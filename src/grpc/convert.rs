@@ -99,7 +99,7 @@ fn claims(wire: &proto::Declared) -> Result<Claims, Status> {
         sensitivity: wire.sensitive.then_some(Sensitivity::Sensitive),
         rows: (wire.affected_rows > 0).then_some(wire.affected_rows),
         irreversible: wire.irreversible,
-        ..Claims::default()
+        cost: (wire.cost > 0).then_some(wire.cost),
     })
 }
 

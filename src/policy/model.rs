@@ -41,6 +41,7 @@ const SCOPE: &[&str] = &[
     "filter_fields",
     "rows_fields",
     "limit_fields",
+    "cost_fields",
 ];
 const TIMING: &[&str] = &["quiet", "otherwise", "from", "to", "time_zone", "working_hours"];
 const WORKING_HOURS: &[&str] = &["days", "from", "to"];
@@ -157,6 +158,7 @@ fn scopes(node: &Node, model: &mut Model) -> Result<(), Fault> {
     fields.set("filter_fields", &mut table.filter_fields, names)?;
     fields.set("rows_fields", &mut table.rows_fields, names)?;
     fields.set("limit_fields", &mut table.limit_fields, names)?;
+    fields.set("cost_fields", &mut table.cost_fields, names)?;
     rising(node, ("wide", table.wide), ("narrow", table.narrow))?;
     rising(node, ("huge", table.huge), ("wide", table.wide))?;
     rising(node, ("everything", table.everything), ("huge", table.huge))?;

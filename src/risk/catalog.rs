@@ -14,7 +14,7 @@ use super::quoted;
 use super::words::Name;
 use crate::classify::{self, Language};
 use crate::operation::json::Object;
-use places::{bulk, environment_by_words, scope, sensitivity_by_words, touched};
+use places::{bulk, cost, environment_by_words, scope, sensitivity_by_words, touched};
 
 /// What the policy says about the actions that match a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl Catalog {
             sensitivity: bulk(model, sensitivity, reading.as_ref()),
             scope: scope(model, reading.as_ref()),
             irreversible,
-            cost: Fact::new(None, Source::Policy, "nothing says what it costs".to_owned()),
+            cost: cost(reading.as_ref()),
             touched: touched(reading.as_ref()),
             critical,
             acts: Vec::new(),

@@ -165,6 +165,8 @@ pub struct ScopeTable {
     pub rows_fields: Vec<Field>,
     /// Parameters that hold a limit.
     pub limit_fields: Vec<Field>,
+    /// Parameters that hold what it costs, in whole units of the currency that the policy counts in.
+    pub cost_fields: Vec<Field>,
 }
 
 /// The name of a parameter, compared without case, `_` and `-`: `where_clause` is also `whereClause`.
@@ -296,6 +298,7 @@ impl Default for Model {
                 filter_fields: fields(&["filter", "where", "where_clause"]),
                 rows_fields: fields(&["affected_rows_estimate"]),
                 limit_fields: fields(&["limit"]),
+                cost_fields: fields(&["amount", "cost", "price"]),
             },
             timing: TimingTable {
                 quiet: Score::of(300),

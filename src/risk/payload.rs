@@ -15,6 +15,8 @@ pub struct Reading {
     pub rows: Option<(String, Amount)>,
     /// The largest limit, and the parameter that holds it.
     pub limit: Option<(String, Amount)>,
+    /// The largest cost, and the parameter that holds it. What is no number says nothing of what it costs.
+    pub cost: Option<(String, u64)>,
 }
 
 /// Why a filter leaves nothing out.
@@ -57,6 +59,12 @@ impl Reading {
                 let limit = Some(amount(value)).filter(|limit| *limit != Amount::Number(0));
                 keep_larger(&mut reading.limit, name, limit.unwrap_or(Amount::Nonsense));
             }
+            if is(&table.cost_fields)
+                && let Some(cost) = cost(value)
+                && reading.cost.as_ref().is_none_or(|(_, before)| cost > *before)
+            {
+                reading.cost = Some((name.to_owned(), cost));
+            }
         }
         reading
     }
@@ -65,6 +73,34 @@ impl Reading {
 fn keep_larger(kept: &mut Option<(String, Amount)>, name: &str, amount: Amount) {
     if kept.as_ref().is_none_or(|(_, before)| amount > *before) {
         *kept = Some((name.to_owned(), amount));
+    }
+}
+
+/// A sum of money: a number, a text that begins or ends with one, or an object that holds one (`{"value": 5, …}`).
+fn cost(value: &Value) -> Option<u64> {
+    let number = |amount| match amount {
+        Amount::Number(number) => Some(number),
+        Amount::Nonsense => None,
+    };
+    match value {
+        Value::Number(of) => number(of_number(of)),
+        Value::String(text) => {
+            let money = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '_' | '\'');
+            let digits = text.trim_matches(|c| !money(c)).replace([',', '_', '\''], "");
+            let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+            let whole = number(of_digits(whole))?;
+            Some(if fraction.bytes().any(|b| b != b'0') { whole.saturating_add(1) } else { whole })
+        }
+        Value::Object(parts) => parts.iter().filter_map(|(_, part)| cost_of_part(part)).max(),
+        Value::Null | Value::Bool(_) | Value::Array(_) => None,
+    }
+}
+
+/// Like [`cost`], one level deep.
+fn cost_of_part(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(_) | Value::String(_) => cost(value),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -267,6 +303,28 @@ mod tests {
             assert_eq!(reading(&format!(r#"{{"filter":{filter}}}"#)).everything, None, "{filter}");
         }
         assert_eq!(reading(r#"{"nested":{"filter":"*"}}"#), Reading::default());
+    }
+
+    #[test]
+    fn money_is_read_in_its_usual_spellings() {
+        for (json, expected) in [
+            ("5000", Some(5000)),
+            ("5000.01", Some(5001)),
+            (r#""5000""#, Some(5000)),
+            (r#""5,000.00 EUR""#, Some(5000)),
+            (r#""$5'000.50""#, Some(5001)),
+            (r#"{"value":"5000","currency":"EUR"}"#, Some(5000)),
+            (r#"{"value":5000,"currency":"EUR"}"#, Some(5000)),
+            ("1e300", Some(u64::MAX)),
+            ("-5", None),
+            ("null", None),
+            ("true", None),
+            ("[5]", None),
+            (r#""much""#, None),
+        ] {
+            let read = reading(&format!(r#"{{"Amount":{json}}}"#)).cost;
+            assert_eq!(read.map(|(_, cost)| cost), expected, "{json}");
+        }
     }
 
     #[test]

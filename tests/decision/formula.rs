@@ -3,7 +3,7 @@
 use super::support::{Case, NOON, published};
 use countersign::moment::Moment;
 use countersign::operation::Operation;
-use countersign::risk::{Contribution, FactorName, Level, Model, Score};
+use countersign::risk::{Contribution, Environment, FactorName, Level, Model, Score, Sensitivity, Source};
 use proptest::prelude::*;
 
 /// S0's `assess_risk`, line by line, in floating point. `environment` is what its own lookup would find.
@@ -325,4 +325,25 @@ proptest! {
         prop_assert!(score(anomalies, rows + more_rows, limit) >= base);
         prop_assert!(score(anomalies, rows, limit + more_limit) >= base);
     }
+}
+
+/// The names that look like others and are not, and those that are (DESIGN §5.13).
+#[test]
+fn names_are_taken_by_their_words() {
+    let policy = published("");
+    let facts = |resource: &str| Case::new("x.read", resource, "{}").decided(&policy).assessment.facts;
+    for resource in ["product-catalog", "superuser-docs", "tokenizer", "stage-left"] {
+        let facts = facts(resource);
+        assert_ne!(facts.environment.source, Source::Policy, "no word in `{resource}` says where it is");
+        assert_eq!(facts.sensitivity.value, Sensitivity::Ordinary, "{resource}");
+    }
+    for resource in ["db-prod-eu", "prod.db", "PRODUCTION"] {
+        let environment = facts(resource).environment;
+        assert_eq!((environment.value, environment.source), (Environment::Production, Source::Policy));
+    }
+    for resource in ["users", "auth-token", "superuser/user"] {
+        assert_eq!(facts(resource).sensitivity.value, Sensitivity::Sensitive, "{resource}");
+    }
+    let staging = facts("shop-staging").environment;
+    assert_eq!((staging.value, staging.source), (Environment::Staging, Source::Policy));
 }

@@ -103,6 +103,17 @@ pub(super) fn scope(model: &Model, reading: Option<&Reading>) -> Fact<Scope> {
     scope
 }
 
+/// What it costs, as far as the parameters say.
+pub(super) fn cost(reading: Option<&Reading>) -> Fact<Option<u64>> {
+    match reading.and_then(|reading| reading.cost.as_ref()) {
+        Some((field, cost)) => {
+            let reason = format!("{} says that it costs {cost}", quoted(field));
+            Fact::new(Some((*cost).min(LARGEST)), Source::Payload, reason)
+        }
+        None => policy(None, "nothing says what it costs".to_owned()),
+    }
+}
+
 /// How much is touched, as far as the parameters say it in numbers.
 pub(super) fn touched(reading: Option<&Reading>) -> Touched {
     let rows = match reading.and_then(|reading| reading.rows.as_ref()) {
