@@ -6,9 +6,11 @@
 //! panic: the text comes from an agent that may be hostile.
 
 mod act;
+mod command;
 pub mod detect;
 mod disguise;
 pub mod http;
+pub mod shell;
 pub mod sql;
 
 pub use act::{Act, Doubt, Extent, Reading, Why};

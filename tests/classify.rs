@@ -14,5 +14,6 @@ mod classify {
     mod corpus;
     mod hostile;
     mod http;
+    mod shell;
     mod sql;
 }
