@@ -10,8 +10,11 @@ mod command;
 pub mod detect;
 mod disguise;
 pub mod http;
+pub mod kubernetes;
+pub mod mcp;
 pub mod shell;
 pub mod sql;
+pub mod terraform;
 
 pub use act::{Act, Doubt, Extent, Reading, Why};
 

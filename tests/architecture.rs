@@ -103,7 +103,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("sled::", &["store"]),
     ("prost::", &["grpc", "client", "proto"]),
     ("tonic::", &["grpc", "client", "proto", "serve"]),
-    ("serde_saphyr", &["config", "policy", "reviewer", "executor", "cli"]),
+    ("serde_saphyr", &["classify", "config", "policy", "reviewer", "executor", "cli"]),
     ("rand::", &["entropy"]),
     ("SystemTime::now", &["clock", "cli"]),
 ];

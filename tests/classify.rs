@@ -14,6 +14,7 @@ mod classify {
     mod corpus;
     mod hostile;
     mod http;
+    mod objects;
     mod shell;
     mod sql;
 }

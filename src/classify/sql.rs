@@ -10,11 +10,14 @@ mod lexeme;
 mod object;
 mod statement;
 mod sweep;
+mod text;
 mod truth;
 mod worst;
 
 use super::disguise::undisguise;
 use super::{Act, Extent, Kind, Language, Reading, Why};
+pub(super) use text::{begins, begins_like_prose};
+
 use lexeme::{Lexeme, lexeme};
 use sqlparser::ast::Statement;
 use sqlparser::dialect::{
@@ -24,6 +27,7 @@ use sqlparser::dialect::{
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::borrow::Cow;
+use text::{BEGINNINGS, fill, first_word};
 
 /// The most bytes of SQL that are read.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -246,12 +250,7 @@ fn read_texts(lexemes: &[Lexeme<'_>], depth: usize, reading: &mut Reading) {
     }
     for lexeme in lexemes {
         let Lexeme::Text(text) = lexeme else { continue };
-        let first: String = text
-            .trim_start()
-            .chars()
-            .take_while(char::is_ascii_alphabetic)
-            .collect::<String>()
-            .to_ascii_lowercase();
+        let first = first_word(text);
         let block = matches!(first.as_str(), "begin" | "declare" | "do");
         if block {
             let inner = cuts(common(), text);
@@ -264,14 +263,6 @@ fn read_texts(lexemes: &[Lexeme<'_>], depth: usize, reading: &mut Reading) {
         }
     }
 }
-
-/// The words by which a text is taken for SQL.
-pub(super) const BEGINNINGS: &[&str] = &[
-    "select", "insert", "update", "delete", "merge", "replace", "with", "drop", "truncate", "create",
-    "alter", "grant", "revoke", "copy", "set", "show", "explain", "describe", "call", "exec", "execute",
-    "values", "begin", "commit", "pragma", "vacuum", "attach", "load", "lock", "rename", "prepare", "use",
-    "do",
-];
 
 /// Adds acts that are not there yet, and all doubts. Of acts that differ only in how much they touch, the one that
 /// touches everything stays.
@@ -414,33 +405,4 @@ fn chains(word: &str) -> bool {
         "nested",
     ];
     CHAINS.iter().any(|one| word.eq_ignore_ascii_case(one))
-}
-
-/// Puts a name in the place of each part that a template engine would fill; `None` if there is none. Parameters that
-/// the database binds are none of these.
-fn fill(text: &str) -> Option<(String, String)> {
-    let mut filled = String::with_capacity(text.len());
-    let mut first = None;
-    let mut rest = text;
-    while let Some((start, open, close)) = next_template(rest) {
-        let (before, from) = rest.split_at_checked(start)?;
-        let Some(length) = from.find(close).map(|at| at + close.len()) else { break };
-        let (template, after) = from.split_at_checked(length)?;
-        let inner = template.trim_start_matches(open);
-        // A list of lists in PostgreSQL's text form is none.
-        let list = inner.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '{' | '"' | '-'));
-        filled.push_str(before);
-        filled.push_str(if list { template } else { "template_value" });
-        if !list {
-            first.get_or_insert_with(|| template.to_owned());
-        }
-        rest = after;
-    }
-    filled.push_str(rest);
-    first.map(|first| (filled, first))
-}
-
-fn next_template(text: &str) -> Option<(usize, &'static str, &'static str)> {
-    const TEMPLATES: &[(&str, &str)] = &[("{{", "}}"), ("${", "}"), ("<%", "%>"), ("#{", "}"), ("{%", "%}")];
-    TEMPLATES.iter().filter_map(|(open, close)| Some((text.find(open)?, *open, *close))).min()
 }
