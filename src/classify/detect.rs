@@ -1,6 +1,6 @@
 //! Detect: which of an operation's parameters hold something that runs, and what that does.
 
-use super::{Kind, Language, Reading, Why, http, kubernetes, mcp, sql, terraform};
+use super::{Kind, Language, Reading, Why, http, kubernetes, mcp, shell, sql, terraform};
 use crate::operation::json::{self, Limits, Object, Value};
 
 /// How deep parameters within parameters are looked at.
@@ -205,7 +205,9 @@ fn command_with_arguments(parameters: &Object) -> Option<Reading> {
     words.extend(&arguments);
     let mut reading = shell::read_argv(&words);
     if command.trim().contains(char::is_whitespace) {
-        // No program is named so; what runs it is a shell.
+        // No program is named so: what runs it cuts it into words, or is a shell.
+        let cut: Vec<&str> = command.split_whitespace().chain(words.iter().skip(1).copied()).collect();
+        reading.absorb(shell::read_argv(&cut));
         reading.absorb(shell::read(&words.join(" ")));
     }
     Some(reading)
@@ -299,24 +301,4 @@ fn every(language: Language, texts: Vec<&str>, read: impl Fn(&str) -> Reading) -
     let mut reading = readings.next().unwrap_or_else(|| missing(language, "nothing"));
     readings.for_each(|more| reading.absorb(more));
     Some(reading)
-}
-
-/// Command lines and programs, until there is a reader of them: what is not read is a doubt.
-mod shell {
-    use crate::classify::{Act, Kind, Language, Reading, Why};
-
-    pub(super) fn read(line: &str) -> Reading {
-        unread(Language::Shell, line)
-    }
-
-    pub(super) fn read_argv(words: &[&str]) -> Reading {
-        unread(Language::Argv, &words.join(" "))
-    }
-
-    fn unread(language: Language, text: &str) -> Reading {
-        let mut reading = Reading::new(language);
-        reading.doubt(Why::Unfamiliar, text);
-        reading.act(Act::new("command", Kind::Unknown));
-        reading
-    }
 }
