@@ -243,8 +243,14 @@ impl<'a> Look<'a, '_> {
             executor: request.executor,
             now: self.now,
         };
-        let found = self.policy.rule_for(&Query { subject: self.subject, inputs });
-        Ruling::of(self.policy, found, assessment.level)
+        let mut found = self.policy.rule_for(&Query { subject: self.subject, inputs });
+        let doubtful = core::mem::take(&mut found.doubtful);
+        let firm = Ruling::of(self.policy, found, assessment.level);
+        doubtful.into_iter().rev().fold(firm, |ruling, (rule, fault)| {
+            let found = Found { rule: Some(rule), fault: Some(fault), ..Found::default() };
+            let doubted = Ruling::of(self.policy, found, assessment.level);
+            doubted.joined(&ruling).unwrap_or_else(|()| Ruling::irreconcilable())
+        })
     }
 }
 
@@ -282,7 +288,7 @@ enum By<'a> {
 
 impl<'a> Ruling<'a> {
     fn of(policy: &'a Policy, found: Found<'a>, level: Level) -> Self {
-        let Found { rule, fault, erred } = found;
+        let Found { rule, fault, erred, doubtful: _ } = found;
         let (outcome, by) = match rule {
             // A rule that denies says more than the level does.
             Some(rule) if rule.outcome == Outcome::Deny => (Outcome::Deny, By::Rule(rule)),

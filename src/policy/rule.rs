@@ -103,6 +103,10 @@ pub struct Found<'a> {
     pub rule: Option<&'a Rule>,
     /// It matches because nobody can say whether its condition holds.
     pub fault: Option<EvaluationFault>,
+    /// Rules before it that escalate, and match because nobody can say whether their condition holds. If it does not,
+    /// what comes after them would decide, so that counts as well: an error widens nothing. At most
+    /// [`Found::MAX_ERRED`].
+    pub doubtful: Vec<(&'a Rule, EvaluationFault)>,
     /// Rules before it that would allow, and do not because nobody can say whether their condition holds; at most
     /// [`Found::MAX_ERRED`].
     pub erred: Vec<(&'a Rule, EvaluationFault)>,
@@ -122,6 +126,11 @@ impl<'a> Found<'a> {
                 Matching::Yes => {
                     found.rule = Some(rule);
                     break;
+                }
+                Matching::YesByError(fault)
+                    if rule.outcome != Outcome::Deny && found.doubtful.len() < Self::MAX_ERRED =>
+                {
+                    found.doubtful.push((rule, fault));
                 }
                 Matching::YesByError(fault) => {
                     found.rule = Some(rule);

@@ -158,3 +158,28 @@ fn ten_thousand_conditions_are_read_like_any_other_rule() {
     let conditions = policy.rules().iter().filter(|rule| rule.when.is_some()).count();
     assert_eq!(conditions, 10_000);
 }
+
+#[test]
+fn an_error_in_an_escalation_does_not_hide_a_denial_behind_it() {
+    let policy = policy(
+        "version: 1\nname: x\nroles: [a, b]\ndefaults: {reviewers: ['role:a']}\n\
+         classify:\n  - {action: pay, kind: external_call}\nrules:\n\
+         - {name: some, when: 'operation.parameters.sum > 100', decision: escalate}\n\
+         - {name: more, when: 'operation.parameters.sum > 5000', decision: escalate, escalation: {approvals: 2}}\n\
+         - {name: much, when: 'operation.parameters.sum > 10000', decision: deny}\n\
+         - {name: rest, decision: allow}\nlevels: {}\n",
+    );
+    let decided = |parameters: &str| {
+        let decision = Case::new("pay", "bank/test", parameters).decided(&policy);
+        (decision.outcome.as_str().to_owned(), decision.rule.unwrap_or_default())
+    };
+    let is = |outcome: &str, rule: &str| (outcome.to_owned(), rule.to_owned());
+    assert_eq!(decided(r#"{"sum":50}"#), is("allow", "rest"));
+    assert_eq!(decided(r#"{"sum":101}"#), is("escalate", "some"));
+    // The first that holds decides.
+    assert_eq!(decided(r#"{"sum":20000}"#), is("escalate", "some"));
+    // Nobody can say: the strictest of all that might.
+    for hostile in [r#"{"sum":"50"}"#, "{}", r#"{"sum":null}"#, r#"{"sum":[50]}"#] {
+        assert_eq!(decided(hostile), is("deny", "much"), "{hostile}");
+    }
+}
