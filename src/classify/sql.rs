@@ -85,6 +85,9 @@ fn read_at(text: &str, depth: usize) -> Reading {
         plain = Cow::Owned(plain.replace("/*", " "));
     }
     read_plain(&plain, depth, &mut reading);
+    if reading.acts.is_empty() && reading.doubts.is_empty() {
+        reading.doubt(Why::Missing, "statement");
+    }
     reading
 }
 

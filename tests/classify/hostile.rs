@@ -195,6 +195,9 @@ fn pieces() -> impl Strategy<Value = String> {
         "UNION",
         "LIMIT",
         "EXEC",
+        "COPY t FROM STDIN",
+        "CREATE PROCEDURE p AS BEGIN",
+        "IF 1 THEN",
         "DO",
         "MERGE INTO",
     ]);

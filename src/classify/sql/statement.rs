@@ -43,6 +43,15 @@ pub(super) fn read(tree: &Statement, lexemes: &[Lexeme<'_>], reading: &mut Readi
         }
         _ => read_by_head(tree, lexemes, reading),
     }
+    if let Some(at) = lexemes.iter().position(|one| *one == Lexeme::Semicolon) {
+        // The parser took further statements into this one: the body of a block, or the rows of COPY FROM STDIN, which
+        // come by another way.
+        for act in worst::acts(lexemes.get(at..).unwrap_or_default()) {
+            if !reading.acts.iter().skip(from).any(|one| one.what == act.what && one.targets == act.targets) {
+                reading.act(act);
+            }
+        }
+    }
     add_effects(lexemes, from, reading);
 }
 
