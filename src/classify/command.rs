@@ -119,6 +119,11 @@ pub(super) fn read(session: &mut Session, words: &[Argument], input: &Stream) ->
         }
     }
     let call = Call { name, arguments, input };
+    if builtin::evaluates(name, arguments)
+        && let Some(argument) = arguments.iter().find(|argument| hides_code(&argument.text))
+    {
+        session.doubt(Why::Dynamic, &argument.text);
+    }
     if let Some(read) = reader(name) {
         if !is_wary(name)
             && let Some(argument) = arguments.iter().find(|argument| !argument.sure)
@@ -136,6 +141,11 @@ pub(super) fn read(session: &mut Session, words: &[Argument], input: &Stream) ->
         }
     }
     session.output(name, arguments, input)
+}
+
+/// Whether a text would run something if it were taken for arithmetic: `a[$(reboot)]`.
+pub(super) fn hides_code(text: &str) -> bool {
+    text.contains('[') && (text.contains("$(") || text.contains('`'))
 }
 
 /// Programs that do no harm whatever they are given, or that judge themselves what is not known.
@@ -190,6 +200,9 @@ fn names(arguments: &[&Argument]) -> Vec<String> {
 
 /// How much the operands of a program are: everything where one stands for many or is a root.
 fn extent(operands: &[&Argument]) -> Extent {
+    if operands.is_empty() {
+        return Extent::Unstated;
+    }
     if operands.iter().any(|operand| operand.pattern || path::is_root(&operand.text)) {
         return Extent::Everything;
     }

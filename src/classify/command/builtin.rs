@@ -14,7 +14,7 @@ pub(super) fn reader(name: &str) -> Option<Reader> {
         "trap" => trap,
         "alias" => alias,
         "exec" | "command" | "builtin" => through,
-        "set" | "shopt" | "enable" | "bind" | "complete" => settings,
+        "set" | "shopt" | "enable" | "bind" | "complete" | "compgen" => settings,
         "hash" => hash,
         name if is_idle(name) => nothing,
         _ => return None,
@@ -26,6 +26,18 @@ pub(super) fn is_harmless(name: &str) -> bool {
     is_idle(name)
         || matches!(name, "cd" | "pushd" | "popd" | "export" | "declare" | "typeset" | "local" | "readonly")
         || matches!(name, "read" | "mapfile" | "readarray" | "getopts" | "unset" | "printf")
+}
+
+/// Whether a command takes its arguments for arithmetic or for names with subscripts, which are.
+pub(super) fn evaluates(name: &str, arguments: &[Argument]) -> bool {
+    let assigns = name == "printf" && arguments.iter().any(|argument| argument.text.starts_with("-v"));
+    let declares = matches!(
+        name,
+        "export" | "declare" | "typeset" | "local" | "readonly" | "unset" | "let" | "test" | "["
+    );
+    assigns
+        || declares
+        || matches!(name, "read" | "mapfile" | "readarray" | "getopts" | "wait" | "shift" | "return" | "exit")
 }
 
 fn is_idle(name: &str) -> bool {
@@ -54,10 +66,8 @@ fn is_idle(name: &str) -> bool {
             | "disown"
             | "times"
             | "dirs"
-            | "date"
             | "logout"
             | "caller"
-            | "compgen"
             | "unalias"
             | "usleep"
             | "clear"
@@ -175,7 +185,7 @@ fn through(session: &mut Session, call: &Call<'_>) {
 fn settings(session: &mut Session, call: &Call<'_>) {
     let text = joined(call.arguments);
     let loads = call.name == "enable" && text.contains("-f");
-    let binds = matches!(call.name, "bind" | "complete");
+    let binds = matches!(call.name, "bind" | "complete" | "compgen");
     let changes = ["expand_aliases", "extglob", "lastpipe", "keyword"].iter().any(|name| text.contains(name));
     if loads || binds || changes {
         session.doubt(Why::Dynamic, &format!("{} {text}", call.name));

@@ -17,7 +17,7 @@ pub(super) fn reader(name: &str) -> Option<Reader> {
         "chmod" | "chown" | "chgrp" | "setfacl" | "chattr" | "setcap" | "chcon" => permit,
         "touch" | "mkdir" | "mkfifo" | "mknod" | "mktemp" => make,
         "tee" | "split" | "csplit" => tee,
-        "sort" | "uniq" => sort,
+        "sort" | "uniq" | "shuf" | "tree" | "xxd" => sort,
         "tar" | "bsdtar" => tar,
         "zip" | "unzip" | "gzip" | "gunzip" | "bzip2" | "bunzip2" | "xz" | "unxz" | "zstd" | "7z"
         | "cpio" | "patch" => archive,
@@ -147,6 +147,9 @@ fn make(session: &mut Session, call: &Call<'_>) {
 
 fn tee(session: &mut Session, call: &Call<'_>) {
     let options = Options::new(call.arguments, &["-b", "-l", "-n"], Style::Mixed);
+    for text in options.values(&["--filter"]) {
+        session.script(&text, call.input);
+    }
     let appends = options.has(&["-a", "--append"]);
     let files: Vec<&Argument> = options
         .operands
@@ -171,7 +174,9 @@ fn sort(session: &mut Session, call: &Call<'_>) {
         session.script(&program, call.input);
     }
     session.act(Act { targets: options.names(), ..Act::new(call.name, Kind::Read) });
-    for file in options.values(&["-o", "--output"]) {
+    // The second file of these is written.
+    let second = options.names().into_iter().skip(1).filter(|_| matches!(call.name, "uniq" | "xxd"));
+    for file in options.values(&["-o", "--output"]).into_iter().chain(second) {
         session.act(change(call.name, Kind::Update, &[&Argument::new(&file)]));
     }
 }
@@ -309,8 +314,9 @@ fn pager(session: &mut Session, call: &Call<'_>) {
     );
     let flags = ["--vacuum-size", "--vacuum-time", "--vacuum-files", "--rotate", "--clear", "-C"];
     let clears = matches!(call.name, "journalctl" | "dmesg") && options.has(&flags);
-    let runs =
-        (call.name == "tcpdump" && options.value(&["-z"]).is_some()) || options.value(&["--pre"]).is_some();
+    let runs = (call.name == "man" && options.has(&["-P", "-H", "--pager", "--html"]))
+        || (call.name == "tcpdump" && options.value(&["-z"]).is_some())
+        || options.value(&["--pre"]).is_some();
     if runs
         || call
             .arguments

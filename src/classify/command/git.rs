@@ -145,6 +145,16 @@ fn subcommand(session: &mut Session, call: &Call<'_>, verb: &str, rest: &[Argume
         session.doubt(Why::Dynamic, &format!("git {verb} {program}"));
         session.script(&program, &Stream::default());
     }
+    // A pager of `grep`, and files that output is written to.
+    if verb == "grep"
+        && (options.has(&["--open-files-in-pager"]) || rest.iter().any(|word| word.text.starts_with("-O")))
+    {
+        session.doubt(Why::Dynamic, "git grep -O");
+    }
+    for file in options.values(&["--output", "-o"]) {
+        let kind = super::path::kind_of_change(&file, Kind::Update);
+        session.act(Act { targets: vec![file], ..Act::new(format!("git {verb} --output"), kind) });
+    }
     let what = format!("git {verb}");
     let targets = options.names();
     let act = |kind| Act { targets: targets.clone(), ..Act::new(what.trim(), kind) };
@@ -191,7 +201,12 @@ fn subcommand(session: &mut Session, call: &Call<'_>, verb: &str, rest: &[Argume
             let discards = paths || verb == "restore" || options.has(&["-f", "--force", "--discard-changes"]);
             let staged = options.has_exactly(&["--staged"]) && !options.has(&["--worktree", "-W"]);
             let gone = discards && !staged;
-            let extent = if gone { super::extent(&options.operands) } else { Extent::Unstated };
+            let extent = match super::extent(&options.operands) {
+                _ if !gone => Extent::Unstated,
+                // `checkout -f` throws all of it away.
+                Extent::Unstated => Extent::Everything,
+                extent @ (Extent::Counted(_) | Extent::Everything) => extent,
+            };
             session.act(Act {
                 extent,
                 irreversible: gone,
@@ -309,6 +324,8 @@ fn nouns(session: &mut Session, call: &Call<'_>, noun: &str, options: &Options<'
             if noun == "submodule" {
                 session.script(&text, call.input);
             } else {
+                // Its options were taken for git's own.
+                session.doubt(Why::Dynamic, &format!("git bisect run {text}"));
                 session.run(&words, call.input);
             }
             (format!("git {noun} {verb}"), Kind::Update, false)

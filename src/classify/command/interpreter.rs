@@ -61,6 +61,7 @@ fn is_language(name: &str) -> bool {
             | "m"
             | "racket"
             | "elixir"
+            | "dc"
             | "ts-node"
             | "tsx"
     )

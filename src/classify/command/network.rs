@@ -12,7 +12,8 @@ pub(super) fn reader(name: &str) -> Option<Reader> {
         "ssh" | "autossh" | "mosh" => ssh,
         "scp" | "sftp" | "rcp" => scp,
         "nc" | "ncat" | "netcat" | "socat" | "telnet" | "ftp" | "lftp" => socket,
-        "ping" | "ping6" | "traceroute" | "tracepath" | "mtr" | "nmap" | "whois" | "arping" => probe,
+        "ping" | "ping6" | "traceroute" | "tracepath" | "mtr" | "nmap" | "whois" | "arping" | "dig"
+        | "host" | "nslookup" => probe,
         "mail" | "sendmail" | "mailx" | "mutt" | "swaks" => mail,
         _ => return None,
     })

@@ -34,7 +34,8 @@ pub(super) fn reader(name: &str) -> Option<Reader> {
         | "tc"
         | "setenforce"
         | "auditctl"
-        | "update-alternatives" => settings,
+        | "update-alternatives"
+        | "ss" => settings,
         name if is_account(name) => account,
         _ => return None,
     })
@@ -173,6 +174,13 @@ fn settings(session: &mut Session, call: &Call<'_>) {
             has(&["-L", "-S", "--list", "--list-rules", "-nL", "-nvL", "-vnL"])
                 && !has(&["-F", "-X", "-Z", "-D", "-A", "-I"])
         }
+        "date" => {
+            !has(&["-s", "--set"])
+                && words.iter().all(|word| {
+                    word.starts_with(['+', '-']) && !word.starts_with("--s") && !word.starts_with("-s")
+                })
+        }
+        "ss" => !has(&["-K", "--kill"]),
         "nft" => operands.first() == Some(&"list"),
         "ufw" => operands.first() == Some(&"status"),
         "firewall-cmd" => words.iter().all(|word| {

@@ -184,8 +184,13 @@ fn xargs(session: &mut Session, call: &Call<'_>) {
         }
         return session.act(Act::new("echo", Kind::Read));
     }
-    let known =
-        call.input.text.as_ref().filter(|_| mark.is_none() && options.value(&["-a", "--arg-file"]).is_none());
+    // Only words that are surely cut at blanks are known: not those between quotes, nor those cut elsewhere.
+    let elsewhere = options.has(&["-0", "-d", "--null", "--delimiter", "-L", "-a", "--arg-file"]);
+    let known = call
+        .input
+        .text
+        .as_ref()
+        .filter(|text| mark.is_none() && !elsewhere && !text.contains(['"', '\'', '\\']));
     match (&mark, known) {
         (Some(mark), _) if words.iter().any(|word| word.text.contains(mark.as_str())) => {
             fill(&mut words, mark, false)
@@ -195,7 +200,7 @@ fn xargs(session: &mut Session, call: &Call<'_>) {
                 .filter(|word| !word.is_empty())
                 .map(Argument::new),
         ),
-        (_, None) => words.push(Argument { sure: false, ..Argument::many("<stdin>") }),
+        (_, None) => words.push(Argument { sure: false, ..Argument::many("{}") }),
     }
     // `parallel 'rm {}'` is a text for a shell.
     if let ([only], "parallel") = (words.as_slice(), call.name) {

@@ -286,14 +286,17 @@ impl Session {
             }
             Command::Test { words, source } => {
                 for word in words {
-                    self.expand_whole(word, documents);
+                    let word = self.expand_whole(word, documents);
+                    if command::hides_code(&word.text) {
+                        self.doubt(Why::Dynamic, &word.text);
+                    }
                 }
                 let mut names = Vec::new();
                 tree::assigned_by(stage, &mut names);
                 self.forget(names.iter().map(String::as_str));
                 // Shells other than bash take `((` for two subshells.
                 if let Some(source) = source.as_ref().filter(|source| command::begins_with_program(source)) {
-                    self.doubt(Why::Syntax, source);
+                    self.doubt(Why::Dynamic, source);
                     self.script(source, &Stream::unknown());
                 }
                 Stream::unknown()
@@ -355,6 +358,10 @@ impl Session {
         command::environment(self, name, value);
         if let Some(place) = command::place_of(name, value) {
             self.place(place);
+        }
+        // Arithmetic would run it.
+        if command::hides_code(&value.text) {
+            self.doubt(Why::Dynamic, &value.text);
         }
         let known = value.sure && value.text.len() <= MAX_VALUE && !self.tainted.contains(name);
         self.variables.insert(name.to_owned(), known.then(|| value.text.clone()));
