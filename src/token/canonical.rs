@@ -240,6 +240,10 @@ mod tests {
         ) {
             let mut text = CLAIMS.as_bytes().to_vec();
             for (at, byte, how) in edits {
+                // Cut off after one byte and that one removed: nothing is left to edit.
+                if text.is_empty() {
+                    break;
+                }
                 let at = at.index(text.len());
                 // Mostly bytes that mean something to JSON.
                 let byte = if byte < 128 { br#"{}[],:"\ 0123456789-+.eEtfn"#[usize::from(byte) % 27] } else { byte };
