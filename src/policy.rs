@@ -14,12 +14,14 @@ mod check;
 mod document;
 pub mod expression;
 mod index;
+mod keys;
 mod model;
 mod outcome;
 pub(crate) mod parse;
 pub(crate) mod read;
 mod rule;
 mod scalar;
+mod schema;
 mod source;
 mod terms;
 
@@ -32,6 +34,7 @@ pub(crate) use source::{Fault, utf8};
 
 use crate::digest::{PolicyDigest, sha256};
 use crate::escalation::requirement::RoleName;
+use crate::operation::json;
 use crate::party::AgentId;
 use crate::risk::catalog::Catalog;
 use crate::risk::floor::Subject;
@@ -97,6 +100,13 @@ impl Policy {
     /// As [`Policy::parse`], and for bytes that are not UTF-8.
     pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self, PolicyError> {
         Self::parse(utf8(bytes, file_name)?, file_name)
+    }
+
+    /// The JSON Schema (draft 2020-12) of policies, with which editors complete and check them. Whatever it refuses,
+    /// [`Policy::parse`] refuses too; that asks for more than a schema can say.
+    #[must_use]
+    pub fn json_schema() -> json::Value {
+        schema::of_policies()
     }
 
     /// The policy's name.

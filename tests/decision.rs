@@ -19,6 +19,7 @@ mod decision {
     mod hostile;
     mod roster;
     mod rules;
+    mod schema;
     mod seeds;
     mod starter;
     mod support;

@@ -1,6 +1,7 @@
 //! The blocks of a policy that say what operations are: classify, resources, floors and limits.
 
 use super::document::level;
+use super::keys::{CLASS, COUNTED, DECLARATION, FLOOR, LIMIT, SITUATION};
 use super::parse::{Node, Yaml};
 use super::read::{
     Fields, list, malformed, one_or_more, out_of_range, sentence, span, text, truth, whole, word,
@@ -14,31 +15,6 @@ use crate::risk::{Environment, Floor, Kind, Limit, Scope, Sensitivity, Situation
 use crate::token::Assurance;
 use core::str::FromStr;
 use core::time::Duration;
-
-const CLASS: &[&str] = &["action", "kind", "irreversible", "payload"];
-const DECLARATION: &[&str] = &["resource", "environment", "sensitivity", "critical"];
-const FLOOR: &[&str] = &["name", "match", "level"];
-const SITUATION: &[&str] = &[
-    "action",
-    "resource",
-    "environment",
-    "kind",
-    "sensitivity",
-    "scope",
-    "irreversible",
-    "cost_over",
-    "rows_over",
-    "objects_over",
-    "critical",
-    "understood",
-    "doubt",
-    "new_action",
-    "new_resource",
-    "new_environment",
-];
-/// What the operations that a limit counts have in common.
-const COUNTED: &[&str] = &["agent", "action", "resource", "environment", "kind", "sensitivity", "critical"];
-const LIMIT: &[&str] = &["name", "match", "window", "requests", "rows", "objects", "cost", "level"];
 
 /// A pattern.
 pub(super) fn glob(node: &Node) -> Result<Glob, Fault> {
@@ -94,7 +70,7 @@ pub(super) fn situation(fields: &Fields<'_>) -> Result<Situation, Fault> {
 pub(super) fn classes(node: &Node) -> Result<Vec<Class>, Fault> {
     let mut classes = Vec::new();
     for node in list(node)? {
-        let fields = Fields::of(node, CLASS)?;
+        let fields = Fields::of(node, &CLASS)?;
         let kind = class_kind(fields.required("kind")?)?;
         let irreversible = fields.read("irreversible", truth)?.unwrap_or_default();
         let payload = fields.read("payload", payload)?.unwrap_or_default();
@@ -138,7 +114,7 @@ fn payload(node: &Node) -> Result<Payload, Fault> {
 pub(super) fn declarations(node: &Node) -> Result<Vec<Declaration>, Fault> {
     let mut declarations = Vec::new();
     for node in list(node)? {
-        let fields = Fields::of(node, DECLARATION)?;
+        let fields = Fields::of(node, &DECLARATION)?;
         let environment = fields.read("environment", environment)?;
         let sensitivity = fields.read("sensitivity", sensitivity)?;
         let critical = fields.read("critical", truth)?.unwrap_or_default();
@@ -158,10 +134,10 @@ pub(super) fn declarations(node: &Node) -> Result<Vec<Declaration>, Fault> {
 /// `floors:`
 pub(super) fn floors(node: &Node) -> Result<Vec<Floor>, Fault> {
     let read = |node| {
-        let fields = Fields::of(node, FLOOR)?;
+        let fields = Fields::of(node, &FLOOR)?;
         Ok(Floor {
             name: sentence(fields.required("name")?)?.into(),
-            situation: situation(&Fields::of(fields.required("match")?, SITUATION)?)?,
+            situation: situation(&Fields::of(fields.required("match")?, &SITUATION)?)?,
             level: level(fields.required("level")?)?,
         })
     };
@@ -172,7 +148,7 @@ pub(super) fn floors(node: &Node) -> Result<Vec<Floor>, Fault> {
 pub(super) fn limits(node: &Node) -> Result<Vec<Limit>, Fault> {
     let mut limits: Vec<Limit> = Vec::new();
     for node in list(node)? {
-        let fields = Fields::of(node, LIMIT)?;
+        let fields = Fields::of(node, &LIMIT)?;
         let name = fields.required("name")?;
         let at_most = AtMost {
             requests: fields.read("requests", whole)?,
@@ -183,7 +159,7 @@ pub(super) fn limits(node: &Node) -> Result<Vec<Limit>, Fault> {
         if at_most == AtMost::default() {
             return Err(Fault::new(node.at, Problem::MissingEither("requests`, `rows`, `objects", "cost")));
         }
-        let counted = Fields::of(fields.required("match")?, COUNTED)?;
+        let counted = Fields::of(fields.required("match")?, &COUNTED)?;
         limits.push(Limit {
             name: sentence(name)?.into(),
             situation: situation(&counted)?,

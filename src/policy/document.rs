@@ -3,6 +3,7 @@
 use super::blocks;
 use super::expression::Expression;
 use super::index::RuleIndex;
+use super::keys::{DOCUMENT, LEVEL, LEVELS, MATCH, RULE};
 use super::model;
 use super::parse::{self, Node, Yaml};
 use super::read::{self, Fields, expected, list, one_or_more, sentence, text, word};
@@ -18,48 +19,10 @@ use crate::risk::memory::Thresholds;
 use crate::risk::{Floor, Level, Limit, Model};
 use std::collections::HashMap;
 
-const DOCUMENT: &[&str] = &[
-    "version",
-    "name",
-    "defaults",
-    "risk",
-    "classify",
-    "resources",
-    "floors",
-    "limits",
-    "roles",
-    "rules",
-    "levels",
-];
-const RULE: &[&str] = &["name", "match", "when", "decision", "conditions", "reason", "escalation"];
-const MATCH: &[&str] = &[
-    "action",
-    "resource",
-    "agent",
-    "on_behalf_of",
-    "environment",
-    "kind",
-    "sensitivity",
-    "scope",
-    "irreversible",
-    "cost_over",
-    "rows_over",
-    "objects_over",
-    "critical",
-    "understood",
-    "doubt",
-    "new_action",
-    "new_resource",
-    "new_environment",
-    "level",
-];
-const LEVELS: &[&str] = &["low", "medium", "high", "critical"];
-const LEVEL: &[&str] = &["decision", "conditions", "escalation"];
-
 /// Reads and compiles a whole policy.
 pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
     let root = parse::parse(text)?;
-    let fields = Fields::of(&root, DOCUMENT)?;
+    let fields = Fields::of(&root, &DOCUMENT)?;
     read::version(&fields)?;
     let name = sentence(fields.required("name")?)?;
     let roles = fields.read("roles", roles)?.unwrap_or_default();
@@ -180,7 +143,7 @@ impl Context<'_> {
 
     /// One rule; conditions that were compiled before are not compiled again.
     fn rule<'n>(&self, node: &'n Node, compiled: &mut HashMap<&'n str, Expression>) -> Result<Rule, Fault> {
-        let fields = Fields::of(node, RULE)?;
+        let fields = Fields::of(node, &RULE)?;
         let name = fields.required("name")?;
         Ok(Rule {
             name: sentence(name)?.into(),
@@ -194,7 +157,7 @@ impl Context<'_> {
 
     /// `levels:`, or what the defaults make of it; `elsewhere` is where these are written.
     fn levels(&self, node: Option<&Node>, elsewhere: At) -> Result<Levels, Fault> {
-        let fields = node.map(|node| Fields::of(node, LEVELS)).transpose()?;
+        let fields = node.map(|node| Fields::of(node, &LEVELS)).transpose()?;
         let at = node.map_or(elsewhere, |node| node.at);
         let entry = |key: &str, approvals, absent: &dyn Fn() -> Result<Outcome, Fault>| match fields
             .and_then(|fields| fields.get(key))
@@ -225,10 +188,10 @@ impl Context<'_> {
         match &node.value {
             Yaml::Text(_) => {
                 let nothing = Node { at: node.at, value: Yaml::Map(Vec::new()) };
-                self.outcome(&Fields::of(&nothing, LEVEL)?, node, approvals)
+                self.outcome(&Fields::of(&nothing, &LEVEL)?, node, approvals)
             }
             Yaml::Map(_) => {
-                let fields = Fields::of(node, LEVEL)?;
+                let fields = Fields::of(node, &LEVEL)?;
                 self.outcome(&fields, fields.required("decision")?, approvals)
             }
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
@@ -290,7 +253,7 @@ fn rank(outcome: &Outcome) -> (u8, usize) {
 }
 
 fn matching(node: &Node) -> Result<Match, Fault> {
-    let fields = Fields::of(node, MATCH)?;
+    let fields = Fields::of(node, &MATCH)?;
     Ok(Match {
         situation: blocks::situation(&fields)?,
         agent: fields.read("agent", |node| one_or_more(node, blocks::glob))?.unwrap_or_default(),

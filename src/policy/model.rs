@@ -2,6 +2,10 @@
 
 use super::blocks::{environment, window};
 use super::document::level;
+use super::keys::{
+    BEHAVIOUR, ENVIRONMENT, EVASION, OPERATION, RISK, SCOPE, SENSITIVITY, THRESHOLDS, TIMING, WEIGHTS,
+    WORKING_HOURS,
+};
 use super::parse::Node;
 use super::read::{Fields, expected, malformed, one_or_more, out_of_range, score, text, truth, whole, word};
 use super::source::{Fault, Problem};
@@ -9,44 +13,6 @@ use crate::risk::Level;
 use crate::risk::calendar::{Calendar, WEEKDAYS};
 use crate::risk::model::{Field, Model, Weights};
 use crate::risk::words::Phrase;
-
-const RISK: &[&str] = &[
-    "weights",
-    "operation",
-    "environment",
-    "sensitivity",
-    "behaviour",
-    "scope",
-    "timing",
-    "evasion",
-    "thresholds",
-    "blocked_from",
-    "standard_floors",
-];
-const WEIGHTS: &[&str] = &["operation", "environment", "sensitivity", "behaviour", "scope", "timing"];
-const OPERATION: &[&str] = &["read", "write", "update", "external_call", "delete", "admin", "unknown"];
-const ENVIRONMENT: &[&str] =
-    &["test", "staging", "production", "unknown", "test_words", "staging_words", "production_words"];
-const SENSITIVITY: &[&str] = &["ordinary", "bulk", "sensitive", "bulk_over", "words"];
-const BEHAVIOUR: &[&str] =
-    &["usual", "concerning", "concerning_over", "anomalous", "anomalous_over", "window"];
-const SCOPE: &[&str] = &[
-    "narrow",
-    "wide",
-    "wide_over",
-    "huge",
-    "huge_over",
-    "everything",
-    "unknown",
-    "filter_fields",
-    "rows_fields",
-    "limit_fields",
-    "cost_fields",
-];
-const TIMING: &[&str] = &["quiet", "otherwise", "from", "to", "time_zone", "working_hours"];
-const WORKING_HOURS: &[&str] = &["days", "from", "to"];
-const EVASION: &[&str] = &["window", "just_below", "just_below_count", "pieces_count"];
-const THRESHOLDS: &[&str] = &["medium", "high", "critical"];
 
 /// What the `risk:` block says.
 pub(super) struct Risk {
@@ -64,7 +30,7 @@ impl Default for Risk {
 pub(super) fn risk(node: &Node) -> Result<Risk, Fault> {
     let mut risk = Risk::default();
     let model = &mut risk.model;
-    let fields = Fields::of(node, RISK)?;
+    let fields = Fields::of(node, &RISK)?;
     fields.read("weights", |node| weights(node, &mut model.weights))?;
     fields.read("operation", |node| operation(node, model))?;
     fields.read("environment", |node| environments(node, model))?;
@@ -85,7 +51,7 @@ pub(super) fn risk(node: &Node) -> Result<Risk, Fault> {
 }
 
 fn weights(node: &Node, weights: &mut Weights) -> Result<(), Fault> {
-    let fields = Fields::of(node, WEIGHTS)?;
+    let fields = Fields::of(node, &WEIGHTS)?;
     fields.set("operation", &mut weights.operation, score)?;
     fields.set("environment", &mut weights.environment, score)?;
     fields.set("sensitivity", &mut weights.sensitivity, score)?;
@@ -102,7 +68,7 @@ fn weights(node: &Node, weights: &mut Weights) -> Result<(), Fault> {
 }
 
 fn operation(node: &Node, model: &mut Model) -> Result<(), Fault> {
-    let (fields, table) = (Fields::of(node, OPERATION)?, &mut model.operation);
+    let (fields, table) = (Fields::of(node, &OPERATION)?, &mut model.operation);
     fields.set("read", &mut table.read, score)?;
     fields.set("write", &mut table.write, score)?;
     fields.set("update", &mut table.update, score)?;
@@ -113,7 +79,7 @@ fn operation(node: &Node, model: &mut Model) -> Result<(), Fault> {
 }
 
 fn environments(node: &Node, model: &mut Model) -> Result<(), Fault> {
-    let (fields, table) = (Fields::of(node, ENVIRONMENT)?, &mut model.environment);
+    let (fields, table) = (Fields::of(node, &ENVIRONMENT)?, &mut model.environment);
     fields.set("test", &mut table.test, score)?;
     fields.set("staging", &mut table.staging, score)?;
     fields.set("production", &mut table.production, score)?;
@@ -124,7 +90,7 @@ fn environments(node: &Node, model: &mut Model) -> Result<(), Fault> {
 }
 
 fn sensitivities(node: &Node, model: &mut Model) -> Result<(), Fault> {
-    let (fields, table) = (Fields::of(node, SENSITIVITY)?, &mut model.sensitivity);
+    let (fields, table) = (Fields::of(node, &SENSITIVITY)?, &mut model.sensitivity);
     fields.set("ordinary", &mut table.ordinary, score)?;
     fields.set("bulk", &mut table.bulk, score)?;
     fields.set("sensitive", &mut table.sensitive, score)?;
@@ -134,7 +100,7 @@ fn sensitivities(node: &Node, model: &mut Model) -> Result<(), Fault> {
 }
 
 fn behaviour(node: &Node, model: &mut Model) -> Result<(), Fault> {
-    let (fields, table) = (Fields::of(node, BEHAVIOUR)?, &mut model.behaviour);
+    let (fields, table) = (Fields::of(node, &BEHAVIOUR)?, &mut model.behaviour);
     fields.set("usual", &mut table.usual, score)?;
     fields.set("concerning", &mut table.concerning, score)?;
     fields.set("concerning_over", &mut table.concerning_over, whole)?;
@@ -147,7 +113,7 @@ fn behaviour(node: &Node, model: &mut Model) -> Result<(), Fault> {
 }
 
 fn scopes(node: &Node, model: &mut Model) -> Result<(), Fault> {
-    let (fields, table) = (Fields::of(node, SCOPE)?, &mut model.scope);
+    let (fields, table) = (Fields::of(node, &SCOPE)?, &mut model.scope);
     fields.set("narrow", &mut table.narrow, score)?;
     fields.set("wide", &mut table.wide, score)?;
     fields.set("wide_over", &mut table.wide_over, whole)?;
@@ -166,7 +132,7 @@ fn scopes(node: &Node, model: &mut Model) -> Result<(), Fault> {
 }
 
 fn timing(node: &Node, model: &mut Model) -> Result<(), Fault> {
-    let (fields, table) = (Fields::of(node, TIMING)?, &mut model.timing);
+    let (fields, table) = (Fields::of(node, &TIMING)?, &mut model.timing);
     fields.set("quiet", &mut table.quiet, score)?;
     fields.set("otherwise", &mut table.otherwise, score)?;
     fields.set("from", &mut table.from, minute)?;
@@ -177,7 +143,7 @@ fn timing(node: &Node, model: &mut Model) -> Result<(), Fault> {
         table.calendar.set_zone(Calendar::zone(name).ok_or_else(|| malformed(node, name, form))?);
     }
     let Some(node) = fields.get("working_hours") else { return Ok(()) };
-    let fields = Fields::of(node, WORKING_HOURS)?;
+    let fields = Fields::of(node, &WORKING_HOURS)?;
     let days = fields.read("days", |node| one_or_more(node, weekday))?;
     let working = |day| days.as_ref().map_or(day < 5, |days| days.contains(&day));
     let from = fields.read("from", minute)?.unwrap_or(9 * 60);
@@ -194,7 +160,7 @@ fn weekday(node: &Node) -> Result<usize, Fault> {
 }
 
 fn evasion(node: &Node, model: &mut Model) -> Result<(), Fault> {
-    let (fields, table) = (Fields::of(node, EVASION)?, &mut model.evasion);
+    let (fields, table) = (Fields::of(node, &EVASION)?, &mut model.evasion);
     fields.set("window", &mut table.window, window)?;
     fields.set("just_below", &mut table.just_below, score)?;
     let count = |node| match whole::<u32>(node)? {
@@ -206,7 +172,7 @@ fn evasion(node: &Node, model: &mut Model) -> Result<(), Fault> {
 }
 
 fn thresholds(node: &Node, model: &mut Model) -> Result<(), Fault> {
-    let (fields, table) = (Fields::of(node, THRESHOLDS)?, &mut model.thresholds);
+    let (fields, table) = (Fields::of(node, &THRESHOLDS)?, &mut model.thresholds);
     fields.set("medium", &mut table.medium, score)?;
     fields.set("high", &mut table.high, score)?;
     fields.set("critical", &mut table.critical, score)?;

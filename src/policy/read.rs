@@ -1,10 +1,39 @@
 //! Reading a tree: mappings with a closed set of keys, lists, words, numbers, each refused at its place.
 
+use super::keys::Block;
 use super::parse::{Node, Yaml};
 use super::source::{Fault, Problem};
 use super::{MAX_RULES, Span};
 use crate::risk::Score;
 use core::str::FromStr;
+
+/// A closed set of keys.
+pub(crate) trait Keys {
+    /// All of them.
+    fn names(&self) -> Vec<&'static str>;
+    /// Whether it has this one.
+    fn has(&self, name: &str) -> bool;
+}
+
+impl Keys for [&'static str] {
+    fn names(&self) -> Vec<&'static str> {
+        self.to_vec()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.contains(&name)
+    }
+}
+
+impl Keys for Block {
+    fn names(&self) -> Vec<&'static str> {
+        self.keys.iter().map(|key| key.name).collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.keys.iter().any(|key| key.name == name)
+    }
+}
 
 /// A mapping whose keys are all known.
 #[derive(Clone, Copy)]
@@ -15,12 +44,12 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Takes a mapping that has no other keys than `known`.
-    pub(crate) fn of(node: &'a Node, known: &'static [&'static str]) -> Result<Self, Fault> {
+    pub(crate) fn of(node: &'a Node, known: &(impl Keys + ?Sized)) -> Result<Self, Fault> {
         let Yaml::Map(entries) = &node.value else { return Err(expected(node, "a mapping")) };
         for (key, _) in entries {
             let name = text(key)?;
-            if !known.contains(&name) {
-                return Err(Fault::new(key.at, Problem::UnknownKey(name.to_owned(), known)));
+            if !known.has(name) {
+                return Err(Fault::new(key.at, Problem::UnknownKey(name.to_owned(), known.names())));
             }
         }
         Ok(Self { node, entries })

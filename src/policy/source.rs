@@ -24,7 +24,7 @@ pub enum Problem {
     /// The text is not YAML, or goes beyond the reader's limits.
     Yaml(String),
     /// A key that means nothing here; the keys that do.
-    UnknownKey(String, &'static [&'static str]),
+    UnknownKey(String, Vec<&'static str>),
     /// A key that must be here is not.
     MissingKey(&'static str),
     /// One of two keys must be here.

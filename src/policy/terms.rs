@@ -1,6 +1,7 @@
 //! The terms of an escalation as a policy writes them: who must agree, who is asked later, and how long it takes.
 
 use super::blocks::{assurance, name};
+use super::keys::{DEFAULTS, ESCALATION, FURTHER, PARTY, STAGE};
 use super::outcome::{Channel, Terms};
 use super::parse::{Node, Yaml};
 use super::read::{Fields, expected, list, malformed, one_or_more, out_of_range, span, text, whole, word};
@@ -12,40 +13,6 @@ use crate::escalation::{OnTimeout, Stage};
 use crate::party::PersonId;
 use crate::token::Assurance;
 use core::time::Duration;
-
-const DEFAULTS: &[&str] = &[
-    "reviewers",
-    "min_role",
-    "assurance",
-    "timeout",
-    "timeout_action",
-    "claim_within",
-    "execute_within",
-    "channels",
-];
-const ESCALATION: &[&str] = &[
-    "type",
-    "approvals",
-    "reviewers",
-    "all_of",
-    "any_of",
-    "min_approvals",
-    "min_role",
-    "assurance",
-    "delegation",
-    "timeout",
-    "timeout_action",
-    "escalate_to",
-    "claim_within",
-    "execute_within",
-    "channels",
-];
-const PARTY: &[&str] =
-    &["approvals", "reviewers", "all_of", "any_of", "min_approvals", "min_role", "assurance"];
-const STAGE: &[&str] =
-    &["after", "approvals", "reviewers", "all_of", "any_of", "min_approvals", "min_role", "assurance"];
-const FURTHER: &[&str] =
-    &["timeout", "approvals", "reviewers", "all_of", "any_of", "min_approvals", "min_role", "assurance"];
 
 /// What an escalation has where it does not say otherwise.
 #[derive(Clone, Debug)]
@@ -80,7 +47,7 @@ impl Default for Defaults {
 /// `defaults:`
 pub(super) fn defaults(node: &Node, roles: &[(RoleName, At)]) -> Result<Defaults, Fault> {
     let mut defaults = Defaults::default();
-    defaults.read(&Fields::of(node, DEFAULTS)?, roles)?;
+    defaults.read(&Fields::of(node, &DEFAULTS)?, roles)?;
     Ok(defaults)
 }
 
@@ -95,7 +62,7 @@ impl Defaults {
     ) -> Result<Terms, Fault> {
         let nothing = Node { at, value: Yaml::Map(Vec::new()) };
         let node = node.unwrap_or(&nothing);
-        let fields = Fields::of(node, ESCALATION)?;
+        let fields = Fields::of(node, &ESCALATION)?;
         let mut own = self.clone();
         own.read(&fields, roles)?;
         let requirement = own.party(&fields, node.at, approvals, roles, 1)?;
@@ -104,7 +71,7 @@ impl Defaults {
         let mut ladder = own.delegation(&fields, roles)?;
         // Escalating further is a last stage, which begins when the time of the others is over.
         if let Some(node) = fields.get("escalate_to") {
-            let further = Fields::of(node, FURTHER)?;
+            let further = Fields::of(node, &FURTHER)?;
             let requirement = own.clone_without_pool().party(&further, node.at, 1, roles, 1)?;
             ladder.push(Stage { after: decide_within, requirement });
             decide_within += within(further.required("timeout")?, THIRTY_DAYS, "at most `30d`")?;
@@ -191,7 +158,7 @@ impl Defaults {
     fn part(&self, node: &Node, roles: &[(RoleName, At)], depth: usize) -> Result<Requirement, Fault> {
         match &node.value {
             Yaml::Map(entries) if !is_member(entries) => {
-                self.party(&Fields::of(node, PARTY)?, node.at, 1, roles, depth)
+                self.party(&Fields::of(node, &PARTY)?, node.at, 1, roles, depth)
             }
             Yaml::Map(_) | Yaml::Text(_) => {
                 let seat = Seat::new(pool(node, roles)?, 1, self.assurance);
@@ -209,7 +176,7 @@ impl Defaults {
         let Some(node) = fields.get("delegation") else { return Ok(Vec::new()) };
         let mut stages: Vec<Stage> = Vec::new();
         for node in list(node)? {
-            let stage = Fields::of(node, STAGE)?;
+            let stage = Fields::of(node, &STAGE)?;
             let begins = stage.required("after")?;
             let after = within(begins, THIRTY_DAYS, "at most `30d`")?;
             if stages.last().is_some_and(|before| before.after >= after) {
