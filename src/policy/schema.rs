@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// The schema of a policy (JSON Schema, draft 2020-12).
 pub(super) fn of_policies() -> Value {
-    schema(&DOCUMENT, "A Countersign policy", "https://countersign.dev/schemas/policy-1.json")
+    schema(&DOCUMENT, "A Countersign policy", "urn:countersign:schema:policy:1")
 }
 
 /// The schema of documents whose top is this block.
