@@ -4,6 +4,7 @@
 //! different words (a backslash before a quote, nested comments, `#`, `||`) what any of them would do counts. What
 //! cannot be parsed is a doubt, and is taken for the worst of its keywords.
 
+mod bounds;
 mod extent;
 mod head;
 mod lexeme;
@@ -18,6 +19,7 @@ use super::disguise::undisguise;
 use super::{Act, Extent, Kind, Language, Reading, Why};
 pub(super) use text::{begins, begins_like_prose};
 
+use bounds::bounded;
 use lexeme::{Lexeme, lexeme};
 use sqlparser::ast::Statement;
 use sqlparser::dialect::{
@@ -27,15 +29,15 @@ use sqlparser::dialect::{
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::borrow::Cow;
-use text::{BEGINNINGS, fill, first_word};
+use text::{BEGINNINGS, bind, fill, first_word};
 
 /// The most bytes of SQL that are read.
 pub const MAX_BYTES: usize = 64 * 1024;
 /// The most words, names, literals and marks.
 pub const MAX_TOKENS: usize = 8_000;
-/// The most operators of one statement: what its tree can be deep to the left, where the parser does not recurse but
-/// dropping the tree does.
-pub const MAX_OPERATORS: usize = 400;
+/// The most operators that can hang on each other in one expression: the parser builds a chain of them without
+/// recursion, but dropping, walking and writing the tree recurse.
+pub const MAX_OPERATORS: usize = 100;
 /// The most parentheses within each other.
 pub const MAX_DEPTH: usize = 24;
 /// What the parser may recurse: in a build without optimization, each step of it takes up to 90 KiB of the stack.
@@ -79,6 +81,9 @@ fn read_at(text: &str, depth: usize) -> Reading {
     if let Some((filled, template)) = fill(&plain) {
         reading.doubt(Why::Dynamic, &template);
         plain = Cow::Owned(filled);
+    }
+    if let Some(bound) = bind(&plain) {
+        plain = Cow::Owned(bound);
     }
     if plain.matches("/*").count() > MAX_COMMENTS {
         reading.doubt(Why::TooMuch, "/*");
@@ -319,93 +324,4 @@ fn lexemes_of(tokens: &[TokenWithSpan], from: usize, to: usize) -> Vec<Lexeme<'_
 fn retold<T: Default>(text: &str, look: impl Fn(&[Lexeme<'_>]) -> T) -> T {
     let tokens = lexeme::tokens(&GenericDialect {}, text).unwrap_or_default();
     look(&tokens.iter().map(lexeme).collect::<Vec<_>>())
-}
-
-/// Whether the tree of these tokens is small enough to be built, walked and dropped on a small stack.
-fn bounded(tokens: &[TokenWithSpan]) -> bool {
-    if tokens.len() > MAX_TOKENS {
-        return false;
-    }
-    let (mut depth, mut operators) = (0_usize, 0_usize);
-    for token in tokens {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other mark is an operator")]
-        match &token.token {
-            Token::LParen | Token::LBrace => depth += 1,
-            Token::LBracket => (depth, operators) = (depth + 1, operators + 1),
-            Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
-            Token::SemiColon => operators = 0,
-            Token::Comma | Token::Period => {}
-            Token::Word(word) => operators += usize::from(word.quote_style.is_none() && chains(&word.value)),
-            _ => operators += usize::from(lexeme(token) == Lexeme::Mark || lexeme(token) == Lexeme::Equals),
-        }
-        if depth > MAX_DEPTH || operators > MAX_OPERATORS {
-            return false;
-        }
-    }
-    true
-}
-
-/// Whether a keyword makes a tree deeper.
-fn chains(word: &str) -> bool {
-    const CHAINS: &[&str] = &[
-        "and",
-        "or",
-        "xor",
-        "not",
-        "is",
-        "in",
-        "like",
-        "ilike",
-        "rlike",
-        "regexp",
-        "similar",
-        "between",
-        "collate",
-        "at",
-        "union",
-        "intersect",
-        "except",
-        "minus",
-        "case",
-        "when",
-        "div",
-        "mod",
-        "overlaps",
-        "isnull",
-        "notnull",
-        "explain",
-        "prepare",
-        "array",
-        "interval",
-        "operator",
-        "prior",
-        "member",
-        "select",
-        "if",
-        "while",
-        "begin",
-        "struct",
-        "map",
-        "glob",
-        "match",
-        "escape",
-        "pivot",
-        "unpivot",
-        "join",
-        "apply",
-        "exists",
-        "any",
-        "all",
-        "some",
-        "execute",
-        "with",
-        "from",
-        "connect_by_root",
-        "table",
-        "nullable",
-        "lowcardinality",
-        "tuple",
-        "nested",
-    ];
-    CHAINS.iter().any(|one| word.eq_ignore_ascii_case(one))
 }

@@ -63,8 +63,19 @@ fn deep_and_long_sql_is_refused_and_not_followed() {
 #[test]
 fn the_largest_sql_that_is_read_fits_the_stack() {
     on_a_small_stack(|| {
-        for operator in ["+", "OR", "AND", "=", "->", "UNION ALL SELECT", ", 1 +", "OR a ="] {
-            for count in [sql::MAX_OPERATORS / 2 - 4, sql::MAX_OPERATORS - 4] {
+        for operator in
+            ["+", "OR", "AND", "=", "->", "UNION ALL SELECT", ", 1 +", "OR a =", "IS NULL +", "+ a +"]
+        {
+            for count in (1..=sql::MAX_OPERATORS).rev().step_by(3) {
+                let chain = format!("{operator} 1 ").repeat(count);
+                bounded(&sql::read(&format!("DELETE FROM t WHERE a {chain} = b")));
+                bounded(&sql::read(&format!("DELETE FROM t WHERE a = b {chain} OR 1")));
+                bounded(&sql::read(&format!("WITH x AS (DELETE FROM t WHERE a {chain}) SELECT 1")));
+                bounded(&sql::read(&format!(
+                    "DELETE FROM t WHERE {}a {chain}{}",
+                    "(".repeat(9),
+                    ")".repeat(9)
+                )));
                 bounded(&sql::read(&format!(
                     "DELETE FROM t WHERE 1 {}",
                     format!("{operator} 1 ").repeat(count)

@@ -11,7 +11,8 @@ pub(super) fn read(lexemes: &[Lexeme<'_>], reading: &mut Reading) -> bool {
     let act = match first.to_ascii_lowercase().as_str() {
         "drop" => drop_object(lexemes),
         "truncate" => {
-            let skipped = usize::from(word_at(lexemes, 1, &["table", "partition"]));
+            let skipped =
+                lexemes.iter().skip(1).take_while(|one| one.is_any(&["table", "partition", "only"])).count();
             let targets = names(lexemes.get(1 + skipped..).unwrap_or_default());
             Act {
                 targets,

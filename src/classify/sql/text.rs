@@ -1,6 +1,7 @@
 //! Text: what can be said about SQL before it is cut into words.
 
 use super::MAX_BYTES;
+use super::lexeme::Lexeme;
 use crate::classify::disguise::undisguise;
 
 /// Whether a text begins as SQL does, behind spaces, parentheses and comments.
@@ -72,4 +73,90 @@ pub(super) fn fill(text: &str) -> Option<(String, String)> {
 fn next_template(text: &str) -> Option<(usize, &'static str, &'static str)> {
     const TEMPLATES: &[(&str, &str)] = &[("{{", "}}"), ("${", "}"), ("<%", "%>"), ("#{", "}"), ("{%", "%}")];
     TEMPLATES.iter().filter_map(|(open, close)| Some((text.find(open)?, *open, *close))).min()
+}
+
+/// Whether a condition, as the parser writes it, depends on a row or a parameter: it names more than keywords and
+/// functions. One that does not is the same for every row.
+pub(super) fn depends(condition: &str) -> bool {
+    const KEYWORDS: &[&str] = &[
+        "and",
+        "or",
+        "xor",
+        "not",
+        "null",
+        "true",
+        "false",
+        "is",
+        "in",
+        "like",
+        "ilike",
+        "between",
+        "case",
+        "when",
+        "then",
+        "else",
+        "end",
+        "current_date",
+        "current_timestamp",
+        "current_time",
+        "current_user",
+        "session_user",
+        "interval",
+        "day",
+        "month",
+        "year",
+        "hour",
+        "minute",
+        "second",
+    ];
+    if condition.contains(['?', '$', ':', '@']) {
+        return true;
+    }
+    super::retold(condition, |lexemes| {
+        lexemes.is_empty()
+            || lexemes.iter().enumerate().any(|(at, lexeme)| match lexeme {
+                Lexeme::Quoted(_) => true,
+                Lexeme::Word(_) => !lexeme.is_any(KEYWORDS) && lexemes.get(at + 1) != Some(&Lexeme::Open),
+                Lexeme::Text(_)
+                | Lexeme::Number(_)
+                | Lexeme::Open
+                | Lexeme::Close
+                | Lexeme::Comma
+                | Lexeme::Period
+                | Lexeme::Equals
+                | Lexeme::Semicolon
+                | Lexeme::Mark => false,
+            })
+    })
+}
+
+/// Writes the parameters of Python's drivers, `%s` and `%(name)s`, as `?`; `None` if there are none.
+pub(super) fn bind(text: &str) -> Option<String> {
+    let mut bound = String::with_capacity(text.len());
+    let mut found = false;
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bound.push_str(before);
+        rest = after;
+        let named = after.strip_prefix('(').and_then(|inner| {
+            let (name, tail) = inner.split_once(")s")?;
+            name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_').then_some(tail)
+        });
+        let tail = named.or_else(|| after.strip_prefix('s'));
+        // A text such as `'%s'` holds what it says.
+        let begins = bound
+            .chars()
+            .next_back()
+            .is_none_or(|c| c.is_whitespace() || matches!(c, '(' | ',' | '=' | '<' | '>'));
+        match tail {
+            Some(tail) if begins && !tail.starts_with(|c: char| c.is_alphanumeric() || c == '_') => {
+                bound.push('?');
+                found = true;
+                rest = tail;
+            }
+            Some(_) | None => bound.push('%'),
+        }
+    }
+    bound.push_str(rest);
+    found.then_some(bound)
 }

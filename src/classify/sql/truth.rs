@@ -18,7 +18,8 @@ use Folded::{Bool, Null, Number, Open, Text};
 /// Whether a condition on a statement's rows is the same for all of them: `Some(true)` leaves none out, `Some(false)`
 /// leaves no row in. `tables` are those that the statement touches.
 pub(super) fn always(condition: &Expr, tables: &[String]) -> Option<bool> {
-    Rows { tables }.fold(condition).truth()
+    let truth = Rows { tables }.fold(condition).truth();
+    truth.or_else(|| (!super::text::depends(&condition.to_string())).then_some(true))
 }
 
 /// The most rows that a condition leaves, where it names them by their key.
