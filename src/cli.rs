@@ -8,6 +8,7 @@ mod exit;
 mod init;
 mod keys;
 mod output;
+mod policy;
 mod review;
 mod serve;
 mod ssh;
@@ -44,6 +45,9 @@ enum Command {
     /// List, read, approve and deny what waits for people
     #[command(subcommand)]
     Review(review::Command),
+    /// Show what a running service decides under, and reload it
+    #[command(subcommand)]
+    Policy(policy::Command),
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Suspensions(suspend::ListArgs),
@@ -76,6 +80,7 @@ pub fn run() -> u8 {
             Command::Exec(args) => exec::run(args).await,
             Command::Verify(args) => verify::run(&args),
             Command::Review(command) => review::run(command).await,
+            Command::Policy(command) => policy::run(command).await,
             Command::Suspend(args) => suspend::suspend(args).await,
             Command::Resume(args) => suspend::resume(args).await,
             Command::Suspensions(args) => suspend::list(args).await,

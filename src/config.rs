@@ -32,10 +32,27 @@ pub struct Config {
     pub operators: Vec<Operator>,
     /// The executors, and what each enforces.
     pub executors: Vec<Executor>,
+    /// Whether a changed policy or roster must be approved under the policy in force.
+    #[serde(default)]
+    pub policy_changes: PolicyChanges,
     /// Lets anyone on this machine who reaches the agents' TCP port pass as this agent. For trying out only.
     #[serde(default)]
     pub unsafe_anyone_on_loopback_is: Option<AgentId>,
 }
+
+/// What it takes for a changed policy or roster to come into force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyChanges {
+    /// It is taken if it is sound.
+    #[default]
+    Free,
+    /// It is proposed as an operation, and taken if the policy in force allows that or people agree.
+    Approved,
+}
+
+/// The name that the service has for itself where it proposes changes; nobody else can have it.
+pub const RESERVED: &str = "countersign";
 
 /// Where to listen.
 #[derive(Clone, Debug, Deserialize)]
@@ -240,6 +257,13 @@ impl Config {
             if !seen.insert(agent.by.key()) {
                 return Err(format!("agent `{}` proves itself like an agent before it", agent.id));
             }
+        }
+        let agents = self.agents.iter().map(|agent| &agent.id).chain(&self.unsafe_anyone_on_loopback_is);
+        let executors = self.executors.iter().map(|executor| executor.id.as_str());
+        if let Some(id) =
+            agents.map(AgentId::as_str).chain(executors).find(|id| id.eq_ignore_ascii_case(RESERVED))
+        {
+            return Err(format!("`{id}` is reserved for the service itself"));
         }
         for access in &self.reviewers {
             access.check().map_err(|what| format!("`reviewers`: {what}"))?;

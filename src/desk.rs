@@ -12,9 +12,11 @@ use crate::decision::Terms;
 use crate::escalation::Escalation;
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId};
+use crate::reviewer::Directory;
 use crate::store::StoreError;
 use core::fmt;
 use core::pin::Pin;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What is brought before people.
@@ -87,6 +89,12 @@ impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
+}
+
+/// The roster in force.
+pub trait Roster: Send + Sync {
+    /// The people who may be asked now.
+    fn directory(&self) -> Arc<Directory>;
 }
 
 /// An answer that the desk is working on.

@@ -112,6 +112,10 @@ digest! {
     PolicyDigest
 }
 digest! {
+    /// The digest of a roster, whole, as it was loaded.
+    RosterDigest
+}
+digest! {
     /// The SHA-256 of a vote's canonical statement.
     VoteDigest
 }

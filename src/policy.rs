@@ -10,6 +10,7 @@
 //! escalates matches whatever the case, one that allows matches only what is written exactly as in its pattern.
 
 mod blocks;
+mod changes;
 mod check;
 mod document;
 pub mod expression;
@@ -26,6 +27,7 @@ mod source;
 mod terms;
 
 pub use crate::risk::span::{NotASpan, Span};
+pub use changes::Changes;
 pub use check::{Finding, Severity};
 pub use outcome::{Channel, Outcome, Terms};
 pub use rule::{Found, Match, Matching, Query, Rule, Unlike};
@@ -128,6 +130,12 @@ impl Policy {
         self.digest
     }
 
+    /// The digest that a policy of this text has.
+    #[must_use]
+    pub fn digest_of(text: &str) -> PolicyDigest {
+        PolicyDigest::from_bytes(sha256(&[LABEL, text.as_bytes()]))
+    }
+
     /// The risk model.
     #[must_use]
     pub const fn model(&self) -> &Model {
@@ -201,8 +209,4 @@ impl Policy {
             Level::Critical => &Outcome::Deny,
         }
     }
-}
-
-fn digest_of(text: &str) -> PolicyDigest {
-    PolicyDigest::from_bytes(sha256(&[LABEL, text.as_bytes()]))
 }

@@ -7,11 +7,15 @@ mod roster;
 
 pub use crate::policy::SourceError as RosterError;
 
+use crate::digest::{RosterDigest, sha256};
 use crate::escalation::requirement::{Membership, Pool, Requirement, RoleName, TeamName};
 use crate::escalation::vote::Keys;
 use crate::party::PersonId;
 use crate::presence::ssh::PublicKey;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What keeps a roster's digest apart from every other SHA-256.
+const LABEL: &[u8] = b"countersign/roster/v1\n";
 
 /// A person who may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +59,12 @@ impl Directory {
     /// As [`Directory::parse`], and for bytes that are not UTF-8.
     pub fn from_bytes(bytes: &[u8], file_name: &str) -> Result<Self, RosterError> {
         Self::parse(crate::policy::utf8(bytes, file_name)?, file_name)
+    }
+
+    /// The digest that a roster of this text has: SHA-256 of `countersign/roster/v1`, a line feed, and the text.
+    #[must_use]
+    pub fn digest_of(text: &str) -> RosterDigest {
+        RosterDigest::from_bytes(sha256(&[LABEL, text.as_bytes()]))
     }
 
     /// The person of this id.

@@ -1,21 +1,25 @@
 //! Putting it together: the one file that names concrete adapters, starts them in order, and stops them in order.
 
+mod load;
+
+pub use load::check;
+
 use crate::audit::event::{Event, Record};
 use crate::clock::{Clock, Reading, SystemClock};
 use crate::condition::ConditionKind;
-use crate::config::{Access, Config, Endpoint, Operator, Tls};
+use crate::config::{Access, Config, Endpoint, PolicyChanges, Tls};
 use crate::desk::LocalDesk;
 use crate::entropy::SystemEntropy;
 use crate::grpc::identity::{Agents, Operators, Proof, Readers};
 use crate::grpc::listen::Listening;
 use crate::grpc::{AdminService, AuthorityService, ReviewService, serve_agents, serve_reviewers};
 use crate::party::{ExecutorId, KeyHolder, LogOrigin};
-use crate::policy::Policy;
 use crate::reviewer::Directory;
 use crate::sidecar::brake::Brake;
 use crate::sidecar::issuance::Issuance;
 use crate::sidecar::memory::Memories;
-use crate::sidecar::{Caller, Sidecar};
+use crate::sidecar::reload::{Changes, Files, Outcome, ROUNDS, Reloader};
+use crate::sidecar::{Caller, InForce, OWN_NAME, Sidecar};
 use crate::signer::directory::KeyDirectory;
 use crate::store::embedded::{EmbeddedStore, Options};
 use crate::store::{Change, Store};
@@ -23,6 +27,7 @@ use crate::token::{Executor, MAX_LIFE, Pattern, Scope};
 use arc_swap::ArcSwap;
 use core::fmt::Display;
 use core::time::Duration;
+use load::{findings, load};
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -72,6 +77,7 @@ pub struct Running {
     servers: Vec<JoinHandle<()>>,
     keepers: Vec<JoinHandle<()>>,
     failures: mpsc::Receiver<ServeFailed>,
+    reloader: Arc<Reloader>,
     store: Arc<EmbeddedStore>,
     clock: Arc<dyn Clock>,
 }
@@ -81,6 +87,11 @@ impl Running {
     #[must_use]
     pub const fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Looks at the policy and the roster at once.
+    pub async fn reload(&self) -> Outcome {
+        self.reloader.look_at_once().await
     }
 
     /// Waits until it can't go on, and says why.
@@ -115,57 +126,6 @@ impl Running {
     }
 }
 
-struct Loaded {
-    policy: Policy,
-    directory: Directory,
-    roster: String,
-}
-
-fn load(config: &Config) -> Result<Loaded, ServeFailed> {
-    let read = |path: &Path| {
-        let bytes = std::fs::read(path)
-            .map_err(|error| failed(format!("cannot read `{}`: {error}", path.display())))?;
-        Ok::<_, ServeFailed>((bytes, path.display().to_string()))
-    };
-    let (policy, name) = read(&config.policy)?;
-    let policy = Policy::from_bytes(&policy, &name).map_err(failed)?;
-    let (roster, name) = read(&config.roster)?;
-    let directory = Directory::from_bytes(&roster, &name).map_err(failed)?;
-    Ok(Loaded { policy, directory, roster: String::from_utf8_lossy(&roster).into_owned() })
-}
-
-/// Checks everything that `start` would read, and says what is questionable about it.
-///
-/// # Errors
-/// [`ServeFailed`] for what would keep it from starting.
-pub fn check(config: &Config) -> Result<Vec<String>, ServeFailed> {
-    let loaded = load(config)?;
-    key_directory(config)?.list().map_err(failed)?;
-    Ok(findings(config, &loaded))
-}
-
-fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
-    let mut findings: Vec<String> =
-        loaded.policy.check(&loaded.directory).iter().map(ToString::to_string).collect();
-    for agent in config.agents.iter().filter(|agent| config.reviewers.contains(&agent.by)) {
-        findings.push(format!(
-            "agent `{}` proves itself like a reviewer: it can read everybody's escalations (it still can't vote)",
-            agent.id
-        ));
-    }
-    let operators: Vec<Access> = config.operators.iter().map(Operator::access).collect();
-    for agent in config.agents.iter().filter(|agent| operators.contains(&agent.by)) {
-        findings.push(format!(
-            "agent `{}` proves itself like an operator: it can lift a suspension of itself",
-            agent.id
-        ));
-    }
-    if let Some(agent) = &config.unsafe_anyone_on_loopback_is {
-        findings.push(format!("UNSAFE: anyone on this machine who reaches the TCP port passes as `{agent}`"));
-    }
-    findings
-}
-
 /// The folder of keys that this configuration mints with.
 ///
 /// # Errors
@@ -176,13 +136,15 @@ pub fn key_directory(config: &Config) -> Result<KeyDirectory, ServeFailed> {
     };
     let mut agents: BTreeSet<&str> = config.agents.iter().map(|agent| agent.id.as_str()).collect();
     agents.extend(config.unsafe_anyone_on_loopback_is.as_ref().map(crate::party::AgentId::as_str));
+    let mut audiences: BTreeSet<&str> =
+        config.executors.iter().map(|executor| executor.id.as_str()).collect();
+    if config.policy_changes == PolicyChanges::Approved {
+        agents.insert(OWN_NAME);
+        audiences.insert(OWN_NAME);
+    }
     let scope = Scope {
         agents: agents.into_iter().map(pattern).collect::<Result<_, _>>()?,
-        audiences: config
-            .executors
-            .iter()
-            .map(|executor| pattern(executor.id.as_str()))
-            .collect::<Result<_, _>>()?,
+        audiences: audiences.into_iter().map(pattern).collect::<Result<_, _>>()?,
         max_life: MAX_LIFE,
     };
     let holder = KeyHolder::new("sidecar").map_err(failed)?;
@@ -196,12 +158,13 @@ pub fn key_directory(config: &Config) -> Result<KeyDirectory, ServeFailed> {
 /// [`ServeFailed`] with what was wrong, where, and what to do.
 pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let loaded = load(config)?;
-    for finding in findings(config, &loaded) {
-        tracing::warn!("{finding}");
-    }
     let (store, opened) = EmbeddedStore::open(&config.data, Options::default()).map_err(failed)?;
     let store = Arc::new(store);
     tracing::info!(records = store.len(), "{opened}");
+    let loaded = loaded.approved(config, store.as_ref())?;
+    for finding in findings(config, &loaded) {
+        tracing::warn!("{finding}");
+    }
     let last = store.len().checked_sub(1).map(|index| store.record(index)).transpose().map_err(failed)?;
     let clock = last.map_or_else(SystemClock::start, |last| SystemClock::start_after(last.at));
     let clock: Arc<dyn Clock> = Arc::new(clock);
@@ -213,7 +176,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let events = [
         Event::Started { version: env!("CARGO_PKG_VERSION").to_owned() },
         Event::PolicyLoaded { digest: loaded.policy.digest(), text: loaded.policy.text().to_owned() },
-        Event::RosterLoaded { text: loaded.roster },
+        Event::RosterLoaded { text: loaded.roster.clone() },
         Event::KeyCertified { kid: signing.key_id(), certificate: signing.chain().join("\n") },
     ];
     store.commit(Change::of(now, events)).await.map_err(failed)?;
@@ -221,8 +184,13 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let executors = executors(config)?;
     let enforced = config.executors.iter().map(|e| (e.id.clone(), e.condition_kinds().into_iter().collect()));
     let enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>> = enforced.collect();
-    let directory = Arc::new(ArcSwap::from_pointee(loaded.directory));
-    let desk = LocalDesk::new(store.clone(), directory, enforced, clock.clone()).map_err(failed)?;
+    let in_force = Arc::new(ArcSwap::from_pointee(InForce {
+        policy: Arc::new(loaded.policy),
+        directory: Arc::new(loaded.directory),
+        roster: Directory::digest_of(&loaded.roster),
+        since: now,
+    }));
+    let desk = LocalDesk::new(store.clone(), in_force.clone(), enforced, clock.clone()).map_err(failed)?;
     let desk = Arc::new(desk);
     let entropy = Arc::new(SystemEntropy);
     let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone());
@@ -233,7 +201,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let sidecar = Arc::new(Sidecar {
         domain: config.trust_domain.clone(),
         origin: LogOrigin::new(&format!("{}/sidecar", config.trust_domain)).map_err(failed)?,
-        policy: Arc::new(ArcSwap::from_pointee(loaded.policy)),
+        in_force,
         executors,
         store: store.clone(),
         desk: desk.clone(),
@@ -244,12 +212,20 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         entropy,
     });
 
+    let files = Files { policy: config.policy.clone(), roster: config.roster.clone() };
+    let changes = match config.policy_changes {
+        PolicyChanges::Free => Changes::Free,
+        PolicyChanges::Approved => Changes::Approved,
+    };
+    let reloader = Arc::new(Reloader::new(files, changes, sidecar.clone()));
+
     let (stop, stopping) = watch::channel(false);
     let (fail, failures) = mpsc::channel(4);
     let mut addresses = Addresses::default();
     let mut listening = Listening::default();
     addresses.agent_socket.clone_from(&config.listen.agents.socket);
     addresses.agent_tcp = bind(&mut listening, &config.listen.agents).await?;
+    let sidecar_in_force = sidecar.in_force.clone();
     let agents = AuthorityService::new(sidecar, Arc::new(agents(config)?), stopping.clone());
     let mut servers = vec![run(serve_agents(agents, listening, stopping.clone()), fail.clone())];
     let mut listening = Listening::default();
@@ -258,7 +234,12 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let readers = config.reviewers.iter().map(proof).collect::<Result<_, _>>()?;
     let reviewers = ReviewService::new(desk.clone(), Arc::new(Readers(readers)));
     let operators = config.operators.iter().map(|one| Ok((proof(&one.access())?, one.title())));
-    let admin = AdminService::new(brake, Arc::new(Operators(operators.collect::<Result<_, _>>()?)));
+    let admin = AdminService::new(
+        brake,
+        reloader.clone(),
+        sidecar_in_force,
+        Arc::new(Operators(operators.collect::<Result<_, _>>()?)),
+    );
     servers.push(run(serve_reviewers(reviewers, admin, listening, stopping), fail));
     let keepers = vec![
         tokio::spawn(async move {
@@ -266,8 +247,9 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         }),
         tokio::spawn(look_after_keys(issuance, store.clone(), clock.clone())),
         tokio::spawn(look_at_the_clock(store.clone(), clock.clone())),
+        tokio::spawn(look_at_the_files(reloader.clone())),
     ];
-    Ok(Running { addresses, stop, servers, keepers, failures, store, clock })
+    Ok(Running { addresses, stop, servers, keepers, failures, reloader, store, clock })
 }
 
 fn run(
@@ -279,6 +261,13 @@ fn run(
             drop(fail.send(failed(error)).await);
         }
     })
+}
+
+async fn look_at_the_files(reloader: Arc<Reloader>) {
+    loop {
+        tokio::time::sleep(ROUNDS).await;
+        reloader.look().await;
+    }
 }
 
 async fn look_after_keys(issuance: Arc<Issuance>, store: Arc<EmbeddedStore>, clock: Arc<dyn Clock>) {
@@ -323,6 +312,7 @@ async fn look_at_the_clock(store: Arc<EmbeddedStore>, clock: Arc<dyn Clock>) {
     }
 }
 
+/// The executors, and the service itself where it carries out changes that were approved.
 fn executors(config: &Config) -> Result<HashMap<ExecutorId, Executor>, ServeFailed> {
     let register = |executor: &crate::config::Executor| {
         let registered = match executor.plain {
@@ -331,7 +321,12 @@ fn executors(config: &Config) -> Result<HashMap<ExecutorId, Executor>, ServeFail
         };
         Ok((executor.id.clone(), registered.map_err(failed)?))
     };
-    config.executors.iter().map(register).collect()
+    let mut executors: HashMap<_, _> = config.executors.iter().map(register).collect::<Result<_, _>>()?;
+    if config.policy_changes == PolicyChanges::Approved {
+        let own = ExecutorId::new(OWN_NAME).map_err(failed)?;
+        executors.insert(own.clone(), Executor::new(own, []).map_err(failed)?);
+    }
+    Ok(executors)
 }
 
 fn agents(config: &Config) -> Result<Agents, ServeFailed> {

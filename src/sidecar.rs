@@ -3,14 +3,19 @@
 mod authorize;
 pub mod brake;
 mod follow;
+mod force;
 pub mod issuance;
 pub mod memory;
 mod mint;
+mod propose;
+pub mod reload;
 mod report;
 
 pub use authorize::{Answer, Ask};
 pub use follow::Progress;
+pub use force::InForce;
 pub use mint::Granted;
+pub use propose::OWN_NAME;
 pub use report::Report;
 
 use crate::audit::event::RecordError;
@@ -18,7 +23,6 @@ use crate::clock::Clock;
 use crate::desk::DeskError;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::party::{AgentId, EscalationId, ExecutorId, LogOrigin, PersonId, TrustDomain, TxnId};
-use crate::policy::Policy;
 use crate::signer::SignError;
 use crate::store::{Store, StoreError};
 use crate::suspension::Suspension;
@@ -46,8 +50,8 @@ pub struct Sidecar {
     pub domain: TrustDomain,
     /// This sidecar's log: every token's `cs_log`.
     pub origin: LogOrigin,
-    /// The policy in force; a reload swaps it whole.
-    pub policy: Arc<ArcSwap<Policy>>,
+    /// The policy and the roster in force; a reload swaps them whole.
+    pub in_force: Arc<ArcSwap<InForce>>,
     /// The executors that tokens may be minted for.
     pub executors: HashMap<ExecutorId, Executor>,
     /// Where everything is recorded.
@@ -98,6 +102,8 @@ pub enum SidecarError {
     Store(StoreError),
     /// The event could not be put into its canonical form.
     Record(RecordError),
+    /// A changed policy or roster could not be put as a proposal.
+    Proposal(String),
     /// The desk could not be reached or refused.
     Desk(DeskError),
 }
@@ -127,6 +133,7 @@ impl fmt::Display for SidecarError {
             Self::NoEntropy => NoEntropy.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
+            Self::Proposal(why) => write!(f, "the change could not be proposed: {why}"),
             Self::Desk(error) => error.fmt(f),
         }
     }

@@ -15,6 +15,8 @@ mod exec;
 mod files;
 #[path = "command/keys.rs"]
 mod keys;
+#[path = "command/policy.rs"]
+mod policy;
 #[path = "hostile/process.rs"]
 #[allow(dead_code, reason = "shared with tests/hostile.rs, which uses the rest")]
 mod process;

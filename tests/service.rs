@@ -14,6 +14,8 @@ mod evasion;
 mod identity;
 #[path = "service/people.rs"]
 mod people;
+#[path = "service/reload.rs"]
+mod reload;
 #[path = "service/requests.rs"]
 mod requests;
 #[path = "service/restart.rs"]

@@ -50,12 +50,19 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     // Asked for before anything slow, so that a stop is never missed.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failed::plain)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Failed::plain)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(Failed::plain)?;
     let mut running = start(&config).await.map_err(Failed::plain)?;
     announce(output, &running);
-    let failed = tokio::select! {
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-        failed = running.failed() => Some(failed),
+    let failed = loop {
+        tokio::select! {
+            _ = interrupt.recv() => break None,
+            _ = terminate.recv() => break None,
+            _ = hang_up.recv() => {
+                let outcome = running.reload().await;
+                tracing::info!(?outcome, "the policy and the roster were looked at");
+            }
+            failed = running.failed() => break Some(failed),
+        }
     };
     let stopped = running.stop().await;
     match failed {

@@ -1,4 +1,4 @@
-//! An operator's connection: stop agents, and let them go on.
+//! An operator's connection: stop agents, let them go on, and see to the policy.
 
 use super::{ClientError, Connect};
 use crate::proto::{self, admin_client::AdminClient as Inner};
@@ -49,6 +49,60 @@ pub struct Suspended {
     pub revoked_all_tokens: bool,
     /// Why the living tokens could not be revoked, or empty.
     pub not_revoked: String,
+}
+
+/// What a running service decides under, and what is known about its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyStatus {
+    /// The policy's name.
+    pub name: String,
+    /// The digest of the policy in force.
+    pub policy: String,
+    /// The digest of the roster in force.
+    pub roster: String,
+    /// Since when, in Unix milliseconds.
+    pub since: u64,
+    /// The digest of the policy's file, or empty if it can't be read.
+    pub policy_file: String,
+    /// The digest of the roster's file, or empty if it can't be read.
+    pub roster_file: String,
+    /// Why the files are not in force, and since when in Unix milliseconds.
+    pub trouble: Option<(String, u64)>,
+    /// The escalations that a change waits for.
+    pub waiting: Vec<String>,
+    /// Whether a change must be approved under the policy in force.
+    pub needs_approval: bool,
+    /// How many suspensions are in force.
+    pub suspended: u32,
+}
+
+/// What came of a look at the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    /// They are what is in force.
+    Unchanged,
+    /// They are in force now.
+    Taken,
+    /// They wait for people to agree.
+    Waiting,
+    /// They are not taken; the status says why.
+    Refused,
+    /// They are being written.
+    Unsettled,
+}
+
+impl ReloadOutcome {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Taken => "taken",
+            Self::Waiting => "waiting",
+            Self::Refused => "refused",
+            Self::Unsettled => "unsettled",
+        }
+    }
 }
 
 impl AdminClient {
@@ -107,6 +161,34 @@ impl AdminClient {
         Ok(answer.lifted.into_iter().map(Suspension::from).collect())
     }
 
+    /// What the service decides under, and what is known about its files.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer.
+    pub async fn policy_status(&self) -> Result<PolicyStatus, ClientError> {
+        let request = self.connect.request(proto::PolicyStatusRequest {});
+        Ok(self.inner.clone().policy_status(request).await?.into_inner().into())
+    }
+
+    /// Has the service look at its files at once.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer.
+    pub async fn reload_policy(&self) -> Result<(ReloadOutcome, PolicyStatus), ClientError> {
+        let request = self.connect.request(proto::ReloadPolicyRequest {});
+        let answer = self.inner.clone().reload_policy(request).await?.into_inner();
+        let outcome = match answer.outcome() {
+            proto::ReloadOutcome::Unchanged => ReloadOutcome::Unchanged,
+            proto::ReloadOutcome::Taken => ReloadOutcome::Taken,
+            proto::ReloadOutcome::Waiting => ReloadOutcome::Waiting,
+            proto::ReloadOutcome::Refused => ReloadOutcome::Refused,
+            proto::ReloadOutcome::Unsettled => ReloadOutcome::Unsettled,
+            proto::ReloadOutcome::Unspecified => return Err(ClientError::Unintelligible("no outcome")),
+        };
+        let status = answer.status.ok_or(ClientError::Unintelligible("no status"))?;
+        Ok((outcome, status.into()))
+    }
+
     /// The suspensions in force, oldest first.
     ///
     /// # Errors
@@ -115,6 +197,23 @@ impl AdminClient {
         let request = self.connect.request(proto::ListSuspensionsRequest {});
         let answer = self.inner.clone().list_suspensions(request).await?.into_inner();
         Ok(answer.suspensions.into_iter().map(Suspension::from).collect())
+    }
+}
+
+impl From<proto::PolicyStatusResponse> for PolicyStatus {
+    fn from(wire: proto::PolicyStatusResponse) -> Self {
+        Self {
+            name: wire.name,
+            policy: wire.policy_digest,
+            roster: wire.roster_digest,
+            since: wire.since,
+            policy_file: wire.policy_file_digest,
+            roster_file: wire.roster_file_digest,
+            trouble: (!wire.trouble.is_empty()).then_some((wire.trouble, wire.trouble_at)),
+            waiting: wire.waiting,
+            needs_approval: wire.needs_approval,
+            suspended: wire.suspended,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The desk in this process: every step is read, judged, recorded, and judged anew if somebody was faster.
 
 use super::words::reasons;
-use super::{Answering, Desk, DeskError, Docket, Opened, Proposal};
+use super::{Answering, Desk, DeskError, Docket, Opened, Proposal, Roster};
 use crate::audit::event::{Decided, Event};
 use crate::clock::Clock;
 use crate::condition::ConditionKind;
@@ -12,9 +12,7 @@ use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::operation::render::{Rendering, render};
 use crate::party::{AgentId, EscalationId, ExecutorId};
-use crate::reviewer::Directory;
 use crate::store::{Change, Course, Store, StoreError};
-use arc_swap::ArcSwap;
 use core::convert::Infallible;
 use core::fmt;
 use std::collections::{BTreeSet, HashMap};
@@ -27,7 +25,7 @@ const ATTEMPTS: usize = 32;
 /// The desk of this process.
 pub struct LocalDesk {
     pub(super) store: Arc<dyn Store>,
-    pub(super) directory: Arc<ArcSwap<Directory>>,
+    pub(super) roster: Arc<dyn Roster>,
     /// Which conditions each executor enforces: the only ones that an approval may attach.
     pub(super) enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>>,
     clock: Arc<dyn Clock>,
@@ -66,12 +64,12 @@ impl LocalDesk {
     /// [`DeskError`] if what is open can't be read.
     pub fn new(
         store: Arc<dyn Store>,
-        directory: Arc<ArcSwap<Directory>>,
+        roster: Arc<dyn Roster>,
         enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, DeskError> {
         let desk =
-            Self { store, directory, enforced, clock, deadlines: Mutex::default(), sooner: Notify::new() };
+            Self { store, roster, enforced, clock, deadlines: Mutex::default(), sooner: Notify::new() };
         for id in desk.store.open()? {
             desk.remember(id, &replay(id, &desk.store.course(id)?)?);
         }
@@ -89,7 +87,7 @@ impl LocalDesk {
     /// # Errors
     /// [`VoteRefused`] by name if it does not count.
     pub async fn vote(&self, id: EscalationId, signed: SignedVote) -> Result<Docket, VoteRefused> {
-        let directory = self.directory.load_full();
+        let directory = self.roster.directory();
         let vote = vote::verify(&signed, directory.as_ref()).map_err(VoteRefused::Vote)?;
         let ballot = Ballot::Signed(Box::new(vote));
         let judge = |escalation: &Escalation, now| escalation.vote(&ballot, directory.as_ref(), now);
@@ -144,7 +142,7 @@ impl LocalDesk {
 
     /// The escalation as it stands, with a deadline that has passed recorded as passed.
     async fn settle(&self, id: EscalationId) -> Result<Docket, DeskError> {
-        let directory = self.directory.load_full();
+        let directory = self.roster.directory();
         let judge = |escalation: &Escalation, now| Step::<(), Infallible> {
             events: escalation.reconsider(directory.as_ref(), now).into_iter().collect(),
             result: Ok(()),
@@ -190,7 +188,7 @@ impl LocalDesk {
         let missing = || DeskError::Senseless(id, format!("decision `{txn}` is not recorded"));
         let index = self.store.decided(txn)?.ok_or_else(missing)?;
         let Event::Decided(decided) = self.store.record(index)?.event else { return Err(missing()) };
-        let reasons = reasons(&escalation, self.directory.load().as_ref(), now);
+        let reasons = reasons(&escalation, self.roster.directory().as_ref(), now);
         Ok(Docket { id, decided: *decided, escalation, reasons })
     }
 
@@ -198,7 +196,7 @@ impl LocalDesk {
         let id = proposal.id;
         if self.store.course(id)?.records.is_empty() {
             let opening = self.opening(proposal)?;
-            let events = Escalation::open(opening, self.directory.load().as_ref());
+            let events = Escalation::open(opening, self.roster.directory().as_ref());
             let recorded = events.iter().cloned().map(|step| Event::Escalation { id, step });
             match self.store.commit(Change::of(self.clock.now(), recorded).after(id, 0)).await {
                 // Somebody opened it meanwhile: as good.

@@ -63,7 +63,7 @@ impl LocalDesk {
     pub async fn show(&self, id: EscalationId) -> Result<View, DeskError> {
         let docket = self.docket(id).await?;
         let (rendering, payload) = rendering(id, &docket.decided)?;
-        let directory = self.directory.load();
+        let directory = self.roster.directory();
         let enforced = self.enforced.get(&docket.decided.executor);
         let conditions_allowed =
             enforced.into_iter().flatten().map(|kind| kind.as_str().to_owned()).collect();

@@ -6,8 +6,11 @@ use crate::escalation::vote::Reason;
 use crate::party::SuspensionId;
 use crate::proto;
 use crate::risk::pattern::Glob;
+use crate::sidecar::InForce;
 use crate::sidecar::brake::{Brake, BrakeError, Living, Order, Ordered, Which};
+use crate::sidecar::reload::{Changes, Outcome, Reloader};
 use crate::suspension::Suspension;
+use arc_swap::ArcSwap;
 use core::time::Duration;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -19,14 +22,42 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 #[derive(Clone)]
 pub struct AdminService {
     brake: Arc<Brake>,
+    reloader: Arc<Reloader>,
+    in_force: Arc<ArcSwap<InForce>>,
     operators: Arc<Operators>,
 }
 
 impl AdminService {
-    /// Lets the known operators stop agents.
+    /// Lets the known operators stop agents and see to the policy.
     #[must_use]
-    pub const fn new(brake: Arc<Brake>, operators: Arc<Operators>) -> Self {
-        Self { brake, operators }
+    pub const fn new(
+        brake: Arc<Brake>,
+        reloader: Arc<Reloader>,
+        in_force: Arc<ArcSwap<InForce>>,
+        operators: Arc<Operators>,
+    ) -> Self {
+        Self { brake, reloader, in_force, operators }
+    }
+
+    async fn status(&self) -> proto::PolicyStatusResponse {
+        let (in_force, files) = (self.in_force.load_full(), self.reloader.status());
+        let (trouble, trouble_at) = match &files.trouble {
+            Some((what, at)) => (what.clone(), at.unix_millis()),
+            None => (String::new(), 0),
+        };
+        proto::PolicyStatusResponse {
+            name: in_force.policy.name().to_owned(),
+            policy_digest: in_force.policy.digest().to_string(),
+            roster_digest: in_force.roster.to_string(),
+            since: in_force.since.unix_millis(),
+            policy_file_digest: files.policy_file.map(|digest| digest.to_string()).unwrap_or_default(),
+            roster_file_digest: files.roster_file.map(|digest| digest.to_string()).unwrap_or_default(),
+            trouble,
+            trouble_at,
+            waiting: files.waiting.iter().map(ToString::to_string).collect(),
+            needs_approval: self.reloader.changes() == Changes::Approved,
+            suspended: u32::try_from(self.brake.list().await.len()).unwrap_or(u32::MAX),
+        }
     }
 }
 
@@ -75,6 +106,35 @@ impl proto::admin_server::Admin for AdminService {
         self.operators.admit(&request)?;
         let suspensions = self.brake.list().await.iter().map(message).collect();
         Ok(Response::new(proto::ListSuspensionsResponse { suspensions }))
+    }
+
+    async fn policy_status(
+        &self,
+        request: Request<proto::PolicyStatusRequest>,
+    ) -> Result<Response<proto::PolicyStatusResponse>, Status> {
+        self.operators.admit(&request)?;
+        Ok(Response::new(self.status().await))
+    }
+
+    async fn reload_policy(
+        &self,
+        request: Request<proto::ReloadPolicyRequest>,
+    ) -> Result<Response<proto::ReloadPolicyResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        let reloader = self.reloader.clone();
+        // Carried out to its end, whether or not the caller stays to hear of it.
+        let looked = tokio::spawn(async move { reloader.look_at_once().await }).await;
+        let outcome = looked.map_err(|_| Status::unavailable("the service is stopping"))?;
+        tracing::info!(%by, ?outcome, "the policy and the roster were looked at");
+        let outcome = match outcome {
+            Outcome::Unchanged => proto::ReloadOutcome::Unchanged,
+            Outcome::Taken => proto::ReloadOutcome::Taken,
+            Outcome::Waiting => proto::ReloadOutcome::Waiting,
+            Outcome::Refused => proto::ReloadOutcome::Refused,
+            Outcome::Unsettled => proto::ReloadOutcome::Unsettled,
+        };
+        let status = Some(self.status().await);
+        Ok(Response::new(proto::ReloadPolicyResponse { outcome: outcome.into(), status }))
     }
 }
 

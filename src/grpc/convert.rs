@@ -247,7 +247,9 @@ pub(super) fn sidecar_error(error: SidecarError) -> Status {
         SidecarError::RequestReused { .. } => Status::already_exists(words),
         SidecarError::UnknownDecision(_) | SidecarError::UnknownEscalation(_) => Status::not_found(words),
         SidecarError::Suspended(_) => Status::permission_denied(words),
-        SidecarError::KeyGone | SidecarError::Draft(_) => Status::failed_precondition(words),
+        SidecarError::KeyGone | SidecarError::Draft(_) | SidecarError::Proposal(_) => {
+            Status::failed_precondition(words)
+        }
         SidecarError::ClockInDoubt
         | SidecarError::NoKey(_)
         | SidecarError::Sign(_)

@@ -10,7 +10,7 @@ use super::read::{self, Fields, expected, list, one_or_more, sentence, text, wor
 use super::rule::{Match, Rule};
 use super::source::{At, Fault, Problem};
 use super::terms::{self, Defaults};
-use super::{Entry, Levels, Outcome, Policy, digest_of};
+use super::{Entry, Levels, Outcome, Policy};
 use crate::condition::{Condition, tightest};
 use crate::escalation::requirement::RoleName;
 use crate::operation::json;
@@ -42,7 +42,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
         name: name.into(),
         file: file.into(),
         text: text.into(),
-        digest: digest_of(text),
+        digest: Policy::digest_of(text),
         thresholds: thresholds(&risk.model, &floors, &limits, &rules),
         model: risk.model,
         floors,

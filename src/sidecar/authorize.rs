@@ -106,12 +106,13 @@ impl Sidecar {
         let txn = TxnId::from_random(self.entropy.bits128()?);
         // Held until the answer is recorded and, where it allows, signed.
         let standing = self.brake.standing().await;
-        let policy = self.policy.load_full();
+        // Loaded once: everything about a decision is of one policy and one roster.
+        let in_force = self.in_force.load_full();
+        let policy = in_force.policy.as_ref();
         let asked = ask.request();
-        let examined = Examined::new(&ask.operation, &policy);
-        let (history, weighing) =
-            self.memories.weigh(self.store.as_ref(), &policy, &asked, &examined, now)?;
-        let mut decision = narrowed(judge(&asked, examined, &policy, &history, now), ask, executor);
+        let examined = Examined::new(&ask.operation, policy);
+        let (history, weighing) = self.memories.weigh(self.store.as_ref(), policy, &asked, &examined, now)?;
+        let mut decision = narrowed(judge(&asked, examined, policy, &history, now), ask, executor);
         let suspension = standing.stops(&ask.caller.agent, ask.operation.action(), now);
         if let Some(suspension) = suspension {
             decision.outcome = Outcome::Deny;
@@ -154,10 +155,11 @@ impl Sidecar {
         executor: &Executor,
         now: Moment,
     ) -> Result<Decision, SidecarError> {
-        let (policy, request) = (self.policy.load_full(), ask.request());
-        let examined = Examined::new(&ask.operation, &policy);
-        let history = self.memories.look(self.store.as_ref(), &policy, &request, &examined, now)?;
-        Ok(narrowed(judge(&request, examined, &policy, &history, now), ask, executor))
+        let (in_force, request) = (self.in_force.load_full(), ask.request());
+        let policy = in_force.policy.as_ref();
+        let examined = Examined::new(&ask.operation, policy);
+        let history = self.memories.look(self.store.as_ref(), policy, &request, &examined, now)?;
+        Ok(narrowed(judge(&request, examined, policy, &history, now), ask, executor))
     }
 
     /// The time, or a refusal while it is in doubt; the doubt is logged once by who watches the clock.

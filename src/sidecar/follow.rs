@@ -101,7 +101,7 @@ impl Sidecar {
     }
 
     /// How an escalation of this agent stands; an approved one is minted by being asked for.
-    async fn progress(&self, caller: &Caller, id: EscalationId) -> Result<Progress, SidecarError> {
+    pub(super) async fn progress(&self, caller: &Caller, id: EscalationId) -> Result<Progress, SidecarError> {
         for _ in 0..ATTEMPTS {
             let docket = self.docket_of(caller, id).await?;
             match docket.escalation.status(self.clock.now()) {

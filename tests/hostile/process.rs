@@ -43,6 +43,11 @@ impl Served {
         String::from_utf8_lossy(&std::fs::read(self.service.path("log")).unwrap()).into_owned()
     }
 
+    /// Hangs up, as an operator does who wants it to look at its files.
+    pub(crate) fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+    }
+
     /// Asks it to stop, as a supervisor does; it must end with 0 and must never have panicked.
     pub(crate) fn stop(mut self) -> Stopped {
         assert!(self.child.try_wait().unwrap().is_none(), "it ended by itself: {}", self.log());

@@ -18,6 +18,8 @@ const VOTE: &str = "/countersign.v1.Review/Vote";
 const SUSPEND: &str = "/countersign.v1.Admin/Suspend";
 const RESUME: &str = "/countersign.v1.Admin/Resume";
 const SUSPENSIONS: &str = "/countersign.v1.Admin/ListSuspensions";
+const POLICY_STATUS: &str = "/countersign.v1.Admin/PolicyStatus";
+const RELOAD: &str = "/countersign.v1.Admin/ReloadPolicy";
 
 const ALLOW: u64 = 1;
 
@@ -310,7 +312,7 @@ async fn every_call_refuses_what_must_not_be_by_name_and_allows_nothing() {
     found.extend(wrong(&reviewers, RESUME, resumptions()).await);
     for (channel, methods) in [
         (&agents, [AUTHORIZE, AWAIT, CANCEL, REPORT, BUNDLE].as_slice()),
-        (&reviewers, &[LIST, SHOW, VOTE, SUSPEND, RESUME, SUSPENSIONS]),
+        (&reviewers, &[LIST, SHOW, VOTE, SUSPEND, RESUME, SUSPENSIONS, POLICY_STATUS, RELOAD]),
     ] {
         for method in methods {
             found.extend(wrong(channel, method, garbage()).await);
@@ -319,7 +321,8 @@ async fn every_call_refuses_what_must_not_be_by_name_and_allows_nothing() {
     // Neither service is reachable through the other's door, nor is anything that is not there.
     let absent = || vec![("a call that is not here", good(), Code::Unimplemented, "")];
     let elsewhere = ["/countersign.v1.Authority/Mint", "/nothing.v1.Nothing/At", "/"];
-    for method in [LIST, SHOW, VOTE, SUSPEND, RESUME, SUSPENSIONS].into_iter().chain(elsewhere) {
+    let others = [LIST, SHOW, VOTE, SUSPEND, RESUME, SUSPENSIONS, POLICY_STATUS, RELOAD];
+    for method in others.into_iter().chain(elsewhere) {
         found.extend(wrong(&agents, method, absent()).await);
     }
     for method in [AUTHORIZE, AWAIT, CANCEL, REPORT, BUNDLE] {

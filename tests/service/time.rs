@@ -20,7 +20,7 @@ use countersign::risk::Claims;
 use countersign::sidecar::brake::{Brake, BrakeError, Order, Which};
 use countersign::sidecar::issuance::Issuance;
 use countersign::sidecar::memory::Memories;
-use countersign::sidecar::{Ask, Caller, Progress, Sidecar, SidecarError};
+use countersign::sidecar::{Ask, Caller, InForce, Progress, Sidecar, SidecarError};
 use countersign::signer::directory::KeyDirectory;
 use countersign::store::embedded::{EmbeddedStore, Options};
 use countersign::token::Executor;
@@ -28,19 +28,19 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-struct World {
+pub(crate) struct World {
     _folder: tempfile::TempDir,
-    clock: Arc<ManualClock>,
-    policy: Arc<ArcSwap<Policy>>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) in_force: Arc<ArcSwap<InForce>>,
     desk: Arc<LocalDesk>,
-    sidecar: Arc<Sidecar>,
+    pub(crate) sidecar: Arc<Sidecar>,
 }
 
 fn noon() -> Moment {
     Moment::from_rfc3339("2026-11-21T12:00:00Z").unwrap()
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::at(noon()));
     let store = Arc::new(EmbeddedStore::open(&folder.path().join("store"), Options::default()).unwrap().0);
@@ -54,20 +54,23 @@ fn world() -> World {
     );
     keys.init(noon()).unwrap();
     let people = [("ada", "oncall"), ("grace", "oncall, platform-lead")];
-    let directory =
-        Arc::new(ArcSwap::from_pointee(Directory::parse(&roster(&people), "roster.yaml").unwrap()));
+    let in_force = Arc::new(ArcSwap::from_pointee(InForce {
+        policy: Arc::new(Policy::parse(POLICY, "policy.yaml").unwrap()),
+        directory: Arc::new(Directory::parse(&roster(&people), "roster.yaml").unwrap()),
+        roster: Directory::digest_of(&roster(&people)),
+        since: noon(),
+    }));
     let fleet = ExecutorId::new(FLEET).unwrap();
     let enforced = HashMap::from([(fleet.clone(), BTreeSet::from([ConditionKind::Canary]))]);
     let executor = Executor::new(fleet.clone(), [ConditionKind::Canary]).unwrap();
-    let desk = Arc::new(LocalDesk::new(store.clone(), directory, enforced, clock.clone()).unwrap());
-    let policy = Arc::new(ArcSwap::from_pointee(Policy::parse(POLICY, "policy.yaml").unwrap()));
+    let desk = Arc::new(LocalDesk::new(store.clone(), in_force.clone(), enforced, clock.clone()).unwrap());
     let issuance = Arc::new(Issuance::start(Box::new(keys), noon()).unwrap());
     let entropy = Arc::new(SystemEntropy);
     let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone()).unwrap();
     let sidecar = Arc::new(Sidecar {
         domain,
         origin: LogOrigin::new("https://acme.example/sidecar").unwrap(),
-        policy: policy.clone(),
+        in_force: in_force.clone(),
         executors: HashMap::from([(fleet, executor)]),
         store,
         desk: desk.clone(),
@@ -77,10 +80,15 @@ fn world() -> World {
         clock: clock.clone(),
         entropy,
     });
-    World { _folder: folder, clock, policy, desk, sidecar }
+    World { _folder: folder, clock, in_force, desk, sidecar }
 }
 
 impl World {
+    fn decide_under(&self, text: &str) {
+        let policy = Arc::new(Policy::parse(text, "policy.yaml").unwrap());
+        self.in_force.rcu(|before| InForce { policy: policy.clone(), ..InForce::clone(before) });
+    }
+
     fn caller() -> Caller {
         Caller { agent: AgentId::new("agent:tester").unwrap(), on_behalf_of: None }
     }
@@ -161,12 +169,12 @@ async fn what_was_approved_is_decided_again_before_it_is_minted() {
         "rules:\n",
         "rules:\n  - name: freeze\n    match: {action: \"deploy.*\"}\n    decision: deny\n    reason: a freeze is on\n",
     );
-    world.policy.store(Arc::new(Policy::parse(&stricter, "policy.yaml").unwrap()));
+    world.decide_under(&stricter);
     let end = world.progress(id).await.unwrap();
     assert_eq!((end.status, end.granted), (Status::Blocked, None));
     assert!(end.reasons.iter().any(|reason| reason.contains("freeze")), "{:?}", end.reasons);
     // It stays so when the policy is lenient again.
-    world.policy.store(Arc::new(Policy::parse(POLICY, "policy.yaml").unwrap()));
+    world.decide_under(POLICY);
     assert_eq!(world.progress(id).await.unwrap().status, Status::Blocked);
 }
 

@@ -1,0 +1,95 @@
+//! What a service starts with: the policy and the roster, read and checked before anything else is touched.
+
+use super::{ServeFailed, failed, key_directory};
+use crate::audit::event::Event;
+use crate::config::{Access, Config, Operator, PolicyChanges};
+use crate::policy::Policy;
+use crate::reviewer::Directory;
+use crate::store::{Document, Store};
+use std::path::Path;
+
+/// A policy and a roster with its text.
+pub(super) struct Loaded {
+    pub(super) policy: Policy,
+    pub(super) directory: Directory,
+    pub(super) roster: String,
+}
+
+/// Reads both files.
+pub(super) fn load(config: &Config) -> Result<Loaded, ServeFailed> {
+    let read = |path: &Path| {
+        let bytes = std::fs::read(path)
+            .map_err(|error| failed(format!("cannot read `{}`: {error}", path.display())))?;
+        Ok::<_, ServeFailed>((bytes, path.display().to_string()))
+    };
+    let (policy, name) = read(&config.policy)?;
+    let policy = Policy::from_bytes(&policy, &name).map_err(failed)?;
+    let (roster, name) = read(&config.roster)?;
+    let directory = Directory::from_bytes(&roster, &name).map_err(failed)?;
+    Ok(Loaded { policy, directory, roster: String::from_utf8_lossy(&roster).into_owned() })
+}
+
+impl Loaded {
+    /// Where changes must be approved, a restart is no way around that: what was in force stays so, and files that
+    /// differ are proposed like any other change.
+    pub(super) fn approved(mut self, config: &Config, store: &dyn Store) -> Result<Self, ServeFailed> {
+        if config.policy_changes == PolicyChanges::Free {
+            return Ok(self);
+        }
+        let recorded = |document| {
+            let index = store.in_force(document).map_err(failed)?;
+            index.map(|index| store.record(index).map_err(failed)).transpose()
+        };
+        let unreadable = |what: &str, error: &dyn core::fmt::Display| {
+            failed(format!(
+                "the {what} that was in force can't be read by this version, so a change of it can't be approved: \
+                 {error}; start once with `policy_changes: free`"
+            ))
+        };
+        if let Some(Event::PolicyLoaded { text, .. }) = recorded(Document::Policy)?.map(|record| record.event)
+            && text != self.policy.text()
+        {
+            self.policy = Policy::parse(&text, "(in force)").map_err(|error| unreadable("policy", &error))?;
+        }
+        if let Some(Event::RosterLoaded { text }) = recorded(Document::Roster)?.map(|record| record.event)
+            && text != self.roster
+        {
+            self.directory =
+                Directory::parse(&text, "(in force)").map_err(|error| unreadable("roster", &error))?;
+            self.roster = text;
+        }
+        Ok(self)
+    }
+}
+
+/// Checks everything that `start` would read, and says what is questionable about it.
+///
+/// # Errors
+/// [`ServeFailed`] for what would keep it from starting.
+pub fn check(config: &Config) -> Result<Vec<String>, ServeFailed> {
+    let loaded = load(config)?;
+    key_directory(config)?.list().map_err(failed)?;
+    Ok(findings(config, &loaded))
+}
+
+pub(super) fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
+    let mut findings: Vec<String> =
+        loaded.policy.check(&loaded.directory).iter().map(ToString::to_string).collect();
+    for agent in config.agents.iter().filter(|agent| config.reviewers.contains(&agent.by)) {
+        findings.push(format!(
+            "agent `{}` proves itself like a reviewer: it can read everybody's escalations (it still can't vote)",
+            agent.id
+        ));
+    }
+    let operators: Vec<Access> = config.operators.iter().map(Operator::access).collect();
+    for agent in config.agents.iter().filter(|agent| operators.contains(&agent.by)) {
+        findings.push(format!(
+            "agent `{}` proves itself like an operator: it can lift a suspension of itself",
+            agent.id
+        ));
+    }
+    if let Some(agent) = &config.unsafe_anyone_on_loopback_is {
+        findings.push(format!("UNSAFE: anyone on this machine who reaches the TCP port passes as `{agent}`"));
+    }
+    findings
+}
