@@ -250,6 +250,17 @@ async fn what_is_wrong_is_told_once_with_its_place_and_the_last_good_one_stays()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_recorded_decides_nothing() {
+    let looked = Looked::new();
+    assert_eq!(looked.reloader.look_at_once().await, Outcome::Taken);
+    looked.world.store.close().unwrap();
+    looked.write("policy.yaml", &no_reads());
+    assert_eq!(looked.reloader.look_at_once().await, Outcome::Refused);
+    assert!(looked.trouble().contains("could not be recorded"), "{}", looked.trouble());
+    assert_eq!(looked.digest(), digest(POLICY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_has_left_the_roster_does_not_vote_any_more_and_who_has_come_does() {
     let service = start("").await;
     let (id, other) = (service.escalate(delete(1)).await, service.escalate(delete(2)).await);

@@ -34,6 +34,7 @@ pub(crate) struct World {
     pub(crate) in_force: Arc<ArcSwap<InForce>>,
     desk: Arc<LocalDesk>,
     pub(crate) sidecar: Arc<Sidecar>,
+    pub(crate) store: Arc<EmbeddedStore>,
 }
 
 fn noon() -> Moment {
@@ -72,7 +73,7 @@ pub(crate) fn world() -> World {
         origin: LogOrigin::new("https://acme.example/sidecar").unwrap(),
         in_force: in_force.clone(),
         executors: HashMap::from([(fleet, executor)]),
-        store,
+        store: store.clone(),
         desk: desk.clone(),
         memories: Memories::default(),
         brake: Arc::new(brake),
@@ -80,7 +81,7 @@ pub(crate) fn world() -> World {
         clock: clock.clone(),
         entropy,
     });
-    World { _folder: folder, clock, in_force, desk, sidecar }
+    World { _folder: folder, clock, in_force, desk, sidecar, store }
 }
 
 impl World {
