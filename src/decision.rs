@@ -124,12 +124,18 @@ impl Examined {
         &self.facts
     }
 
-    /// What it leaves behind in the agent's memory; what the agent claims counts where it is more.
+    /// What it leaves behind in the agent's memory. What the agent claims counts where it is more of something; what
+    /// it adds up with is not the agent's to say, or it could spread one thing over several sums.
     #[must_use]
     pub fn footprint(&self, request: &Request<'_>, policy: &Policy) -> Footprint {
         let subject = Subject::new(request.operation.action(), request.operation.resource());
-        let raised = self.facts.raised(request.claims, policy.model());
-        policy.footprint(&subject, raised.as_ref().unwrap_or(&self.facts), request.agent)
+        match self.facts.raised(request.claims, policy.model()) {
+            None => policy.footprint(&subject, &self.facts, request.agent),
+            Some(Facts { touched, cost, scope, .. }) => {
+                let facts = Facts { touched, cost, scope, ..self.facts.clone() };
+                policy.footprint(&subject, &facts, request.agent)
+            }
+        }
     }
 }
 

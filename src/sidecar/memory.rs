@@ -9,7 +9,6 @@ use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{AgentId, EscalationId};
 use crate::policy::Policy;
-use crate::risk::floor::Subject;
 use crate::risk::history::family;
 use crate::risk::memory::{Fate, Footprint, Memory};
 use crate::risk::{DeniedBefore, History, Novelty};
@@ -329,8 +328,15 @@ fn asked(store: &dyn Store, policy: &Policy, agent: &AgentId, now: Moment) -> Re
 fn footprint_of(decided: &Decided, policy: &Policy) -> Result<Footprint, StoreError> {
     let operation = Operation::from_op_bytes(decided.op.as_bytes())
         .map_err(|error| StoreError::Damaged(error.to_string()))?;
-    let subject = Subject::new(operation.action(), operation.resource());
-    Ok(policy.footprint(&subject, &decided.decision.assessment.facts, &decided.agent))
+    let request = Request {
+        operation: &operation,
+        claims: &decided.claims,
+        context: &decided.context,
+        agent: &decided.agent,
+        on_behalf_of: decided.on_behalf_of.as_ref(),
+        executor: Some(&decided.executor),
+    };
+    Ok(Examined::new(&operation, policy).footprint(&request, policy))
 }
 
 /// What became of an escalation, as recorded. One that cannot be read may still be open.

@@ -6,6 +6,7 @@ use crate::escalation;
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{AgentId, EscalationId, SuspensionId, TxnId};
+use crate::risk::facts::Source;
 use crate::risk::history::family;
 use crate::store::{Document, Habit};
 
@@ -21,7 +22,7 @@ pub(super) struct Facts {
     /// It speaks against this agent.
     pub(super) anomaly: Option<(AgentKey, Moment)>,
     /// What its agent has done from now on.
-    pub(super) habits: Option<[HabitKey; 3]>,
+    pub(super) habits: Option<[Option<HabitKey>; 3]>,
     /// It suspends something.
     pub(super) suspended: Option<SuspensionId>,
     /// It lifts this suspension.
@@ -86,17 +87,20 @@ impl HabitKey {
 }
 
 /// What a decision that is no denial says its agent does.
-fn habits(decided: &event::Decided) -> Option<[HabitKey; 3]> {
+fn habits(decided: &event::Decided) -> Option<[Option<HabitKey>; 3]> {
     if decided.decision.denies() {
         return None;
     }
     // A record that names no operation was refused before it came here.
     let operation = Operation::from_op_bytes(decided.op.as_bytes()).ok()?;
-    let key = |habit| HabitKey::new(&decided.agent, habit);
+    let key = |habit| Some(HabitKey::new(&decided.agent, habit));
+    let environment = &decided.decision.assessment.facts.environment;
+    // Where an agent only says that it was, it was not.
+    let was_there = environment.source != Source::Claim;
     Some([
         key(Habit::Action(operation.action())),
         key(Habit::Family(&family(operation.resource()))),
-        key(Habit::Environment(decided.decision.assessment.facts.environment.value)),
+        was_there.then(|| HabitKey::new(&decided.agent, Habit::Environment(environment.value))),
     ])
 }
 

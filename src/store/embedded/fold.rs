@@ -78,7 +78,7 @@ impl<'a> Draft<'a> {
             let after = Some(Txn { minted: Some(index), ..txn }.value());
             self.entries.push(Entry { key, before, after });
         }
-        for habit in facts.habits.into_iter().flatten() {
+        for habit in facts.habits.into_iter().flatten().flatten() {
             let key = key::habit(habit);
             if self.get(&key, Expected::Known)?.is_none() {
                 self.add(key, key::nothing());
