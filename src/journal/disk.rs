@@ -162,7 +162,7 @@ impl Disk for RealDisk {
 
 /// A child that this process has forked and that has not become its program yet holds what this process held, the
 /// lock of a journal just closed too, for some milliseconds. Whoever really has it open has it longer.
-const LOCK_TRIES: u32 = 20;
+const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
