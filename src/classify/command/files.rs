@@ -47,7 +47,14 @@ fn remove(session: &mut Session, call: &Call<'_>) {
         [(recursive, 'r'), (force, 'f')].into_iter().filter_map(|(set, letter)| set.then_some(letter));
     let letters: String = letters.collect();
     let what = if letters.is_empty() { call.name.to_owned() } else { format!("{} -{letters}", call.name) };
-    let extent = if recursive { Extent::Everything } else { extent(&options.operands) };
+    // How many lie below a named folder, nobody can tell; below a root, a wildcard or something unknown, all there are.
+    let whole = |operand: &&Argument| !operand.sure || path::is_system(&operand.text);
+    let extent = match extent(&options.operands) {
+        Extent::Counted(_) if recursive && options.operands.iter().any(whole) => Extent::Everything,
+        Extent::Counted(_) if recursive => Extent::Unstated,
+        Extent::Unstated if recursive => Extent::Everything,
+        extent => extent,
+    };
     session.act(Act { targets: options.names(), extent, irreversible: true, ..Act::new(what, Kind::Delete) });
 }
 
