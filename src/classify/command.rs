@@ -118,6 +118,9 @@ pub(super) fn read(session: &mut Session, words: &[Argument], input: &Stream) ->
             return Stream::unknown();
         }
     }
+    if session.calls_itself(name) {
+        session.doubt(Why::TooMuch, name);
+    }
     let call = Call { name, arguments, input };
     if builtin::evaluates(name, arguments)
         && let Some(argument) = arguments.iter().find(|argument| hides_code(&argument.text))

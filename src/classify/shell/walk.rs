@@ -21,6 +21,8 @@ pub(in crate::classify) struct Session {
     /// Names that a function or a trap may assign at any time.
     tainted: BTreeSet<String>,
     functions: BTreeSet<String>,
+    /// The functions whose bodies are being read, the innermost last.
+    defining: Vec<String>,
     /// Names that say where, of all acts that follow.
     places: Vec<String>,
     directory: Option<String>,
@@ -40,6 +42,7 @@ impl Session {
             variables: known.into_iter().map(|(name, value)| (name.into(), Some(value.into()))).collect(),
             tainted: BTreeSet::new(),
             functions: BTreeSet::new(),
+            defining: Vec::new(),
             places: Vec::new(),
             directory: None,
             conditional: 0,
@@ -318,7 +321,9 @@ impl Session {
         }
         self.conditional += 1;
         let before = (self.places.clone(), self.directory.clone());
+        self.defining.push(name.to_owned());
         self.deeper(name, |session| session.stage(body, documents, &Stream::unknown()));
+        self.defining.pop();
         (self.places, self.directory) = before;
         self.conditional -= 1;
     }
@@ -388,6 +393,11 @@ impl Session {
     /// Whether a function of this name is surely defined.
     pub(in crate::classify) fn has_function(&self, name: &str) -> bool {
         self.functions.contains(name)
+    }
+
+    /// Whether this calls the function that it stands in: nobody can tell how often.
+    pub(in crate::classify) fn calls_itself(&self, name: &str) -> bool {
+        self.defining.iter().any(|defining| defining == name)
     }
 
     /// Functions may be gone.
