@@ -17,6 +17,8 @@ const MAX_ANOMALIES: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footprint {
     class: Class,
+    /// The resource in lower case.
+    resource: Box<str>,
     own: Totals,
     just_below: bool,
     large: bool,
@@ -93,6 +95,7 @@ impl Footprint {
         let class = Class { kind, environment: facts.environment.value, family: family(resource).into() };
         Self {
             class,
+            resource: resource.to_ascii_lowercase().into(),
             own,
             just_below: thresholds.just_below(facts, &model.evasion),
             // What is large only together with others is not large itself.
@@ -109,13 +112,17 @@ impl Footprint {
         &self.own
     }
 
-    /// Whether the other is of the same kind, on the same family of resources in the same environment, or on
-    /// something that both payloads name, however they are wrapped.
+    /// Whether the other may be this one in another form: of the same kind, and on something that both payloads name
+    /// however they are wrapped, or on the same resource where one of them names nothing, or on one of the family
+    /// where this one was large.
     #[must_use]
-    pub fn is_like(&self, other: &Self) -> bool {
-        self.class == other.class
-            || (self.class.kind == other.class.kind
-                && self.targets.iter().any(|target| other.targets.contains(target)))
+    pub fn may_be(&self, other: &Self) -> bool {
+        let piece = self.large && self.class == other.class;
+        let same = match self.targets.is_empty() || other.targets.is_empty() {
+            true => self.resource == other.resource,
+            false => self.targets.iter().any(|target| other.targets.contains(target)),
+        };
+        piece || (same && self.class.kind == other.class.kind)
     }
 }
 

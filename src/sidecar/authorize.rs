@@ -1,10 +1,11 @@
 //! One request, decided and recorded before its answer leaves (DESIGN §3).
 
+use super::memory::Weighed;
 use super::mint::Granted;
 use super::{Caller, Sidecar, SidecarError};
 use crate::audit::event::{Context, Decided, Event, RequestKey};
 use crate::clock::Reading;
-use crate::decision::{Decision, Examined, Outcome, Request, judge};
+use crate::decision::{Decision, Outcome, Request, judge};
 use crate::desk::{Opened, Proposal};
 use crate::digest::{OperationDigest, base64url};
 use crate::moment::Moment;
@@ -106,13 +107,10 @@ impl Sidecar {
         let txn = TxnId::from_random(self.entropy.bits128()?);
         // Held until the answer is recorded and, where it allows, signed.
         let standing = self.brake.standing().await;
-        // Loaded once: everything about a decision is of one policy and one roster.
-        let in_force = self.in_force.load_full();
-        let policy = in_force.policy.as_ref();
-        let asked = ask.request();
-        let examined = Examined::new(&ask.operation, policy);
-        let (history, weighing) = self.memories.weigh(self.store.as_ref(), policy, &asked, &examined, now)?;
-        let mut decision = narrowed(judge(&asked, examined, policy, &history, now), ask, executor);
+        // Everything about a decision is of one policy and one roster.
+        let (weighed, weighing) =
+            self.memories.weigh(self.store.as_ref(), &self.in_force, &ask.request(), now)?;
+        let mut decision = judged(weighed, ask, executor, now);
         let suspension = standing.stops(&ask.caller.agent, ask.operation.action(), now);
         if let Some(suspension) = suspension {
             decision.outcome = Outcome::Deny;
@@ -155,11 +153,8 @@ impl Sidecar {
         executor: &Executor,
         now: Moment,
     ) -> Result<Decision, SidecarError> {
-        let (in_force, request) = (self.in_force.load_full(), ask.request());
-        let policy = in_force.policy.as_ref();
-        let examined = Examined::new(&ask.operation, policy);
-        let history = self.memories.look(self.store.as_ref(), policy, &request, &examined, now)?;
-        Ok(narrowed(judge(&request, examined, policy, &history, now), ask, executor))
+        let weighed = self.memories.look(self.store.as_ref(), &self.in_force, &ask.request(), now)?;
+        Ok(judged(weighed, ask, executor, now))
     }
 
     /// The time, or a refusal while it is in doubt; the doubt is logged once by who watches the clock.
@@ -207,8 +202,10 @@ impl Sidecar {
     }
 }
 
-/// A decision, denied where the executor cannot carry it out.
-fn narrowed(mut decision: Decision, ask: &Ask, executor: &Executor) -> Decision {
+/// The decision, denied where the executor cannot carry it out.
+fn judged(weighed: Weighed, ask: &Ask, executor: &Executor, now: Moment) -> Decision {
+    let Weighed { in_force, examined, history } = weighed;
+    let mut decision = judge(&ask.request(), examined, &in_force.policy, &history, now);
     if let Some(kind) = executor.unenforced(decision.outcome.conditions()) {
         let why = format!(
             "the policy asks for the condition `{kind}`, which the executor `{}` does not enforce",

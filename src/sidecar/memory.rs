@@ -12,7 +12,9 @@ use crate::policy::Policy;
 use crate::risk::history::family;
 use crate::risk::memory::{Fate, Footprint, Memory};
 use crate::risk::{DeniedBefore, History, Novelty};
+use crate::sidecar::InForce;
 use crate::store::{Habit, Store, StoreError};
+use arc_swap::ArcSwap;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -75,6 +77,17 @@ pub(super) struct Weighing {
     settled: bool,
 }
 
+/// An operation as it is to be judged: examined under one policy, with what the record knows of its agent.
+#[derive(Debug)]
+pub(super) struct Weighed {
+    /// The policy.
+    pub(super) in_force: Arc<InForce>,
+    /// The operation under it.
+    pub(super) examined: Examined,
+    /// What the record knows.
+    pub(super) history: History,
+}
+
 impl Memories {
     /// Counts an operation and says what the record knows of its agent, the operation included.
     ///
@@ -83,22 +96,27 @@ impl Memories {
     pub(super) fn weigh(
         &self,
         store: &dyn Store,
-        policy: &Policy,
+        in_force: &ArcSwap<InForce>,
         request: &Request<'_>,
-        examined: &Examined,
         now: Moment,
-    ) -> Result<(History, Weighing), StoreError> {
-        let footprint = examined.footprint(request, policy);
+    ) -> Result<(Weighed, Weighing), StoreError> {
         let slot = self.slot(request.agent);
-        let mut guard = lock(&slot);
-        let held = held(&mut guard, store, policy, request.agent, now)?;
-        held.memory.add(&footprint, now);
-        held.under_way.push((now, footprint.clone()));
-        let weighing = Weighing { slot: Arc::clone(&slot), footprint, at: now, settled: false };
-        let history = history(held, store, policy, request, examined, &weighing.footprint, now);
-        drop(guard);
-        // An error here takes the operation back, because the weighing is dropped.
-        Ok((history?, weighing))
+        self.under_the_policy_of_now(&slot, in_force, request, |slot, held, policy, examined, footprint| {
+            let held = recalled(held, store, policy, request.agent, now)?;
+            held.memory.add(&footprint, now);
+            held.under_way.push((now, footprint.clone()));
+            let history = history(held, store, policy, request, examined, &footprint, now);
+            let weighing = Weighing { slot: Arc::clone(slot), footprint, at: now, settled: false };
+            match history {
+                Ok(history) => Ok((history, weighing)),
+                Err(error) => {
+                    // The lock is held here, so that it is taken back without the weighing.
+                    held.end(&weighing.footprint, now, Fate::Denied);
+                    weighing.forget();
+                    Err(error)
+                }
+            }
+        })
     }
 
     /// What the record knows of the agent of an operation that was counted when it was decided first.
@@ -108,16 +126,46 @@ impl Memories {
     pub(super) fn look(
         &self,
         store: &dyn Store,
-        policy: &Policy,
+        in_force: &ArcSwap<InForce>,
         request: &Request<'_>,
-        examined: &Examined,
         now: Moment,
-    ) -> Result<History, StoreError> {
-        let footprint = examined.footprint(request, policy);
+    ) -> Result<Weighed, StoreError> {
         let slot = self.slot(request.agent);
-        let mut guard = lock(&slot);
-        let held = held(&mut guard, store, policy, request.agent, now)?;
-        history(held, store, policy, request, examined, &footprint, now)
+        let looked =
+            self.under_the_policy_of_now(&slot, in_force, request, |_, held, policy, examined, print| {
+                let held = recalled(held, store, policy, request.agent, now)?;
+                history(held, store, policy, request, examined, &print, now).map(|history| (history, ()))
+            });
+        looked.map(|(weighed, ())| weighed)
+    }
+
+    /// Examines the operation, and then holds the agent's memory while the policy is still the one in force: a memory
+    /// is of one policy, and is rebuilt once when that changes, not to and fro.
+    fn under_the_policy_of_now<T>(
+        &self,
+        slot: &Slot,
+        in_force: &ArcSwap<InForce>,
+        request: &Request<'_>,
+        with: impl FnOnce(
+            &Slot,
+            &mut Option<Held>,
+            &Policy,
+            &Examined,
+            Footprint,
+        ) -> Result<(History, T), StoreError>,
+    ) -> Result<(Weighed, T), StoreError> {
+        loop {
+            let held_to = in_force.load_full();
+            let examined = Examined::new(request.operation, &held_to.policy);
+            let footprint = examined.footprint(request, &held_to.policy);
+            let mut guard = lock(slot);
+            if in_force.load().policy.digest() != held_to.policy.digest() {
+                continue;
+            }
+            let (history, more) = with(slot, &mut guard, &held_to.policy, &examined, footprint)?;
+            drop(guard);
+            return Ok((Weighed { in_force: held_to, examined, history }, more));
+        }
     }
 
     /// Remembers an anomaly that was recorded.
@@ -153,6 +201,11 @@ impl Weighing {
             }
             held.asked.push(Asked { id, at: self.at, footprint, became: Became::Open });
         }
+    }
+
+    /// Leaves it to whoever holds the lock.
+    fn forget(mut self) {
+        self.settled = true;
     }
 
     /// Says that it was stopped by something that is not the agent's doing.
@@ -193,7 +246,7 @@ impl Held {
         self.asked.retain(|asked| asked.at >= since);
         let mut found = None;
         for asked in
-            self.asked.iter_mut().rev().filter(|asked| asked.footprint.is_like(footprint)).take(ASKED_READ)
+            self.asked.iter_mut().rev().filter(|asked| asked.footprint.may_be(footprint)).take(ASKED_READ)
         {
             if matches!(asked.became, Became::Open | Became::Granted) {
                 asked.became = became(store, asked.id)?;
@@ -243,7 +296,7 @@ fn history(
 }
 
 /// The agent's memory under this policy, rebuilt where there is none.
-fn held<'a>(
+fn recalled<'a>(
     slot: &'a mut Option<Held>,
     store: &dyn Store,
     policy: &Policy,
@@ -344,7 +397,17 @@ fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
     let course = store.course(id)?;
     let steps = course.records.iter().filter_map(|(_, record)| match &record.event {
         Event::Escalation { step, .. } => Some(step),
-        _ => None,
+        Event::Started { .. }
+        | Event::Stopped {}
+        | Event::PolicyLoaded { .. }
+        | Event::RosterLoaded { .. }
+        | Event::KeyCertified { .. }
+        | Event::Decided(_)
+        | Event::Minted(_)
+        | Event::Reported(_)
+        | Event::Suspended { .. }
+        | Event::Resumed { .. }
+        | Event::ClockInDoubt { .. } => None,
     });
     let Ok(escalation) = Escalation::replay(steps) else { return Ok(Became::Open) };
     Ok(match escalation {

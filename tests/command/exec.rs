@@ -67,29 +67,32 @@ fn what_may_not_run_does_not_run() {
         asked.join().unwrap()
     });
     denied.says(120, &["denied"]);
+    // What somebody denied goes back to them from wherever it is asked, so another file from here on.
+    let [program, other] = touch("other");
+    let command = [program.as_str(), other.as_str()];
     world.exec_in("free", &["--target", "unix:/nowhere"], &command).says(2, &["--target"]);
     // Nobody to ask, nobody to trust, nowhere to remember: none of them is a yes.
     let at = world.path("free");
     std::fs::create_dir_all(&at).unwrap();
     let mut nobody = vec!["exec".to_owned(), "--target".to_owned(), "unix:/nowhere".to_owned()];
     nobody.extend(world.trust());
-    nobody.extend(["--".to_owned(), program.clone(), marker.clone()]);
+    nobody.extend(["--".to_owned(), program.clone(), other.clone()]);
     run(&at, &nobody).says(122, &["does not answer"]);
     crate::process::file(world.folder(), "blocked", "");
     let mut blocked = vec!["exec".to_owned()];
     blocked.extend(world.target());
     blocked.extend(world.trust());
     blocked.extend(["--replay".to_owned(), world.path("blocked").display().to_string(), "--".to_owned()]);
-    blocked.extend([program.clone(), marker.clone()]);
+    blocked.extend([program.clone(), other.clone()]);
     run(&at, &blocked).says(122, &["blocked"]);
     let mut elsewhere = vec!["exec".to_owned()];
     elsewhere.extend(world.target());
     let domain = world.trust().into_iter().map(|text| text.replace("acme.example", "evil.example"));
     elsewhere.extend(domain);
     elsewhere.extend(["--replay".to_owned(), world.path("used").display().to_string(), "--".to_owned()]);
-    elsewhere.extend([program.clone(), marker.clone()]);
+    elsewhere.extend([program.clone(), other.clone()]);
     run(&at, &elsewhere).says(120, &["the token is refused", "key.unknown"]);
-    assert!(!world.path("marker").exists(), "none of them ran");
+    assert!(!world.path("marker").exists() && !world.path("other").exists(), "none of them ran");
 
     let approved = std::thread::scope(|scope| {
         let asked = scope.spawn(|| world.exec_in("asked", &[], &command));
@@ -98,6 +101,6 @@ fn what_may_not_run_does_not_run() {
         asked.join().unwrap()
     });
     assert_eq!(approved.code, Some(0), "{approved:?}");
-    assert!(world.path("marker").exists());
+    assert!(world.path("other").exists() && !world.path("marker").exists());
     world.served.stop();
 }

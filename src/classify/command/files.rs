@@ -53,7 +53,7 @@ fn remove(session: &mut Session, call: &Call<'_>) {
         Extent::Counted(_) if recursive && options.operands.iter().any(whole) => Extent::Everything,
         Extent::Counted(_) if recursive => Extent::Unstated,
         Extent::Unstated if recursive => Extent::Everything,
-        extent => extent,
+        known @ (Extent::Unstated | Extent::Counted(_) | Extent::Everything) => known,
     };
     session.act(Act { targets: options.names(), extent, irreversible: true, ..Act::new(what, Kind::Delete) });
 }
