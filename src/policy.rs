@@ -28,7 +28,7 @@ mod terms;
 
 pub use crate::risk::span::{NotASpan, Span};
 pub use changes::Changes;
-pub use check::{Finding, Severity};
+pub use check::{Concern, Finding, Never, Severity};
 pub use outcome::{Channel, Outcome, Terms};
 pub use rule::{Found, Match, Matching, Query, Rule, Unlike};
 pub use source::{At, Problem, SourceError};

@@ -1,20 +1,31 @@
-//! The check of a policy against the roster: who could approve, which levels can be reached.
+//! The check of a policy: what in it can never happen, would surprise, or could not be approved by anybody.
+
+mod concern;
+mod cover;
+mod people;
+mod reach;
+mod rules;
+mod tree;
+
+pub use concern::{Concern, Never};
 
 use super::outcome::Outcome;
-use super::parse::{self, Node, Yaml};
-use super::source::{At, Fault, Problem, SourceError};
+use super::source::{At, Problem, SourceError};
 use super::{Policy, Rule};
-use crate::escalation::requirement::{Membership, Pool, Requirement, RoleName};
 use crate::reviewer::Directory;
 use crate::risk::Level;
 use core::fmt;
+use people::People;
+use tree::Tree;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
+    /// Worth knowing, and it may be meant.
+    Note,
     /// Probably not what was meant.
     Warning,
-    /// It cannot work: nobody could ever approve.
+    /// It cannot work.
     Error,
 }
 
@@ -23,6 +34,7 @@ impl Severity {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
         }
@@ -38,6 +50,14 @@ pub struct Finding {
     pub what: SourceError,
 }
 
+impl Finding {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.what.problem.code()
+    }
+}
+
 /// `warning: policy.yaml:12:7: …`
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,152 +66,123 @@ impl fmt::Display for Finding {
 }
 
 impl Policy {
-    /// Compares the policy with the roster: requirements that nobody could meet, roles, teams and people that the
-    /// roster does not have, roles in another order, levels that nothing can reach, rules that allow high risk.
-    ///
-    /// An [`Severity::Error`] means that an escalation could never be approved. The findings are in the order of
-    /// the file.
+    /// What is wrong or doubtful about this policy with these people: [`Policy::findings`] but for the notes.
     #[must_use]
     pub fn check(&self, directory: &Directory) -> Vec<Finding> {
-        let root = parse::parse(&self.text).ok();
-        let mut check = Check { policy: self, directory, root, findings: Vec::new() };
-        check.roles();
-        check.levels();
-        for rule in &self.rules {
-            check.rule(rule);
+        let mut findings = self.findings(Some(directory));
+        findings.retain(|finding| finding.severity > Severity::Note);
+        findings
+    }
+
+    /// Everything that can be said about the policy without an operation, in the order of the file: rules that
+    /// another hides or that nothing can match, levels out of reach, floors that never lift, and what would allow
+    /// more than it looks. With a roster also: names that it does not have, and requirements that its people could
+    /// not meet.
+    ///
+    /// An [`Severity::Error`] means that something in it cannot work: an escalation that nobody could approve, or a
+    /// timeout that says it allows and never will.
+    #[must_use]
+    pub fn findings(&self, directory: Option<&Directory>) -> Vec<Finding> {
+        let mut check = Check {
+            policy: self,
+            tree: Tree::of(&self.text),
+            lines: self.text.lines().collect(),
+            findings: Vec::new(),
+        };
+        check.reach();
+        check.hidden();
+        check.doubtful();
+        if let Some(directory) = directory {
+            People::new(directory).check(&mut check);
         }
-        for entry in [&self.levels.medium, &self.levels.high] {
-            check.outcome(&entry.outcome, entry.at);
-        }
-        check.findings.sort_by_key(|finding| finding.what.at);
-        check.findings.dedup();
-        check.findings
+        let mut findings = check.findings;
+        findings.sort_by(|a, b| a.what.at.cmp(&b.what.at).then(b.severity.cmp(&a.severity)));
+        findings.dedup();
+        findings
     }
 }
 
+/// A check under way.
 struct Check<'a> {
     policy: &'a Policy,
-    directory: &'a Directory,
-    /// The document once more, to find where a name is written.
-    root: Option<Node>,
+    tree: Tree,
+    lines: Vec<&'a str>,
     findings: Vec<Finding>,
 }
 
-impl Check<'_> {
+/// Something that may ask people: a rule, or what a level gets.
+struct Asking<'a> {
+    outcome: &'a Outcome,
+    at: At,
+    /// The rule; `None` for a level.
+    rule: Option<&'a Rule>,
+    /// In which order it stands among the rules.
+    number: usize,
+}
+
+impl<'a> Check<'a> {
     fn found(&mut self, severity: Severity, at: At, problem: Problem) {
-        let what = Fault::new(at, problem).within(&self.policy.text, &self.policy.file);
+        let line = at.line.checked_sub(1).and_then(|line| self.lines.get(line)).copied().unwrap_or_default();
+        let what = SourceError::at_line(&self.policy.file, at, line, problem);
         self.findings.push(Finding { severity, what });
     }
 
-    fn roles(&mut self) {
-        let mut before: Option<(&RoleName, usize)> = None;
-        for (role, at) in &self.policy.roles {
-            match self.directory.rank(role) {
-                None => self.undeclared_role(*at, role),
-                Some(rank) => {
-                    if let Some((lower, above)) = before.filter(|(_, above)| *above > rank) {
-                        let problem = Problem::RoleOrder(lower.to_string(), role.to_string());
-                        self.found(Severity::Error, *at, problem);
-                        before = Some((lower, above));
-                    } else {
-                        before = Some((role, rank));
-                    }
-                }
-            }
+    fn concern(&mut self, severity: Severity, at: At, concern: Concern) {
+        self.found(severity, at, Problem::Concern(Box::new(concern)));
+    }
+
+    /// The rules, and the levels that may ask people.
+    fn asking(&self) -> Vec<Asking<'a>> {
+        let policy = self.policy;
+        let rules = policy.rules.iter().enumerate();
+        let mut asking: Vec<Asking<'a>> = rules
+            .map(|(number, rule)| Asking { outcome: &rule.outcome, at: rule.at, rule: Some(rule), number })
+            .collect();
+        for entry in [&policy.levels.low, &policy.levels.medium, &policy.levels.high] {
+            asking.push(Asking { outcome: &entry.outcome, at: entry.at, rule: None, number: usize::MAX });
+        }
+        asking
+    }
+
+    /// What is said of a policy as a whole.
+    fn doubtful(&mut self) {
+        let policy = self.policy;
+        let denies = policy.rules.iter().any(|rule| rule.outcome == Outcome::Deny)
+            || [&policy.levels.low, &policy.levels.medium, &policy.levels.high]
+                .iter()
+                .any(|entry| entry.outcome == Outcome::Deny);
+        if !denies {
+            let at = self.tree.key("rules").or_else(|| self.tree.key("levels")).unwrap_or_default();
+            self.concern(Severity::Note, at, Concern::NoDeny);
+        }
+        if policy.levels.high.outcome.as_str() == "allow" && policy.model.blocked_from > Level::High {
+            self.concern(Severity::Warning, policy.levels.high.at, Concern::LevelAllowsHigh);
+        }
+        self.channels();
+        self.payloads();
+    }
+
+    /// Where channels are named, once.
+    fn channels(&mut self) {
+        let named = self.asking().into_iter().find_map(|asking| match asking.outcome {
+            Outcome::Escalate(terms) => terms.channels.first().map(|channel| (asking, channel.as_str())),
+            Outcome::Allow { .. } | Outcome::Deny => None,
+        });
+        if let Some((asking, channel)) = named {
+            let at = self.tree.first_key("channels").unwrap_or(asking.at);
+            self.concern(Severity::Note, at, Concern::NoChannels(channel.into()));
         }
     }
 
-    fn undeclared_role(&mut self, at: At, role: &RoleName) {
-        let known = self.directory.roles().iter().map(ToString::to_string).collect();
-        self.found(Severity::Error, at, Problem::Undeclared("role", role.to_string(), known));
-    }
-
-    /// R4: which levels the sum alone cannot reach, and no floor lifts to.
-    fn levels(&mut self) {
-        let highest = self.policy.model.highest_sum();
-        let by_sum = self.policy.model.thresholds.level(highest);
-        for level in Level::ALL {
-            let lifted = self.policy.floors.iter().any(|floor| floor.level == level);
-            if level > by_sum && !lifted {
-                let problem = Problem::UnreachableLevel(level.to_string(), highest.to_string());
-                self.found(Severity::Warning, At::default(), problem);
-            }
+    /// What a payload does is read one statement at a time; only limits say how many are too many.
+    fn payloads(&mut self) {
+        if !self.policy.limits.is_empty() {
+            return;
         }
-    }
-
-    fn rule(&mut self, rule: &Rule) {
-        let levels = &rule.matches.level;
-        let reaches_high = levels.is_empty() || levels.iter().any(|level| *level > Level::Medium);
-        if matches!(rule.outcome, Outcome::Allow { .. }) && reaches_high {
-            self.found(Severity::Warning, rule.at, Problem::AllowsHigh(rule.name.to_string()));
+        let places = self.tree.patterns("classify", "action");
+        let classes = self.policy.catalog.classes().iter().zip(places);
+        if let Some((class, at)) = classes.into_iter().find(|(class, _)| class.kind.is_none()) {
+            self.concern(Severity::Note, at, Concern::PayloadWithoutLimits(class.action.to_string()));
         }
-        self.outcome(&rule.outcome, rule.at);
-    }
-
-    /// Where a reviewer is named first.
-    fn mention(&self, group: &str, name: &str) -> At {
-        self.root.as_ref().and_then(|root| mention(root, group, name)).unwrap_or_default()
-    }
-
-    fn outcome(&mut self, outcome: &Outcome, at: At) {
-        let Outcome::Escalate(terms) = outcome else { return };
-        let before = self.findings.len();
-        for seat in terms.requirement.seats() {
-            self.pool(seat.pool());
-            if let Some(role) = seat.min_role() {
-                self.role("min_role", role);
-            }
-        }
-        if self.findings.len() == before {
-            self.quorum(&terms.requirement, at);
-        }
-    }
-
-    fn role(&mut self, group: &str, role: &RoleName) {
-        if self.directory.rank(role).is_none() {
-            self.undeclared_role(self.mention(group, role.as_str()), role);
-        }
-    }
-
-    fn pool(&mut self, pool: &Pool) {
-        for role in pool.roles() {
-            self.role("role", role);
-        }
-        let teams = self.directory.teams();
-        for team in pool.teams() {
-            if !teams.contains(team) {
-                let known = teams.iter().map(ToString::to_string).collect();
-                let problem = Problem::Undeclared("team", team.to_string(), known);
-                self.found(Severity::Error, self.mention("team", team.as_str()), problem);
-            }
-        }
-        for person in pool.people() {
-            if !self.directory.knows(person) {
-                let known = self.directory.people().map(|person| person.id.to_string()).collect();
-                let problem = Problem::Undeclared("person", person.to_string(), known);
-                self.found(Severity::Error, self.mention("user", person.as_str()), problem);
-            }
-        }
-    }
-
-    fn quorum(&mut self, requirement: &Requirement, at: At) {
-        let (approvals, people) = (requirement.people(), self.directory.eligible(requirement).len());
-        if approvals > people {
-            self.found(Severity::Error, at, Problem::PoolTooSmall { approvals, people });
-        }
-    }
-}
-
-/// Where `group:name`, or `name` under the key `group`, is written first.
-fn mention(node: &Node, group: &str, name: &str) -> Option<At> {
-    let is = |node: &Node, wanted: &str| matches!(&node.value, Yaml::Text(text) if text == wanted);
-    match &node.value {
-        Yaml::Text(text) => (text.split_once(':') == Some((group, name))).then_some(node.at),
-        Yaml::List(list) => list.iter().find_map(|node| mention(node, group, name)),
-        Yaml::Map(entries) => entries.iter().find_map(|(key, value)| {
-            let here = is(key, group) && is(value, name);
-            if here { Some(value.at) } else { mention(value, group, name) }
-        }),
-        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => None,
     }
 }

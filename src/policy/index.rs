@@ -65,6 +65,25 @@ impl RuleIndex {
         found.dedup();
         found.into_iter().filter_map(|number| usize::try_from(number).ok()).collect()
     }
+
+    /// The numbers of the rules that could match everything that `rule` matches, rising.
+    pub(super) fn wider_than(&self, rule: &Rule) -> Vec<usize> {
+        let matches = &rule.matches;
+        let mut found = self.anywhere.clone();
+        for (index, globs) in [
+            (&self.by_action, &matches.situation.action),
+            (&self.by_resource, &matches.situation.resource),
+            (&self.by_agent, &matches.agent),
+        ] {
+            // Whatever matches all of its patterns matches its first, and so begins as that does.
+            if let Some(glob) = globs.first() {
+                index.candidates(glob.beginning(), &mut found);
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().filter_map(|number| usize::try_from(number).ok()).collect()
+    }
 }
 
 /// The ways in which a rule can be filed: the names of which every pattern has a literal beginning.

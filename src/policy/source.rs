@@ -1,5 +1,6 @@
 //! Where something stands in a file, and errors that point there: file, line, column, a caret, a hint.
 
+use super::check::Concern;
 use super::expression::ExpressionFault;
 use super::scalar;
 use crate::escalation::requirement::RequirementError;
@@ -95,14 +96,12 @@ pub enum Problem {
     Shared(&'static str, String),
     /// A public key that is not one; why.
     Key(String),
-    /// No operation can get this level: the highest score, and no floor lifts to it.
-    UnreachableLevel(String, String),
     /// `levels:` is not there, so that the rest may be missing too.
     NoLevels,
     /// A key stands behind `levels:`; which.
     BehindLevels(String),
-    /// A rule allows whatever the level.
-    AllowsHigh(String),
+    /// Something that only a check finds.
+    Concern(Box<Concern>),
 }
 
 impl Problem {
@@ -142,9 +141,8 @@ impl Problem {
             Self::RoleOrder(..) => "policy.role_order",
             Self::Shared(..) => "roster.shared",
             Self::Key(_) => "roster.key",
-            Self::UnreachableLevel(..) => "policy.unreachable_level",
             Self::NoLevels | Self::BehindLevels(_) => "policy.levels_last",
-            Self::AllowsHigh(_) => "policy.allows_high",
+            Self::Concern(concern) => concern.code(),
         }
     }
 
@@ -167,7 +165,7 @@ impl Problem {
                 "a policy ends with `levels:`, so that one that was cut off is noticed; `levels: {}` will do"
                     .to_owned(),
             ),
-            Self::AllowsHigh(_) => Some("add `level: [low, medium]` to its `match`".to_owned()),
+            Self::Concern(concern) => concern.hint(),
             Self::PoolTooSmall { .. } => {
                 Some("the requester can never vote, so leave room for one more".to_owned())
             }
@@ -196,8 +194,7 @@ impl Problem {
             | Self::Contradiction(_)
             | Self::RoleOrder(..)
             | Self::Shared(..)
-            | Self::Key(_)
-            | Self::UnreachableLevel(..) => None,
+            | Self::Key(_) => None,
         }
     }
 }
@@ -254,14 +251,9 @@ impl fmt::Display for Problem {
                 write!(f, "this {what} belongs to `{}` already", who.escape_debug())
             }
             Self::Key(why) => write!(f, "not a public key: {why}"),
-            Self::UnreachableLevel(level, highest) => {
-                write!(f, "nothing can be `{level}`: the highest score is {highest} and no floor lifts to it")
-            }
             Self::NoLevels => f.write_str("`levels` is missing: is this the whole policy?"),
             Self::BehindLevels(key) => write!(f, "`{}` stands behind `levels`", key.escape_debug()),
-            Self::AllowsHigh(rule) => {
-                write!(f, "rule `{}` allows operations of high risk too", rule.escape_debug())
-            }
+            Self::Concern(concern) => concern.fmt(f),
         }
     }
 }
@@ -286,7 +278,7 @@ impl Fault {
             at = scalar::place(text, at, source, fault.offset);
         }
         let line = at.line.checked_sub(1).and_then(|line| text.lines().nth(line)).unwrap_or_default();
-        SourceError { file: file.into(), at, line: line.chars().take(SHOWN).collect(), problem }
+        SourceError::at_line(file, at, line, problem)
     }
 }
 
@@ -319,6 +311,13 @@ pub struct SourceError {
     pub line: Box<str>,
     /// What is wrong.
     pub problem: Problem,
+}
+
+impl SourceError {
+    /// This problem, in this line.
+    pub(super) fn at_line(file: &str, at: At, line: &str, problem: Problem) -> Self {
+        Self { file: file.into(), at, line: line.chars().take(SHOWN).collect(), problem }
+    }
 }
 
 /// `policy.yaml:12:7: unknown key …`, then the line with a caret, then the hint.

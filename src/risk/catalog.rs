@@ -110,6 +110,18 @@ impl Catalog {
         Self { classes, declarations, by_action, by_resource }
     }
 
+    /// What is declared about actions, in order; an entry of several patterns is several.
+    #[must_use]
+    pub fn classes(&self) -> &[Class] {
+        &self.classes
+    }
+
+    /// What is declared about resources, in order; an entry of several patterns is several.
+    #[must_use]
+    pub fn declarations(&self) -> &[Declaration] {
+        &self.declarations
+    }
+
     /// What is known about an operation without asking the agent, and what its payload gives away.
     #[must_use]
     pub fn facts(

@@ -378,28 +378,6 @@ impl Weigh for Model {
     }
 }
 
-impl Model {
-    /// The highest score that the weighted sum can give under this model; 0.705 by default (R4).
-    #[must_use]
-    pub fn highest_sum(&self) -> Score {
-        let highest = |values: &[Score]| values.iter().copied().max().unwrap_or_default();
-        let kinds: Vec<Score> = Kind::ALL.iter().map(|kind| self.kind(*kind)).collect();
-        let places: Vec<Score> =
-            Environment::ALL.iter().map(|place| Weigh::environment(self, *place)).collect();
-        let data: Vec<Score> = Sensitivity::ALL.iter().map(|data| Weigh::sensitivity(self, *data)).collect();
-        let scopes: Vec<Score> = Scope::ALL.iter().map(|scope| Weigh::scope(self, *scope)).collect();
-        let behaviour = [self.behaviour.usual, self.behaviour.concerning, self.behaviour.anomalous];
-        super::score::Contribution::total([
-            highest(&kinds).weighted(self.weights.operation),
-            highest(&places).weighted(self.weights.environment),
-            highest(&data).weighted(self.weights.sensitivity),
-            highest(&behaviour).weighted(self.weights.behaviour),
-            highest(&scopes).weighted(self.weights.scope),
-            highest(&[self.timing.quiet, self.timing.otherwise]).weighted(self.weights.timing),
-        ])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -425,7 +403,6 @@ mod tests {
     fn the_published_model_is_whole() {
         let model = Model::default();
         assert_eq!(model.weights.total(), 1000);
-        assert_eq!(model.highest_sum(), Score::of(705));
         // No default word or field was dropped for not being one.
         assert_eq!(model.sensitivity.words.len(), 8);
         assert_eq!(model.scope.filter_fields.len(), 3);

@@ -103,6 +103,11 @@ pub(crate) enum Key<'a> {
 }
 
 impl Glob {
+    /// Its literal beginning in lower case: the whole of it where it has no star.
+    pub(crate) fn beginning(&self) -> &str {
+        self.key().0
+    }
+
     /// What this is filed under; `None` if it begins with a star.
     pub(crate) fn filed_under(&self) -> Option<Key<'_>> {
         match self.key() {

@@ -231,7 +231,7 @@ fn a_table_of_cases_by_hand() {
 
 #[test]
 fn the_sum_tops_out_at_705_and_a_bulk_delete_of_customers_is_only_medium() {
-    assert_eq!(Model::default().highest_sum().thousandths(), 705);
+    assert_eq!(Model::default().range().highest.thousandths(), 705);
     let bulk = Case::new("db.delete", "prod-db/customers", r#"{"filter":"*","limit":5000}"#);
 
     let by_sum = bulk.decided(&formula()).assessment;

@@ -296,3 +296,49 @@ fn conditions_of_a_rule_reach_the_allow() {
     assert!(decision.allows());
     assert_eq!(decision.outcome.conditions().len(), 1);
 }
+
+#[test]
+fn a_rule_that_the_check_calls_shadowed_never_decides() {
+    use proptest::test_runner::{Config, TestRunner};
+    let cases =
+        (prop::collection::vec(rule(), 2..8), "[aAb](\\.[aAb]){0,2}", "[pP](/[xX]){0,2}", "agent-[789]");
+    let mut runner = TestRunner::new(Config { cases: 1000, ..Config::default() });
+    let found = std::cell::Cell::new(0);
+    let ran = runner.run(&cases, |(rules, action, resource, agent)| {
+        let text: String = rules.iter().enumerate().map(|(n, rule)| rule.yaml(n)).collect();
+        let policy = published(&format!("rules:\n{text}"));
+        let shadowed: Vec<usize> = policy
+            .findings(None)
+            .iter()
+            .filter(|finding| finding.code() == "policy.shadowed")
+            .filter_map(|finding| policy.rules().iter().position(|rule| rule.at == finding.what.at))
+            .collect();
+        found.set(found.get() + shadowed.len());
+        let mut case = Case::new(&action, &resource, "{}");
+        case.agent = agent;
+        let decided = case.decided(&policy).rule;
+        for number in shadowed {
+            prop_assert_ne!(decided.as_deref(), Some(&*policy.rules()[number].name), "{}", text);
+        }
+        Ok(())
+    });
+    ran.unwrap();
+    assert!(found.get() > 100, "{} rules were shadowed", found.get());
+}
+
+#[test]
+fn ten_thousand_rules_are_checked_in_one_go() {
+    use std::fmt::Write as _;
+    let mut text = String::from("rules:\n");
+    for n in 0..3332 {
+        writeln!(text, "- {{name: a{n}, match: {{action: 'service{n}.*'}}, decision: deny}}").unwrap();
+        writeln!(text, "- {{name: b{n}, match: {{action: 'db.*', resource: 'prod/{n}/*'}}, decision: deny}}")
+            .unwrap();
+        writeln!(text, "- {{name: c{n}, match: {{kind: read, rows_over: {n}}}, decision: deny}}").unwrap();
+    }
+    text.push_str("- {name: late, match: {action: 'service7.read', rows_over: 9}, decision: allow}\n");
+    let codes: Vec<_> = published(&text).findings(None).iter().map(|f| (f.code(), f.what.at.line)).collect();
+    // Of those that count rows, the first leaves nothing to the others.
+    assert_eq!(codes.iter().filter(|(code, _)| *code == "policy.shadowed").count(), 3332, "{codes:?}");
+    assert_eq!(codes.last().map(|(code, _)| *code), Some("policy.shadowed"));
+}

@@ -1,0 +1,293 @@
+//! Concerns: what a check finds in a policy that could be read without a fault.
+
+use crate::risk::quoted;
+use core::fmt;
+
+/// What is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Concern {
+    /// A rule that never decides, because one before it matches everything that it matches.
+    Shadowed {
+        /// The rule, and its effect.
+        rule: (String, &'static str),
+        /// The one before it, its effect and its line.
+        by: (String, &'static str, usize),
+    },
+    /// A rule or floor that matches nothing.
+    NeverMatches {
+        /// `rule` or `floor`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Why.
+        why: Never,
+    },
+    /// A rule that asks or allows at levels that never run.
+    Blocked {
+        /// The rule.
+        rule: String,
+        /// The lowest level that never runs.
+        from: String,
+    },
+    /// No operation can get this level.
+    UnreachableLevel {
+        /// The level.
+        level: String,
+        /// The lowest and the highest score.
+        scores: (String, String),
+    },
+    /// A rule allows high risk.
+    AllowsHigh(String),
+    /// `levels:` allows high risk.
+    LevelAllowsHigh,
+    /// Waiting would allow what is above medium risk; the engine denies it.
+    AllowsOnTimeout {
+        /// The rule; `None` for a level.
+        rule: Option<String>,
+        /// The highest level that it can have.
+        level: String,
+    },
+    /// A floor or limit whose level everything that it describes has anyway.
+    NeverLifts {
+        /// `floor` or `limit`.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The level that holds anyway.
+        level: String,
+        /// The floor that sees to it, if it is one.
+        other: Option<String>,
+    },
+    /// A pattern that no name can match.
+    PatternMatchesNothing {
+        /// The pattern.
+        pattern: String,
+        /// Of what.
+        what: &'static str,
+        /// What such names are made of.
+        made_of: &'static str,
+    },
+    /// A declaration that one before it hides.
+    Hidden {
+        /// `action` or `resource`.
+        what: &'static str,
+        /// The pattern.
+        pattern: String,
+        /// The one before it, and its line.
+        by: (String, usize),
+    },
+    /// More comparisons than a check makes.
+    NotCompared(usize),
+    /// A stage that changes nothing.
+    StageAddsNobody(String),
+    /// A stage that nobody could fill.
+    StageForNobody {
+        /// When it begins.
+        after: String,
+        /// What it asks for.
+        requirement: String,
+    },
+    /// Nobody could meet a requirement.
+    Unsatisfiable {
+        /// The requirement.
+        requirement: String,
+        /// Who could fill any part of it.
+        left: Vec<String>,
+    },
+    /// Nobody could meet a requirement where one of these is asking.
+    UnsatisfiableWithout {
+        /// The requirement.
+        requirement: String,
+        /// Whom the agent acts for.
+        without: Vec<String>,
+        /// Who is left where the first of them is asking.
+        left: Vec<String>,
+        /// Whether the rule itself says that they are asking.
+        named: bool,
+    },
+    /// What a payload does is read, and nothing adds it up.
+    PayloadWithoutLimits(String),
+    /// Channels are named, and this version has none.
+    NoChannels(String),
+    /// Nothing is denied by name.
+    NoDeny,
+}
+
+/// Why a rule or floor matches nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Never {
+    /// Its levels are out of reach: what can be reached, with the lowest and highest score.
+    Level(Vec<String>, (String, String)),
+    /// Nothing is declared as critical.
+    NothingCritical,
+    /// It wants a doubt where nothing is in doubt.
+    DoubtAndUnderstood,
+}
+
+impl Concern {
+    pub(in crate::policy) const fn code(&self) -> &'static str {
+        match self {
+            Self::Shadowed { .. } => "policy.shadowed",
+            Self::NeverMatches { .. } => "policy.never_matches",
+            Self::Blocked { .. } => "policy.blocked",
+            Self::UnreachableLevel { .. } => "policy.unreachable_level",
+            Self::AllowsHigh(_) | Self::LevelAllowsHigh => "policy.allows_high",
+            Self::AllowsOnTimeout { .. } => "policy.allows_on_timeout",
+            Self::NeverLifts { .. } => "policy.never_lifts",
+            Self::PatternMatchesNothing { .. } => "policy.pattern_matches_nothing",
+            Self::Hidden { .. } => "policy.hidden",
+            Self::NotCompared(_) => "policy.not_compared",
+            Self::StageAddsNobody(_) => "policy.stage_adds_nobody",
+            Self::StageForNobody { .. } => "policy.stage_for_nobody",
+            Self::Unsatisfiable { .. } => "policy.unsatisfiable",
+            Self::UnsatisfiableWithout { .. } => "policy.unsatisfiable_without",
+            Self::PayloadWithoutLimits(_) => "policy.payload_without_limits",
+            Self::NoChannels(_) => "policy.no_channels",
+            Self::NoDeny => "policy.no_deny",
+        }
+    }
+
+    pub(in crate::policy) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Shadowed { .. } => "move it up, narrow the other, or leave it out",
+            Self::Hidden { .. } => "the first that matches counts: move it up, or leave it out",
+            Self::Blocked { .. } => "only `deny` says something here",
+            Self::UnreachableLevel { .. } => "lower `risk.thresholds`, or lift to it by a floor",
+            Self::AllowsHigh(_) => "add `level: [low, medium]` to its `match`",
+            Self::AllowsOnTimeout { .. } => {
+                "above medium, waiting is always denied: add `level: [low, medium]` to its `match`, or leave \
+                 `timeout_action` out"
+            }
+            Self::StageAddsNobody(_) => "a stage widens who may agree, or lowers how many must",
+            Self::NeverMatches { why: Never::NothingCritical, .. } => {
+                "declare one under `resources:` with `critical: true`"
+            }
+            Self::PayloadWithoutLimits(_) => "`limits:` says how much is too much within a window",
+            Self::NoDeny => "what must never run, whoever approves, needs a rule with `decision: deny`",
+            Self::NeverMatches { .. }
+            | Self::LevelAllowsHigh
+            | Self::NeverLifts { .. }
+            | Self::PatternMatchesNothing { .. }
+            | Self::NotCompared(_)
+            | Self::StageForNobody { .. }
+            | Self::Unsatisfiable { .. }
+            | Self::UnsatisfiableWithout { .. }
+            | Self::NoChannels(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn listed(names: &[String], none: &str) -> String {
+    let quoted: Vec<String> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
+    match (quoted.as_slice(), names.len()) {
+        ([], _) => none.to_owned(),
+        (all, count) if count > all.len() => format!("{} and {} more", all.join(", "), count - all.len()),
+        (all, _) => all.join(", "),
+    }
+}
+
+fn only(names: &[String]) -> String {
+    if names.is_empty() { "nobody".to_owned() } else { format!("only {}", listed(names, "nobody")) }
+}
+
+impl fmt::Display for Never {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Level(levels, (lowest, highest)) => write!(
+                f,
+                "what it describes has a score from {lowest} to {highest} and is only ever {}",
+                listed(levels, "nothing")
+            ),
+            Self::NothingCritical => f.write_str("no resource is declared as critical"),
+            Self::DoubtAndUnderstood => f.write_str("what was understood is not in doubt"),
+        }
+    }
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shadowed { rule: (rule, does), by: (by, effect, line) } => write!(
+                f,
+                "rule {} never decides to {does}: rule {}, line {line}, matches everything that it matches, and \
+                 says {effect}",
+                quoted(rule),
+                quoted(by)
+            ),
+            Self::NeverMatches { what, name, why } => {
+                write!(f, "{what} {} can match nothing: {why}", quoted(name))
+            }
+            Self::Blocked { rule, from } => {
+                write!(f, "rule {} says nothing: from `{from}` on, nothing ever runs", quoted(rule))
+            }
+            Self::UnreachableLevel { level, scores: (lowest, highest) } => write!(
+                f,
+                "nothing can be `{level}`: scores go from {lowest} to {highest}, and no floor or limit lifts to it"
+            ),
+            Self::AllowsHigh(rule) => write!(f, "rule {} allows operations of high risk too", quoted(rule)),
+            Self::LevelAllowsHigh => f.write_str("operations of high risk are allowed where no rule matches"),
+            Self::AllowsOnTimeout { rule, level } => match rule {
+                Some(rule) => {
+                    write!(f, "rule {} allows on timeout, and what it matches can be `{level}`", quoted(rule))
+                }
+                None => write!(f, "`{level}` risk is allowed on timeout"),
+            },
+            Self::NeverLifts { what, name, level, other } => {
+                write!(f, "{what} {} never lifts: what it describes is `{level}` at least", quoted(name))?;
+                match other {
+                    Some(other) => write!(f, ", by floor {}", quoted(other)),
+                    None => Ok(()),
+                }
+            }
+            Self::PatternMatchesNothing { pattern, what, made_of } => {
+                write!(f, "no {what} can match {}: it is made of {made_of}", quoted(pattern))
+            }
+            Self::Hidden { what, pattern, by: (by, line) } => write!(
+                f,
+                "what is said of the {what} {} never counts: {}, line {line}, matches everything that it matches",
+                quoted(pattern),
+                quoted(by)
+            ),
+            Self::NotCompared(rules) => {
+                write!(f, "the patterns of {rules} rules were not compared with all before them: too many")
+            }
+            Self::StageAddsNobody(after) => {
+                write!(
+                    f,
+                    "the stage after {after} changes nothing: everybody whom it asks could agree before"
+                )
+            }
+            Self::StageForNobody { after, requirement } => {
+                write!(f, "nobody can fill the stage after {after}: {requirement}")
+            }
+            Self::Unsatisfiable { requirement, left } => write!(
+                f,
+                "nobody could ever approve this: it takes {requirement}, and of the roster {} could fill a part",
+                only(left)
+            ),
+            Self::UnsatisfiableWithout { requirement, without, left, named } => {
+                let could =
+                    if *named { "nobody could ever approve this" } else { "nobody could approve this" };
+                write!(
+                    f,
+                    "{could} for an agent that acts for {}: it takes {requirement}, and {} would be left",
+                    listed(without, "nobody"),
+                    only(left)
+                )
+            }
+            Self::PayloadWithoutLimits(pattern) => write!(
+                f,
+                "what {} does is read from one payload at a time, and no limit adds many of them up",
+                quoted(pattern)
+            ),
+            Self::NoChannels(channel) => {
+                write!(
+                    f,
+                    "nobody is told through `{channel}`: this version has no channels, only its own queue"
+                )
+            }
+            Self::NoDeny => f.write_str("no rule denies anything: only critical risk is never run"),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Who could approve: the names that a policy asks for, and whether the people of the roster could meet it, whoever
+//! of them is asking.
+
+use super::{Asking, Check, Concern, Severity};
+use crate::escalation::Stage;
+use crate::escalation::requirement::{Membership as _, Pool, Requirement, RoleName, Seat, Standing};
+use crate::party::PersonId;
+use crate::policy::outcome::Outcome;
+use crate::policy::source::{At, Problem};
+use crate::reviewer::Directory;
+use crate::risk::pattern::Glob;
+use crate::risk::span::Span;
+use crate::token::Assurance;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// The roster, and what was found out about it.
+pub(super) struct People<'a> {
+    directory: &'a Directory,
+    everyone: Vec<PersonId>,
+    /// Names that were reported.
+    reported: HashSet<(&'static str, String)>,
+    /// What became of each requirement, by its words.
+    judged: HashMap<String, Judged>,
+}
+
+/// Whether people could meet a requirement.
+#[derive(Clone)]
+enum Judged {
+    /// Whoever is asking.
+    Yes,
+    /// Not even all together, of whom these could fill a part.
+    Never(Vec<String>),
+    /// Not where one of these is asking.
+    Without(Vec<PersonId>),
+}
+
+impl<'a> People<'a> {
+    pub(super) fn new(directory: &'a Directory) -> Self {
+        Self {
+            directory,
+            everyone: directory.people().map(|person| person.id.clone()).collect(),
+            reported: HashSet::new(),
+            judged: HashMap::new(),
+        }
+    }
+
+    pub(super) fn check(&mut self, check: &mut Check<'_>) {
+        self.roles(check);
+        for asking in check.asking() {
+            self.asking(check, &asking);
+        }
+    }
+
+    /// The policy lists roles in the roster's order.
+    fn roles(&mut self, check: &mut Check<'_>) {
+        let mut before: Option<(&RoleName, usize)> = None;
+        for (role, at) in &check.policy.roles {
+            match self.directory.rank(role) {
+                None => self.undeclared_role(check, *at, role),
+                Some(rank) => {
+                    if let Some((lower, above)) = before.filter(|(_, above)| *above > rank) {
+                        let problem = Problem::RoleOrder(lower.to_string(), role.to_string());
+                        check.found(Severity::Error, *at, problem);
+                        before = Some((lower, above));
+                    } else {
+                        before = Some((role, rank));
+                    }
+                }
+            }
+        }
+    }
+
+    fn asking(&mut self, check: &mut Check<'_>, asking: &Asking<'_>) {
+        let Outcome::Escalate(terms) = asking.outcome else { return };
+        let stages = terms.ladder.iter().map(|stage| &stage.requirement);
+        let mut known = true;
+        for requirement in core::iter::once(&terms.requirement).chain(stages) {
+            known &= self.names(check, requirement);
+        }
+        // A name that nobody has is the mistake; what follows from it is none.
+        if !known {
+            return;
+        }
+        self.met(check, &terms.requirement, asking);
+        self.ladder(check, &terms.requirement, &terms.ladder, asking);
+    }
+
+    /// Whether the roster has everybody whom a requirement names.
+    fn names(&mut self, check: &mut Check<'_>, requirement: &Requirement) -> bool {
+        requirement.seats().iter().fold(true, |known, seat| {
+            let least = seat.min_role().is_none_or(|role| self.role(check, "min_role", role));
+            self.pool(check, seat.pool()) && least && known
+        })
+    }
+
+    fn role(&mut self, check: &mut Check<'_>, group: &'static str, role: &RoleName) -> bool {
+        let known = self.directory.rank(role).is_some();
+        if !known && self.reported.insert(("role", role.to_string())) {
+            let at = check.tree.mention(group, role.as_str()).unwrap_or_default();
+            self.undeclared_role(check, at, role);
+        }
+        known
+    }
+
+    fn undeclared_role(&mut self, check: &mut Check<'_>, at: At, role: &RoleName) {
+        self.reported.insert(("role", role.to_string()));
+        let known = self.directory.roles().iter().map(ToString::to_string).collect();
+        check.found(Severity::Error, at, Problem::Undeclared("role", role.to_string(), known));
+    }
+
+    fn pool(&mut self, check: &mut Check<'_>, pool: &Pool) -> bool {
+        let mut known = true;
+        for role in pool.roles() {
+            known &= self.role(check, "role", role);
+        }
+        for team in pool.teams() {
+            let teams = self.directory.teams();
+            if !teams.contains(team) {
+                let names = teams.iter().map(ToString::to_string).collect();
+                self.undeclared(check, ("team", "team"), team.as_str(), names);
+                known = false;
+            }
+        }
+        for person in pool.people() {
+            if !self.directory.knows(person) {
+                let names = self.directory.people().map(|person| person.id.to_string()).collect();
+                self.undeclared(check, ("person", "user"), person.as_str(), names);
+                known = false;
+            }
+        }
+        known
+    }
+
+    fn undeclared(
+        &mut self,
+        check: &mut Check<'_>,
+        (what, group): (&'static str, &str),
+        name: &str,
+        known: Vec<String>,
+    ) {
+        if self.reported.insert((what, name.to_owned())) {
+            let at = check.tree.mention(group, name).unwrap_or_default();
+            check.found(Severity::Error, at, Problem::Undeclared(what, name.to_owned(), known));
+        }
+    }
+
+    /// Whether the people of the roster can meet it, whoever of them is asking.
+    fn met(&mut self, check: &mut Check<'_>, requirement: &Requirement, asking: &Asking<'_>) {
+        let words = requirement.to_string();
+        let judged = match self.judged.get(&words) {
+            Some(judged) => judged.clone(),
+            None => {
+                let judged = self.judge(requirement);
+                self.judged.insert(words.clone(), judged.clone());
+                judged
+            }
+        };
+        match judged {
+            Judged::Yes => {}
+            Judged::Never(left) => {
+                let (approvals, people) = (requirement.people(), left.len());
+                let problem = if approvals > people {
+                    Problem::PoolTooSmall { approvals, people }
+                } else {
+                    Problem::Concern(Box::new(Concern::Unsatisfiable { requirement: words, left }))
+                };
+                check.found(Severity::Error, asking.at, problem);
+            }
+            Judged::Without(people) => {
+                let asks =
+                    asking.rule.map(|rule| self.who_asks(&rule.matches.on_behalf_of, &rule.matches.agent));
+                let (without, named) = match asks {
+                    Some(Some(asks)) if asks.iter().any(|person| !people.contains(person)) => return,
+                    Some(Some(asks)) => (asks, true),
+                    Some(None) | None => (people, false),
+                };
+                let Some(first) = without.first() else { return };
+                let left = self.eligible(requirement).into_iter().filter(|person| **person != *first);
+                let concern = Concern::UnsatisfiableWithout {
+                    requirement: words,
+                    left: left.map(ToString::to_string).collect(),
+                    without: without.iter().map(ToString::to_string).collect(),
+                    named,
+                };
+                let severity = if named { Severity::Error } else { Severity::Note };
+                check.concern(severity, asking.at, concern);
+            }
+        }
+    }
+
+    fn eligible(&self, requirement: &Requirement) -> BTreeSet<&'a PersonId> {
+        self.directory.eligible(requirement)
+    }
+
+    fn judge(&self, requirement: &Requirement) -> Judged {
+        let could = |people: &[PersonId]| {
+            !matches!(requirement.standing(&[], people, self.directory), Standing::Impossible)
+        };
+        let eligible: Vec<PersonId> = self.eligible(requirement).into_iter().cloned().collect();
+        if !could(&eligible) {
+            return Judged::Never(eligible.iter().map(ToString::to_string).collect());
+        }
+        // Where there are enough for any way of meeting it, one more or less does not matter.
+        let needed = |person: &&PersonId| {
+            let others: Vec<PersonId> = eligible.iter().filter(|other| other != person).cloned().collect();
+            !could(&others)
+        };
+        let without: Vec<PersonId> = eligible.iter().filter(needed).cloned().collect();
+        if without.is_empty() { Judged::Yes } else { Judged::Without(without) }
+    }
+
+    /// Who the rule says is asking; `None` if it could be anybody.
+    fn who_asks(&self, on_behalf_of: &[Glob], agent: &[Glob]) -> Option<Vec<PersonId>> {
+        let people = |globs: &[Glob]| {
+            let named = |glob: &Glob| self.directory.known_as(glob.as_str());
+            let people: Option<Vec<PersonId>> = globs.iter().map(named).collect();
+            people.filter(|people| !people.is_empty())
+        };
+        people(on_behalf_of).or_else(|| people(agent))
+    }
+
+    /// What each stage adds to those before it.
+    fn ladder(&self, check: &mut Check<'_>, first: &Requirement, ladder: &[Stage], asking: &Asking<'_>) {
+        let mut before: Vec<&Requirement> = vec![first];
+        for stage in ladder {
+            let requirement = &stage.requirement;
+            let after = Span::of(stage.after).to_string();
+            let eligible = self.eligible(requirement);
+            if matches!(requirement.standing(&[], &self.everyone, self.directory), Standing::Impossible) {
+                let concern = Concern::StageForNobody { after, requirement: requirement.to_string() };
+                check.concern(Severity::Warning, asking.at, concern);
+            } else if before.iter().any(|earlier| {
+                eligible.is_subset(&self.eligible(earlier))
+                    && requirement.people() >= earlier.people()
+                    && is_any_of_them(earlier)
+                    && assurance(requirement, false) >= assurance(earlier, true)
+            }) {
+                check.concern(Severity::Warning, asking.at, Concern::StageAddsNobody(after));
+            }
+            before.push(requirement);
+        }
+    }
+}
+
+/// Whether any so many of those who are eligible meet it.
+fn is_any_of_them(requirement: &Requirement) -> bool {
+    requirement.seats().len() == 1
+}
+
+/// The least or the highest assurance that a seat asks for.
+fn assurance(requirement: &Requirement, highest: bool) -> Option<Assurance> {
+    let seats = requirement.seats().iter().map(Seat::assurance);
+    if highest { seats.max() } else { seats.min() }
+}
