@@ -31,6 +31,7 @@ mod commit;
 mod disk;
 mod error;
 mod frame;
+mod look;
 mod open;
 mod reader;
 mod scan;

@@ -111,7 +111,7 @@ fn open_segments(
     Err(damaged(dir, 0, 0, Damage::NoSegments).into())
 }
 
-fn sealed(path: PathBuf, found: Scan) -> Segment {
+pub(super) fn sealed(path: PathBuf, found: Scan) -> Segment {
     Segment {
         path,
         first: found.header.first,
@@ -166,17 +166,17 @@ fn list_segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u64, PathBuf)>, Jou
     Ok(files)
 }
 
-fn segment_number(stem: &str) -> Option<u64> {
+pub(super) fn segment_number(stem: &str) -> Option<u64> {
     (stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit())).then(|| stem.parse().ok())?
 }
 
 /// Nobody else may read or change a journal. The group's bits are let pass, because Kubernetes sets them on every
 /// file of a volume whose pod has an `fsGroup`.
-fn refuse_exposed(disk: &dyn Disk, path: &Path) -> Result<(), JournalError> {
+pub(super) fn refuse_exposed(disk: &dyn Disk, path: &Path) -> Result<(), JournalError> {
     let mode = disk.mode(path).or_fault(Doing::Open, path)?;
     if mode & 0o007 == 0 { Ok(()) } else { Err(JournalError::Exposed { path: path.to_owned(), mode }) }
 }
 
-fn damaged(file: &Path, offset: u64, index: u64, what: Damage) -> Damaged {
+pub(super) fn damaged(file: &Path, offset: u64, index: u64, what: Damage) -> Damaged {
     Damaged { file: file.to_owned(), offset, index, what }
 }

@@ -35,12 +35,14 @@ mod fold;
 mod keeper;
 mod key;
 mod ledger;
+mod look;
 mod overlay;
 mod shelf;
 mod tag;
 mod views;
 
 pub use error::{Notice, Rebuilt, StoreOpenError};
+pub use look::Look;
 
 use super::facts::{AgentKey, Facts, HabitKey};
 use super::watch::Watchers;
@@ -48,7 +50,7 @@ use super::{Change, Committing, Course, Document, Habit, Index, Store, StoreErro
 use crate::audit::event::{Record, RecordError, RequestKey};
 use crate::journal::{
     self, CommitError, CommitOptions, Committer, Cut, Deliver, Disk, GroupCommit, Journal, JournalError,
-    ReadError, RealDisk,
+    RealDisk,
 };
 use crate::moment::Moment;
 use crate::operation::json::{Fault, ReadError as ReadFault};
@@ -107,6 +109,8 @@ impl fmt::Display for Opened {
 /// How much may wait to be written: so many pieces of [`PIECE`] bytes. A change takes one at least.
 const PIECES: usize = 4096;
 const PIECE: usize = 16 << 10;
+/// The folder of the journal within a store's.
+const RECORDS: &str = "journal";
 /// Anomalies are counted up to here.
 const MOST_ANOMALIES: usize = 1000;
 
@@ -148,7 +152,7 @@ impl EmbeddedStore {
         let dir_error =
             |error: std::io::Error| StoreOpenError::Io { dir: dir.to_owned(), kind: error.kind() };
         RealDisk.create_dir(dir).map_err(dir_error)?;
-        let (journal, found) = match Journal::open_on(disk, &dir.join("journal"), options.journal) {
+        let (journal, found) = match Journal::open_on(disk, &dir.join(RECORDS), options.journal) {
             Ok(opened) => opened,
             Err(JournalError::Locked { .. }) => return Err(StoreOpenError::Locked { dir: dir.to_owned() }),
             Err(error) => return Err(error.into()),
@@ -279,12 +283,7 @@ impl Store for EmbeddedStore {
     }
 
     fn record(&self, index: Index) -> Result<Record, StoreError> {
-        let bytes = self.reader.read(index).map_err(|error| match error {
-            ReadError::Io(fault) => StoreError::Unavailable(fault.to_string()),
-            other @ (ReadError::Damaged(_) | ReadError::Beyond { .. } | ReadError::Retired { .. }) => {
-                StoreError::Damaged(other.to_string())
-            }
-        })?;
+        let bytes = self.reader.read(index).map_err(look::unreadable)?;
         Record::from_bytes(&bytes).map_err(|error| StoreError::Damaged(format!("record {index}: {error}")))
     }
 

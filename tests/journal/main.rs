@@ -17,6 +17,7 @@ mod disk;
 mod files;
 mod full;
 mod groups;
+mod look;
 mod model;
 mod platter;
 mod power_cut;

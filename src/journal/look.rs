@@ -1,0 +1,78 @@
+//! Looking into a journal that somebody else may hold and extend, without the lock and without changing anything.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::disk::{Disk, RealDisk};
+use super::error::{Damage, Doing, JournalError, While};
+use super::open::{damaged, refuse_exposed, sealed, segment_number};
+use super::reader::{Reader, Segment, Shared};
+use super::scan::scan;
+use super::{Journal, SEGMENT};
+
+/// How often the last segment is read again that seems damaged: it may be one that was being written.
+const TRIES: usize = 5;
+
+impl Journal {
+    /// A reader of what the journal in `dir` holds now. What is appended later is not seen, and a last group that
+    /// was never synced, or is just being written, is left out.
+    ///
+    /// Nothing is changed and no lock is taken, so that it works beside a running service. Segments are read from
+    /// their headers to their ends; what is not as it was written is refused, as by [`Journal::open`].
+    ///
+    /// # Errors
+    /// Where there is no journal, it is damaged or open to other users, or the file system says no.
+    pub fn look(dir: &Path) -> Result<Reader, JournalError> {
+        Self::look_on(Arc::new(RealDisk), dir)
+    }
+
+    /// Looks into the journal in `dir` of a disk; see [`Journal::look`].
+    ///
+    /// # Errors
+    /// As [`Journal::look`].
+    pub fn look_on(disk: Arc<dyn Disk>, dir: &Path) -> Result<Reader, JournalError> {
+        let mut tries = 1;
+        loop {
+            match segments(&*disk, dir) {
+                Err(JournalError::Damaged(_)) if tries < TRIES => tries += 1,
+                Err(error) => return Err(error),
+                Ok(segments) => return Ok(Reader::new(Arc::new(Shared::new(disk, segments)))),
+            }
+        }
+    }
+}
+
+fn segments(disk: &dyn Disk, dir: &Path) -> Result<VecDeque<Segment>, JournalError> {
+    refuse_exposed(disk, dir)?;
+    let names = disk.list(dir).or_fault(Doing::List, dir)?;
+    let number = |name: &String| {
+        let (stem, ending) = name.rsplit_once('.')?;
+        (ending == SEGMENT).then(|| segment_number(stem))?
+    };
+    let mut files: Vec<(u64, PathBuf)> =
+        names.iter().filter_map(|name| Some((number(name)?, dir.join(name)))).collect();
+    files.sort_unstable();
+    if files.is_empty() {
+        return Err(damaged(dir, 0, 0, Damage::NoSegments).into());
+    }
+    let mut segments: VecDeque<Segment> = VecDeque::with_capacity(files.len());
+    let mut files = files.into_iter().peekable();
+    while let Some((named, path)) = files.next() {
+        refuse_exposed(disk, &path)?;
+        let file = disk.open(&path).or_fault(Doing::Open, &path)?;
+        let found = scan(&*file, &path, files.peek().is_none())?;
+        if found.header.first != named {
+            return Err(damaged(&path, 0, named.min(found.header.first), Damage::Name).into());
+        }
+        match segments.back() {
+            Some(before) if before.next() != named => {
+                let (place, offset) = (before.path.clone(), before.end);
+                let what = Damage::Missing { until: named };
+                return Err(damaged(&place, offset, before.next(), what).into());
+            }
+            Some(_) | None => segments.push_back(sealed(path, found)),
+        }
+    }
+    Ok(segments)
+}
