@@ -5,7 +5,12 @@
 //! that a claim changes, the rules are asked twice, with the claims and without, and the stricter answer holds. The
 //! same goes for what the agent says in its own words, where a rule's condition looks at that.
 
+pub mod explain;
+pub mod preview;
 mod reasons;
+pub mod replay;
+pub mod scenario;
+pub mod suite;
 
 pub use crate::policy::{Outcome, Terms};
 
@@ -233,9 +238,9 @@ struct Look<'a, 'r> {
 }
 
 impl<'a> Look<'a, '_> {
-    fn ruling(&self, assessment: &Assessment) -> Ruling<'a> {
+    fn inputs<'i>(&'i self, assessment: &'i Assessment) -> Inputs<'i> {
         let request = self.request;
-        let inputs = Inputs {
+        Inputs {
             operation: request.operation,
             parameters: self.parameters,
             facts: &assessment.facts,
@@ -248,7 +253,11 @@ impl<'a> Look<'a, '_> {
             context: request.context,
             executor: request.executor,
             now: self.now,
-        };
+        }
+    }
+
+    fn ruling(&self, assessment: &Assessment) -> Ruling<'a> {
+        let inputs = self.inputs(assessment);
         let mut found = self.policy.rule_for(&Query { subject: self.subject, inputs });
         let doubtful = core::mem::take(&mut found.doubtful);
         let firm = Ruling::of(self.policy, found, assessment.level);

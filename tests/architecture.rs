@@ -72,7 +72,18 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     (
         "decision",
-        &["condition", "digest", "escalation", "moment", "operation", "party", "policy", "risk", "token"],
+        &[
+            "condition",
+            "digest",
+            "escalation",
+            "moment",
+            "operation",
+            "party",
+            "policy",
+            "reviewer",
+            "risk",
+            "token",
+        ],
     ),
     ("audit", &["decision", "digest", "escalation", "moment", "operation", "party", "risk", "suspension"]),
     // The promises. The journal is what the store and the durable replay guard are both kept on.

@@ -15,12 +15,15 @@ mod decision {
     mod conditions;
     mod errors;
     mod explain;
+    mod explained;
     mod formula;
     mod hostile;
+    mod preview;
     mod roster;
     mod rules;
     mod schema;
     mod seeds;
     mod starter;
+    mod suite;
     mod support;
 }

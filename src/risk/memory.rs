@@ -112,6 +112,12 @@ impl Footprint {
         &self.own
     }
 
+    /// Whether it counts towards the policy's limit at this place.
+    #[must_use]
+    pub fn counts_towards(&self, limit: usize) -> bool {
+        self.limits.contains(&limit)
+    }
+
     /// Whether the other may be this one in another form: of the same kind, and on something that both payloads name
     /// however they are wrapped, or on the same resource where one of them names nothing, or on one of the family
     /// where this one was large.
