@@ -25,8 +25,8 @@ use std::io::IsTerminal as _;
 
 /// Decides what an AI agent may do, asks people where that is needed, and binds the answer to the exact operation.
 ///
-/// Exit codes: 0 done or allowed · 1 failed · 2 wrong usage · 120 denied · 121 expired · 122 undetermined (do not
-/// act) · 123 still pending. `exec` ends with the command's own code.
+/// Exit codes: 0 done or allowed · 1 failed · 2 wrong usage · 3 looser policy · 120 denied · 121 expired ·
+/// 122 undetermined (do not act) · 123 still pending. `exec` ends with the command's own code.
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, max_term_width = 110, arg_required_else_help = true)]
 struct Cli {
@@ -45,7 +45,7 @@ enum Command {
     /// List, read, approve and deny what waits for people
     #[command(subcommand)]
     Review(review::Command),
-    /// Show what a running service decides under, and reload it
+    /// Check, test, explain and preview policies; show what a running service decides under, and reload it
     #[command(subcommand)]
     Policy(policy::Command),
     Suspend(suspend::SuspendArgs),

@@ -15,6 +15,8 @@ mod exec;
 mod files;
 #[path = "command/keys.rs"]
 mod keys;
+#[path = "command/policies.rs"]
+mod policies;
 #[path = "command/policy.rs"]
 mod policy;
 #[path = "hostile/process.rs"]

@@ -13,6 +13,7 @@
 mod decision {
     mod claims;
     mod conditions;
+    mod documented;
     mod errors;
     mod explain;
     mod explained;

@@ -11,6 +11,8 @@ pub(super) enum Exit {
     Failure,
     /// The command line was wrong. (clap ends with the same code.)
     Usage,
+    /// `policy preview` only: the changed policy is looser, or not as strict in every way.
+    Looser,
     /// Denied, refused, cancelled or blocked: we know that it must not run.
     Denied,
     /// Nobody decided in time, or the token was collected too late.
@@ -31,6 +33,7 @@ impl Exit {
             Self::Success => 0,
             Self::Failure => 1,
             Self::Usage => 2,
+            Self::Looser => 3,
             Self::Denied => 120,
             Self::Expired => 121,
             Self::Undetermined => 122,
