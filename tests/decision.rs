@@ -20,6 +20,7 @@ mod decision {
     mod formula;
     mod hostile;
     mod preview;
+    mod reach;
     mod roster;
     mod rules;
     mod schema;

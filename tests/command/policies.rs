@@ -143,6 +143,16 @@ fn an_operation_is_explained_under_a_policy() {
     let rules = document["rules"].as_array().unwrap();
     assert_eq!(rules.len(), 8);
     assert_eq!((&rules[0]["role"], &rules[0]["key"]), (&"unlike".into(), &"scope".into()));
+    let sql = [
+        "--action",
+        "sql.run",
+        "--resource",
+        "prod/orders",
+        "--parameters",
+        r#"{"sql":"DROP TABLE t; SELEC $"}"#,
+    ];
+    let sql: Vec<&str> = ["explain", "--policy", "starter.yaml"].iter().chain(&sql).copied().collect();
+    policy(here, &sql).prints(0, &["payload 1", "DROP TABLE", "in doubt:"]);
     let scenario =
         "{\"operation\": {\"action\": \"db.read\", \"resource\": \"prod/orders\"}, \"agent\": \"agent:a\"}";
     let piped = ["policy", "explain", "--policy", "starter.yaml", "--scenario", "-"];

@@ -330,15 +330,18 @@ fn a_rule_that_the_check_calls_shadowed_never_decides() {
 fn ten_thousand_rules_are_checked_in_one_go() {
     use std::fmt::Write as _;
     let mut text = String::from("rules:\n");
-    for n in 0..3332 {
+    for n in 0..4500 {
         writeln!(text, "- {{name: a{n}, match: {{action: 'service{n}.*'}}, decision: deny}}").unwrap();
         writeln!(text, "- {{name: b{n}, match: {{action: 'db.*', resource: 'prod/{n}/*'}}, decision: deny}}")
             .unwrap();
+    }
+    // No name tells these apart, so each is compared with all before it.
+    for n in 0..999 {
         writeln!(text, "- {{name: c{n}, match: {{kind: read, rows_over: {n}}}, decision: deny}}").unwrap();
     }
     text.push_str("- {name: late, match: {action: 'service7.read', rows_over: 9}, decision: allow}\n");
     let codes: Vec<_> = published(&text).findings(None).iter().map(|f| (f.code(), f.what.at.line)).collect();
     // Of those that count rows, the first leaves nothing to the others.
-    assert_eq!(codes.iter().filter(|(code, _)| *code == "policy.shadowed").count(), 3332, "{codes:?}");
+    assert_eq!(codes.iter().filter(|(code, _)| *code == "policy.shadowed").count(), 999, "{codes:?}");
     assert_eq!(codes.last().map(|(code, _)| *code), Some("policy.shadowed"));
 }

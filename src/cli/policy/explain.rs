@@ -321,8 +321,28 @@ fn facts_words(output: Output, facts: &Facts) -> Vec<String> {
     fact("irreversible", irreversible.value.to_string(), irreversible.source.as_str(), &irreversible.reason);
     let cost = facts.cost.value.map_or_else(|| "unknown".to_owned(), |cost| cost.to_string());
     fact("cost", cost, facts.cost.source.as_str(), &facts.cost.reason);
+    if let Some(pattern) = &facts.critical {
+        fact("critical", "true".to_owned(), "policy", &format!("`{pattern}` is declared as critical"));
+    }
+    if !facts.touched.is_none() {
+        lines.push(format!("  it touches rows {}, objects {}", facts.touched.rows, facts.touched.objects));
+    }
+    for (number, act) in facts.acts.iter().enumerate().take(ACTS) {
+        let kind = output.paint(Tone::Faint, act.kind.as_str());
+        lines.push(format!("  payload {}    {kind} {}", number + 1, visible(&act.to_string())));
+    }
+    if facts.acts.len() > ACTS {
+        lines.push(format!("  … and {} acts more", facts.acts.len() - ACTS));
+    }
+    let doubt = |doubt: &crate::classify::Doubt| {
+        format!("  {} {}", output.paint(Tone::Wait, "in doubt:"), visible(&doubt.to_string()))
+    };
+    lines.extend(facts.doubts.iter().take(ACTS).map(doubt));
     lines
 }
+
+/// The most acts of a payload that are shown.
+const ACTS: usize = 20;
 
 fn history_words(output: Output, explanation: &Explanation) -> Vec<String> {
     let history = &explanation.history;
