@@ -5,6 +5,7 @@ use core::fmt::Write as _;
 use countersign::decision::suite::{Report, Suite};
 use countersign::policy::Policy;
 use countersign::reviewer::Directory;
+use proptest::prelude::*;
 
 const STARTER: &str = include_str!("../../examples/policies/starter.yaml");
 const SUITE: &str = include_str!("../../examples/policies/starter.test.yaml");
@@ -147,4 +148,33 @@ fn mistakes_in_a_suite_are_told_with_their_place() {
         writeln!(text, "{}\n{error}\n", error.problem.code()).unwrap();
     }
     golden(&folder().join("suites/mistakes.txt"), &text);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_stands_in_a_suite_or_a_policy_is_answered(
+        (from, length) in (0_usize..8000, 0_usize..40),
+        put in prop_oneof![
+            "[a-z:{}\\[\\]'\"~ \n,-]{0,12}",
+            prop::sample::select(vec!["~", "[]", "{}", "-1", "1e400", "18446744073709551616", "'\u{202e}'", "*a", "&a x", "\t"])
+                .prop_map(str::to_owned),
+        ],
+    ) {
+        let broken = |text: &str| {
+            let at = |place: usize| (place.min(text.len())..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap();
+            format!("{}{put}{}", &text[..at(from)], &text[at(from + length)..])
+        };
+        let starter = Policy::parse(STARTER, "starter.yaml").unwrap();
+        let roster = Directory::parse(ROSTER, "roster.yaml").unwrap();
+        match Suite::parse(&broken(SUITE), "s") {
+            Ok(suite) => drop(suite.run(&starter, Some(&roster)).map_err(|error| error.to_string())),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+        match Policy::parse(&broken(STARTER), "p") {
+            Ok(policy) => drop(policy.findings(Some(&roster)).iter().map(ToString::to_string).collect::<Vec<_>>()),
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
 }

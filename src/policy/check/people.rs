@@ -3,7 +3,9 @@
 
 use super::{Asking, Check, Concern, Severity};
 use crate::escalation::Stage;
-use crate::escalation::requirement::{Membership as _, Pool, Requirement, RoleName, Seat, Standing};
+use crate::escalation::requirement::{
+    Agreement, Membership as _, Pool, Requirement, RoleName, Seat, Standing, TeamName,
+};
 use crate::party::PersonId;
 use crate::policy::outcome::Outcome;
 use crate::policy::source::{At, Problem};
@@ -13,10 +15,14 @@ use crate::risk::span::Span;
 use crate::token::Assurance;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+/// As surely as anybody can be known.
+const SUREST: Assurance = Assurance::Signed;
+
 /// The roster, and what was found out about it.
 pub(super) struct People<'a> {
     directory: &'a Directory,
     everyone: Vec<PersonId>,
+    teams: BTreeSet<&'a TeamName>,
     /// Names that were reported.
     reported: HashSet<(&'static str, String)>,
     /// What became of each requirement, by its words.
@@ -39,6 +45,7 @@ impl<'a> People<'a> {
         Self {
             directory,
             everyone: directory.people().map(|person| person.id.clone()).collect(),
+            teams: directory.teams(),
             reported: HashSet::new(),
             judged: HashMap::new(),
         }
@@ -114,9 +121,8 @@ impl<'a> People<'a> {
             known &= self.role(check, "role", role);
         }
         for team in pool.teams() {
-            let teams = self.directory.teams();
-            if !teams.contains(team) {
-                let names = teams.iter().map(ToString::to_string).collect();
+            if !self.teams.contains(team) {
+                let names = self.teams.iter().map(ToString::to_string).collect();
                 self.undeclared(check, ("team", "team"), team.as_str(), names);
                 known = false;
             }
@@ -200,12 +206,19 @@ impl<'a> People<'a> {
         if !could(&eligible) {
             return Judged::Never(eligible.iter().map(ToString::to_string).collect());
         }
-        // Where there are enough for any way of meeting it, one more or less does not matter.
-        let needed = |person: &&PersonId| {
-            let others: Vec<PersonId> = eligible.iter().filter(|other| other != person).cloned().collect();
+        // Whoever is not among some who suffice is not needed.
+        let agreed = eligible.iter().map(|person| Agreement { person: person.clone(), assurance: SUREST });
+        let sufficing = match requirement.standing(&agreed.collect::<Vec<_>>(), &[], self.directory) {
+            Standing::Met(filled) => filled,
+            Standing::Missing(_) | Standing::Impossible => Vec::new(),
+        };
+        let needed = |person: &PersonId| {
+            let others: Vec<PersonId> = eligible.iter().filter(|other| *other != person).cloned().collect();
             !could(&others)
         };
-        let without: Vec<PersonId> = eligible.iter().filter(needed).cloned().collect();
+        let mut without: Vec<PersonId> = sufficing.into_iter().map(|filled| filled.person).collect();
+        without.retain(needed);
+        without.sort();
         if without.is_empty() { Judged::Yes } else { Judged::Without(without) }
     }
 
