@@ -160,3 +160,16 @@ fn what_the_check_calls_impossible_never_happens() {
     let found = (rules_found.get(), floors_found.get(), levels_found.get());
     assert!(found.0 > 50 && found.1 > 50 && found.2 > 50, "{found:?}");
 }
+
+#[test]
+fn a_floor_of_what_an_operation_really_is_can_lift_what_it_is_said_to_be() {
+    let policy = published(
+        "floors: [{name: f, match: {kind: read}, level: critical}]\n\
+         rules: [{name: r, match: {kind: delete, environment: test, level: critical}, decision: deny}]\n",
+    );
+    let codes: Vec<&str> = policy.findings(None).iter().map(Finding::code).collect();
+    assert!(!codes.contains(&"policy.never_matches"), "{codes:?}");
+    let mut case = Case::new("db.read", "test/a", "{}");
+    case.claims.kind = Some(Kind::Delete);
+    assert_eq!(case.decided(&policy).rule.as_deref(), Some("r"));
+}

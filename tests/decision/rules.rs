@@ -300,11 +300,11 @@ fn conditions_of_a_rule_reach_the_allow() {
 #[test]
 fn a_rule_that_the_check_calls_shadowed_never_decides() {
     use proptest::test_runner::{Config, TestRunner};
-    let cases =
-        (prop::collection::vec(rule(), 2..8), "[aAb](\\.[aAb]){0,2}", "[pP](/[xX]){0,2}", "agent-[789]");
-    let mut runner = TestRunner::new(Config { cases: 1000, ..Config::default() });
+    let names = ("[aAb](\\.[aAb]){0,2}", "[pP](/[xX]){0,2}", "agent-[789]");
+    let cases = (prop::collection::vec(rule(), 2..8), prop::collection::vec(names, 40));
+    let mut runner = TestRunner::new(Config { cases: 500, ..Config::default() });
     let found = std::cell::Cell::new(0);
-    let ran = runner.run(&cases, |(rules, action, resource, agent)| {
+    let ran = runner.run(&cases, |(rules, names)| {
         let text: String = rules.iter().enumerate().map(|(n, rule)| rule.yaml(n)).collect();
         let policy = published(&format!("rules:\n{text}"));
         let shadowed: Vec<usize> = policy
@@ -314,16 +314,18 @@ fn a_rule_that_the_check_calls_shadowed_never_decides() {
             .filter_map(|finding| policy.rules().iter().position(|rule| rule.at == finding.what.at))
             .collect();
         found.set(found.get() + shadowed.len());
-        let mut case = Case::new(&action, &resource, "{}");
-        case.agent = agent;
-        let decided = case.decided(&policy).rule;
-        for number in shadowed {
-            prop_assert_ne!(decided.as_deref(), Some(&*policy.rules()[number].name), "{}", text);
+        for (action, resource, agent) in names {
+            let mut case = Case::new(&action, &resource, "{}");
+            case.agent = agent;
+            let decided = case.decided(&policy).rule;
+            for number in &shadowed {
+                prop_assert_ne!(decided.as_deref(), Some(&*policy.rules()[*number].name), "{}", text);
+            }
         }
         Ok(())
     });
     ran.unwrap();
-    assert!(found.get() > 100, "{} rules were shadowed", found.get());
+    assert!(found.get() > 50, "{} rules were shadowed", found.get());
 }
 
 #[test]
