@@ -56,8 +56,8 @@ fn depth_is_bounded_in_flow_and_in_blocks() {
 
 #[test]
 fn size_is_bounded() {
-    let two_megabytes = format!("{HEAD}# {}\n", "x".repeat(2 * 1024 * 1024));
-    assert_eq!(refused(&two_megabytes).problem, Problem::TooLarge(1024 * 1024));
+    let too_large = format!("{HEAD}# {}\n", "x".repeat(2 * 1024 * 1024));
+    assert_eq!(refused(&too_large).problem, Problem::TooLarge(2 * 1024 * 1024));
     let rule = "- {name: n, decision: deny}\n";
     let rules = rule.repeat(MAX_RULES + 1);
     assert_eq!(refused(&format!("{HEAD}rules:\n{rules}")).problem, Problem::TooMany(MAX_RULES));
