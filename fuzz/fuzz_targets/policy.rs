@@ -19,7 +19,9 @@ fuzz_target!(|text: &str| {
     };
     let Ok(agent) = AgentId::new("agent-7") else { return };
     for parameters in ["{}", r#"{"sql":"DELETE FROM t"}"#, r#"{"amount":"x","command":["rm","-rf","/"]}"#] {
-        let Ok(operation) = Operation::from_json("db.delete", "prod/orders", parameters.as_bytes()) else { return };
+        let Ok(operation) = Operation::from_json("db.delete", "prod/orders", parameters.as_bytes()) else {
+            return;
+        };
         let request = Request {
             operation: &operation,
             claims: &Claims::default(),
@@ -28,7 +30,8 @@ fuzz_target!(|text: &str| {
             context: &Default::default(),
             executor: None,
         };
-        let decision = decide(&request, &policy, &History::default(), Moment::from_unix_seconds(1_795_521_600));
+        let decision =
+            decide(&request, &policy, &History::default(), Moment::from_unix_seconds(1_795_521_600));
         assert!(!decision.reasons.is_empty());
     }
 });

@@ -12,7 +12,9 @@ fuzz_target!(|text: &str| {
     assert!(told, "nothing is said of this text");
 
     // Plain letters before it can neither quote nor comment it.
-    if text.len() < 1024 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b',' | b'=' | b'.')) {
+    if text.len() < 1024
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b',' | b'=' | b'.'))
+    {
         let reading = sql::read(&format!("{text} ; DROP TABLE users"));
         assert!(reading.acts.iter().any(|act| act.irreversible), "a DROP was not seen");
     }

@@ -26,7 +26,7 @@ const MAX_LISTS: usize = 4;
 pub fn read(verb: Option<&str>, manifest: &Value) -> Reading {
     let mut reader = Reader::new(verb);
     reader.read(manifest, 0);
-    reader.reading
+    reader.said_something()
 }
 
 /// Reads manifests in YAML or JSON, several documents if there are.
@@ -58,7 +58,7 @@ pub fn read_text(verb: Option<&str>, text: &str) -> Reading {
             reader.read_lines(&plain.text);
         }
     }
-    reader.reading
+    reader.said_something()
 }
 
 /// Bounded, so that neither depth nor aliases cost more than the text is worth; every key once, because which of two
@@ -92,6 +92,14 @@ struct Reader {
 }
 
 impl Reader {
+    /// The reading; an empty list of objects is no manifest.
+    fn said_something(mut self) -> Reading {
+        if self.reading.acts.is_empty() && self.reading.doubts.is_empty() {
+            self.reading.doubt(Why::Missing, "manifest");
+        }
+        self.reading
+    }
+
     fn new(verb: Option<&str>) -> Self {
         let mut reading = Reading::new(Language::Kubernetes);
         let verb = verb.unwrap_or("apply").trim().to_ascii_lowercase();
