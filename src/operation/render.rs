@@ -120,6 +120,7 @@ impl fmt::Display for Hazard {
 }
 
 /// The characters of `text` that would have to be made visible, each once, for whoever reads a text that is not shown.
+#[cfg(feature = "engine")]
 pub(crate) fn hazards(text: &str) -> Vec<Hazard> {
     let mut visible = Visible::default();
     let mut shown = String::new();
