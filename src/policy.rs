@@ -50,6 +50,9 @@ pub type PolicyError = SourceError;
 /// The most rules of a policy, and the most entries of each of its other lists.
 pub const MAX_RULES: usize = 10_000;
 
+/// The largest policy, and the largest roster, in bytes.
+pub const MAX_BYTES: usize = parse::MAX_BYTES;
+
 /// What keeps a policy's digest apart from every other SHA-256.
 const LABEL: &[u8] = b"countersign/policy/v1\n";
 

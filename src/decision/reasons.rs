@@ -200,7 +200,10 @@ fn change(policy: &Policy, assessment: &Assessment, ruling: &Ruling<'_>) -> Stri
             format!("another operation, or a change to rule {} or to those before it", quoted(&rule.name))
         }
         By::Irreconcilable => "another operation, or a change to the policy's conditions".to_owned(),
-        By::Denied(before) => format!("the agreement of `{}`, or time: a denial counts for a day", before.by),
+        By::Denied(before) => {
+            let stands = Span::of(policy.model().evasion.denial_stands);
+            format!("the agreement of `{}`, or time: a denial stands for {stands}", before.by)
+        }
         By::Blocked(_) | By::Level(_) => another_level(policy, assessment),
     };
     format!("what would change it: {change}")

@@ -14,8 +14,6 @@ use crate::risk::{DeniedBefore, History, Novelty};
 use core::time::Duration;
 use std::collections::HashMap;
 
-/// How long a reviewer's denial stands against operations like the denied one (R6).
-const DENIALS_COUNT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most denials of one agent that are remembered.
 const DENIALS_KEPT: usize = 64;
 
@@ -71,7 +69,7 @@ impl<'p> Replay<'p> {
             .memory
             .reach()
             .max(self.policy.model().behaviour.window)
-            .max(DENIALS_COUNT_FOR)
+            .max(self.policy.model().evasion.denial_stands)
     }
 
     fn agent(&mut self, agent: &AgentId) -> &mut Agent {
@@ -119,7 +117,7 @@ impl<'p> Replay<'p> {
         agent.memory.add(&footprint, *at);
         let history = History {
             new: recorded.new,
-            denied: agent.denied(&footprint, *at),
+            denied: agent.denied(&footprint, policy.model().evasion.denial_stands, *at),
             ..agent.memory.history(&footprint, policy.model(), *at)
         };
         (history, examined, footprint)
@@ -152,8 +150,8 @@ impl<'p> Replay<'p> {
 }
 
 impl Agent {
-    fn denied(&self, footprint: &Footprint, now: Moment) -> Option<DeniedBefore> {
-        let since = now.minus(DENIALS_COUNT_FOR);
+    fn denied(&self, footprint: &Footprint, stands: Duration, now: Moment) -> Option<DeniedBefore> {
+        let since = now.minus(stands);
         let mut like = self.denied.iter().rev().filter(|(at, ..)| *at >= since);
         like.find(|(_, other, _)| other.may_be(footprint)).map(|(.., denied)| denied.clone())
     }

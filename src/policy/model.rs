@@ -168,7 +168,8 @@ fn evasion(node: &Node, model: &mut Model) -> Result<(), Fault> {
         count => Ok(count),
     };
     fields.set("just_below_count", &mut table.just_below_count, count)?;
-    fields.set("pieces_count", &mut table.pieces_count, count)
+    fields.set("pieces_count", &mut table.pieces_count, count)?;
+    fields.set("denial_stands", &mut table.denial_stands, window)
 }
 
 fn thresholds(node: &Node, model: &mut Model) -> Result<(), Fault> {

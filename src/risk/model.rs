@@ -140,6 +140,8 @@ pub struct EvasionTable {
     pub just_below_count: u32,
     /// So many small operations after a large one that was not simply allowed are an anomaly.
     pub pieces_count: u32,
+    /// How long a reviewer's denial stands against what may be the denied operation in another form.
+    pub denial_stands: Duration,
 }
 
 /// What each scope weighs, and the parameters that tell it.
@@ -312,6 +314,7 @@ impl Default for Model {
                 just_below: Score::of(800),
                 just_below_count: 3,
                 pieces_count: 5,
+                denial_stands: Duration::from_secs(60 * 60),
             },
             thresholds: Thresholds { medium: Score::of(300), high: Score::of(600), critical: Score::of(800) },
             blocked_from: Level::Critical,

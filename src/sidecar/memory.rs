@@ -15,12 +15,9 @@ use crate::risk::{DeniedBefore, History, Novelty};
 use crate::sidecar::InForce;
 use crate::store::{Habit, Store, StoreError};
 use arc_swap::ArcSwap;
-use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How long a reviewer's denial stands against operations like the denied one (R6).
-const DENIALS_COUNT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many escalations are looked through for denials of an agent when its memory is rebuilt.
 const ESCALATIONS_RECALLED: usize = 256;
 /// How many of an agent's escalations are remembered, and how many like an operation are looked at for it.
@@ -63,8 +60,8 @@ enum Became {
     Granted,
     /// It will not run: it expired, was withdrawn or blocked.
     Over,
-    /// Somebody said no.
-    Denied(DeniedBefore),
+    /// Somebody said no, at this moment.
+    Denied(DeniedBefore, Moment),
 }
 
 /// An operation that counts in its agent's memory while it is decided. Whoever decides says what became of it; one
@@ -240,10 +237,13 @@ impl Held {
         &mut self,
         store: &dyn Store,
         footprint: &Footprint,
-        now: Moment,
+        since: Moment,
     ) -> Result<Option<DeniedBefore>, StoreError> {
-        let since = now.minus(DENIALS_COUNT_FOR);
-        self.asked.retain(|asked| asked.at >= since);
+        self.asked.retain(|asked| match &asked.became {
+            Became::Open | Became::Granted => true,
+            Became::Denied(_, at) => *at >= since,
+            Became::Over => false,
+        });
         let mut found = None;
         for asked in
             self.asked.iter_mut().rev().filter(|asked| asked.footprint.may_be(footprint)).take(ASKED_READ)
@@ -251,11 +251,13 @@ impl Held {
             if matches!(asked.became, Became::Open | Became::Granted) {
                 asked.became = became(store, asked.id)?;
                 // What will not run does not add up any more.
-                if matches!(asked.became, Became::Over | Became::Denied(_)) {
+                if matches!(asked.became, Became::Over | Became::Denied(..)) {
                     self.memory.settle(&asked.footprint, asked.at, Fate::Denied);
                 }
             }
-            if let (Became::Denied(denied), None) = (&asked.became, &found) {
+            if let (Became::Denied(denied, at), None) = (&asked.became, &found)
+                && *at >= since
+            {
                 found = Some(denied.clone());
             }
         }
@@ -291,7 +293,8 @@ fn history(
         resource: is_new(Habit::Family(&family(operation.resource())))?,
         environment: is_new(Habit::Environment(examined.facts().environment.value))?,
     };
-    let denied = held.denied(store, footprint, now)?;
+    let since = now.minus(policy.model().evasion.denial_stands);
+    let denied = held.denied(store, footprint, since)?;
     Ok(History { new, denied, ..held.memory.history(footprint, policy.model(), now) })
 }
 
@@ -346,13 +349,12 @@ fn recall(store: &dyn Store, policy: &Policy, agent: &AgentId, now: Moment) -> R
         memory.add(&footprint, record.at);
         memory.settle(&footprint, record.at, fate(&decided.decision));
     }
-    let asked = asked(store, policy, agent, now)?;
+    let asked = asked(store, policy, agent)?;
     Ok(Held { policy: policy.digest(), memory, asked, under_way: Vec::new() })
 }
 
 /// What people were asked for this agent lately.
-fn asked(store: &dyn Store, policy: &Policy, agent: &AgentId, now: Moment) -> Result<Vec<Asked>, StoreError> {
-    let since = now.minus(DENIALS_COUNT_FOR);
+fn asked(store: &dyn Store, policy: &Policy, agent: &AgentId) -> Result<Vec<Asked>, StoreError> {
     let mut found = Vec::new();
     for id in store.latest(ESCALATIONS_RECALLED)? {
         let course = store.course(id)?;
@@ -362,9 +364,6 @@ fn asked(store: &dyn Store, policy: &Policy, agent: &AgentId, now: Moment) -> Re
         else {
             continue;
         };
-        if at < since {
-            break;
-        }
         if opening.agent != *agent {
             continue;
         }
@@ -412,7 +411,7 @@ fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
     let Ok(escalation) = Escalation::replay(steps) else { return Ok(Became::Open) };
     Ok(match escalation {
         Escalation::Denied(denied) => match denied.cause {
-            Denial::Reviewer(by) => Became::Denied(DeniedBefore { by, escalation: id }),
+            Denial::Reviewer(by) => Became::Denied(DeniedBefore { by, escalation: id }, denied.at),
             Denial::Contradiction(_) => Became::Over,
         },
         Escalation::Pending(_) => Became::Open,

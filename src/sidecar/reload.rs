@@ -12,7 +12,7 @@ use crate::audit::event::Event;
 use crate::digest::{PolicyDigest, RosterDigest, sha256};
 use crate::moment::Moment;
 use crate::party::EscalationId;
-use crate::policy::{Policy, Severity};
+use crate::policy::{self, Policy, Severity};
 use crate::reviewer::Directory;
 use crate::store::{Change, StoreError};
 use arc_swap::ArcSwap;
@@ -28,7 +28,7 @@ pub const ROUNDS: Duration = Duration::from_secs(1);
 /// How long an immediate look waits before it reads the files a second time.
 const MOMENT: Duration = Duration::from_millis(50);
 /// No policy and no roster is larger, so that no more of a file is read.
-const MOST_BYTES: u64 = 1024 * 1024 + 1;
+const MOST_BYTES: u64 = policy::MAX_BYTES as u64 + 1;
 
 /// Whether a sound change is taken as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -259,7 +259,6 @@ fn told_in(language: Language) {
     let mut parts = Parts::new(language);
     what_policy_allows_runs_at_once(&parts);
     what_leads_out_of_the_folder_is_not_done(&parts);
-    what_people_deny_never_runs(&parts);
     what_people_approve_runs_as_far_as_they_said(&mut parts);
 
     let grant = parts.grant("3.0.0");
@@ -275,6 +274,8 @@ fn told_in(language: Language) {
     asking.args(["--parameters", r#"{"path":"a","text":"b"}"#, "--executor", &parts.id, "--grant"]);
     succeed(asking.arg(&unconditional));
     parts.stock_libraries_judge(&unconditional);
+    // Last, because from here on every release goes back to whoever denied this one.
+    what_people_deny_never_runs(&parts);
 }
 
 #[test]

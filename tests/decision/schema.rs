@@ -107,7 +107,7 @@ risk:
     filter_fields: [filter], rows_fields: rows, limit_fields: [limit], cost_fields: [cost, amount]}
   timing: {quiet: 0.3, otherwise: 0, from: '22:00', to: '06:00', time_zone: Europe/Berlin,
     working_hours: {days: [mon, tuesday], from: '09:00', to: '17:00'}}
-  evasion: {window: 1h, just_below: 0.1, just_below_count: 3, pieces_count: 3}
+  evasion: {window: 1h, just_below: 0.1, just_below_count: 3, pieces_count: 3, denial_stands: 30m}
   thresholds: {medium: 0.3, high: 0.6, critical: 0.8}
   blocked_from: critical
   standard_floors: true

@@ -68,6 +68,8 @@ async fn on_a_full_disk_nothing_is_allowed_and_nothing_is_lost() {
     for _ in 0..5000 {
         match agent.authorize(read()).await {
             Ok(answer) => drop(acknowledged.insert(answer.decision)),
+            // The views may be full before the journal is; they are mended meanwhile.
+            Err(ClientError::Refused { code, .. }) if code == "Unavailable" => {}
             Err(error) => {
                 refused = Some(error);
                 break;
@@ -82,7 +84,8 @@ async fn on_a_full_disk_nothing_is_allowed_and_nothing_is_lost() {
     );
     for n in 0..20 {
         for ask in [read(), delete(100 + n)] {
-            assert_eq!(code(agent.authorize(ask).await.unwrap_err()), "ResourceExhausted");
+            let code = code(agent.authorize(ask).await.unwrap_err());
+            assert!(["ResourceExhausted", "Unavailable"].contains(&code.as_str()), "{code}");
         }
     }
     let path = served.service.path("agent.sock");

@@ -209,7 +209,7 @@ async fn what_is_wrong_is_told_once_with_its_place_and_the_last_good_one_stays()
             &fewer,
             &["error: ", "policy.yaml:", "2 approvals are asked for, and 1 person could give one"],
         ),
-        (&"x".repeat(2 << 20), &roster(&PEOPLE), &["larger than 1048576 bytes"]),
+        (&"x".repeat((2 << 20) + 1), &roster(&PEOPLE), &["larger than 2097152 bytes"]),
     ];
     for (policy, people, words) in rows {
         looked.write("policy.yaml", policy);

@@ -137,6 +137,11 @@ pub(in crate::policy) static EVASION: Block = Block {
         score("just_below", "How near below a threshold is just below, as a part of it."),
         key("just_below_count", AT_LEAST_ONE, "How many operations just below a threshold are an anomaly."),
         key("pieces_count", AT_LEAST_ONE, "How many small operations after a large one are an anomaly."),
+        key(
+            "denial_stands",
+            SPAN,
+            "How long what a reviewer denied goes back to them, asked in whatever form.",
+        ),
     ],
 };
 
