@@ -9,8 +9,8 @@
 //! ```
 //! use countersign::classify::shell;
 //!
-//! let reading = shell::read(r#"X='r''m'; bash -c "$X -rf /srv/data""#);
-//! assert_eq!(reading.acts[0].to_string(), "delete: rm -rf on /srv/data, everything, for good");
+//! let reading = shell::read(r#"X='r''m'; bash -c "$X -rf /srv""#);
+//! assert_eq!(reading.acts[0].to_string(), "delete: rm -rf on /srv, everything, for good");
 //! ```
 
 mod brace;
