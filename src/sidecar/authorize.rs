@@ -125,7 +125,14 @@ impl Sidecar {
         let decided = Box::new(Decided { suspension, ..decided(ask, txn, decision, escalation) });
         if let Outcome::Allow { conditions } = &decided.decision.outcome {
             let conditions = conditions.clone();
-            let granted = self.mint_allowed(decided.clone(), executor, conditions, now, request).await?;
+            let granted = self.mint_allowed(decided.clone(), executor, conditions, now, request).await;
+            let granted = match granted {
+                Ok(granted) => granted,
+                Err(error) => {
+                    weighing.failed(&error);
+                    return Err(error);
+                }
+            };
             weighing.settle(&decided.decision, None);
             return Ok(Answer {
                 txn,
@@ -136,7 +143,10 @@ impl Sidecar {
             });
         }
         let change = Change::of(now, [Event::Decided(decided.clone())]).answering(request);
-        self.store.commit(change).await?;
+        if let Err(error) = self.store.commit(change).await.map_err(SidecarError::from) {
+            weighing.failed(&error);
+            return Err(error);
+        }
         drop(standing);
         match suspension {
             Some(_) => weighing.stopped(),

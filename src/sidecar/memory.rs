@@ -12,7 +12,7 @@ use crate::policy::Policy;
 use crate::risk::history::family;
 use crate::risk::memory::{Fate, Footprint, Memory};
 use crate::risk::{DeniedBefore, History, Novelty};
-use crate::sidecar::InForce;
+use crate::sidecar::{InForce, SidecarError};
 use crate::store::{Habit, Store, StoreError};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
@@ -64,8 +64,8 @@ enum Became {
     Denied(DeniedBefore, Moment),
 }
 
-/// An operation that counts in its agent's memory while it is decided. Whoever decides says what became of it; one
-/// that is dropped, because it could not be recorded, does not count.
+/// An operation that counts in its agent's memory while it is decided. Whoever decides says what became of it. One that
+/// is dropped counts: a caller that goes away while it is recorded may come back for the answer.
 #[derive(Debug)]
 pub(super) struct Weighing {
     slot: Slot,
@@ -205,6 +205,34 @@ impl Weighing {
         self.settled = true;
     }
 
+    /// Says that it could not be decided or recorded. Where nobody can tell whether it was recorded, it counts.
+    pub(super) fn failed(self, error: &SidecarError) {
+        match error {
+            SidecarError::Store(StoreError::Unavailable(_) | StoreError::Damaged(_))
+            | SidecarError::Sign(_)
+            | SidecarError::KeyGone
+            | SidecarError::Desk(_) => drop(self),
+            SidecarError::Store(
+                StoreError::Answered(_)
+                | StoreError::Moved(_)
+                | StoreError::TooLarge
+                | StoreError::Unrecordable(_)
+                | StoreError::Full,
+            )
+            | SidecarError::UnknownExecutor(_)
+            | SidecarError::RequestReused { .. }
+            | SidecarError::UnknownDecision(_)
+            | SidecarError::UnknownEscalation(_)
+            | SidecarError::Suspended(_)
+            | SidecarError::ClockInDoubt
+            | SidecarError::NoKey(_)
+            | SidecarError::Draft(_)
+            | SidecarError::NoEntropy
+            | SidecarError::Record(_)
+            | SidecarError::Proposal(_) => self.stopped(),
+        }
+    }
+
     /// Says that it was stopped by something that is not the agent's doing.
     pub(super) fn stopped(mut self) {
         self.settled = true;
@@ -219,7 +247,7 @@ impl Drop for Weighing {
         if !self.settled
             && let Some(held) = lock(&self.slot).as_mut()
         {
-            held.end(&self.footprint, self.at, Fate::Denied);
+            held.end(&self.footprint, self.at, Fate::Allowed);
         }
     }
 }

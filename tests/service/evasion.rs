@@ -176,3 +176,21 @@ async fn calling_it_something_else_is_no_way_around_a_sum() {
     assert!(allowed <= 100, "{allowed}");
     assert_eq!(agent.authorize(delete("orders", 141)).await.unwrap().rule, "bulk");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn going_away_and_coming_back_for_the_answer_is_no_way_around_a_sum() {
+    let service = Service::start_with(POLICY, "", "").await;
+    let agent = service.agent().await;
+    let once = |id: usize| Ask { request_id: format!("gone-{id}"), ..delete("orders", id) };
+    for id in 0..140 {
+        // Hang up at ever other moments, many of them while the answer is being recorded.
+        let patience = std::time::Duration::from_micros(u64::try_from(id % 40).unwrap() * 50);
+        drop(tokio::time::timeout(patience, agent.authorize(once(id))).await);
+    }
+    let mut allowed = 0;
+    for id in 0..140 {
+        let answer = agent.authorize(once(id)).await.unwrap();
+        allowed += usize::from(answer.verdict == Verdict::Allow);
+    }
+    assert!(allowed <= 100, "{allowed}");
+}
