@@ -190,7 +190,12 @@ fn later(terms: &Terms) -> impl Iterator<Item = String> + '_ {
         .iter()
         .map(|stage| format!("after {}, {} will do as well", Span::of(stage.after), stage.requirement));
     let allows = terms.on_timeout == OnTimeout::Allow;
-    stages.chain(allows.then(|| "if nobody decides in time, it may run: the policy says so".to_owned()))
+    let looked = (!terms.min_review.is_zero())
+        .then(|| format!("an approval counts once it has been open for {}", Span::of(terms.min_review)));
+    looked
+        .into_iter()
+        .chain(stages)
+        .chain(allows.then(|| "if nobody decides in time, it may run: the policy says so".to_owned()))
 }
 
 /// What would have to be otherwise for another answer.

@@ -230,6 +230,7 @@ impl LocalDesk {
             enforceable: self.enforced.get(&decided.executor).cloned().unwrap_or_default(),
             opened_at: now,
             decide_by: now.plus(terms.decide_within),
+            min_review: terms.min_review,
             claim_within: terms.claim_within,
             execute_within: terms.execute_within,
         })

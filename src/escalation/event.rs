@@ -133,6 +133,9 @@ pub struct Opening {
     pub opened_at: Moment,
     /// From this moment on nobody can decide any more: the default is no.
     pub decide_by: Moment,
+    /// How long it must have been open before an approval counts, in seconds.
+    #[serde(default, with = "super::ladder::seconds", skip_serializing_if = "Duration::is_zero")]
+    pub min_review: Duration,
     /// How long an approval may wait to be claimed, in milliseconds.
     #[serde(with = "millis")]
     pub claim_within: Duration,

@@ -133,6 +133,7 @@ impl Case {
             && statement.shown == opening.shown
             && statement.policy == opening.policy
             && vote.at < opening.decide_by
+            && (!vote.approves() || vote.at >= opening.opened_at.plus(opening.min_review))
             && vote.signature.is_some() == (vote.assurance == Assurance::Signed)
             && !self.has_voted(vote.person())
             && !self.is_requester(vote.person(), &|_| None)

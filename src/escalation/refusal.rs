@@ -24,6 +24,8 @@ pub enum VoteRefusal {
     Resolved(Status),
     /// Its time lies before the opening or in the future, by more than clocks may differ.
     WrongTime,
+    /// It approves before anybody can have looked at it as long as the policy asks.
+    TooSoon,
     /// The reviewer is who asks, or runs the agent that asks.
     Requester,
     /// The reviewer is whom the agent acts for.
@@ -51,6 +53,7 @@ impl VoteRefusal {
             Self::Late => "vote.late",
             Self::Resolved(_) => "vote.resolved",
             Self::WrongTime => "vote.wrong_time",
+            Self::TooSoon => "vote.too_soon",
             Self::Requester => "vote.requester",
             Self::OnBehalfOf => "vote.on_behalf_of",
             Self::NotInPool => "vote.not_in_pool",
@@ -70,6 +73,9 @@ impl fmt::Display for VoteRefusal {
             Self::OtherPolicy => f.write_str("the vote is under another policy"),
             Self::Late => f.write_str("the deadline has passed"),
             Self::Resolved(status) => write!(f, "the escalation is already {status}"),
+            Self::TooSoon => f.write_str(
+                "the proposal has not been open as long as the policy asks; look at it and vote again",
+            ),
             Self::WrongTime => f.write_str(
                 "the vote's time is before the opening or in the future: check the reviewer's clock",
             ),

@@ -194,6 +194,7 @@ impl Escalation {
             // A no is a no, however surely its speaker is known: doubt about it is still doubt.
             Choice::Deny => {}
             Choice::Approve(conditions) => {
+                require(now >= opening.opened_at.plus(opening.min_review), VoteRefusal::TooSoon)?;
                 require(ballot.assurance() >= needed, VoteRefusal::InsufficientAssurance)?;
                 for condition in conditions.as_slice() {
                     let kind = condition.kind();

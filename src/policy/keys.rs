@@ -332,6 +332,8 @@ const TIMEOUT_ACTION: Key = key(
     Form::Words(timeout_actions),
     "What becomes of it then; `deny`, where nothing is said.",
 );
+const MIN_REVIEW: Key =
+    key("min_review", SPAN, "How long a proposal must have been open before an approval counts.");
 const CLAIM_WITHIN: Key = key("claim_within", SPAN, "How long the agent has to collect what was approved.");
 const EXECUTE_WITHIN: Key = key("execute_within", SPAN, "How long the token lives.");
 const CHANNELS: Key = key("channels", Form::OneOrMore(&CHANNEL), "How people are told.");
@@ -359,7 +361,17 @@ static PART: Form = Form::Either(&[Form::Member, Form::Map(&PARTY)]);
 
 pub(super) static DEFAULTS: Block = Block {
     name: "defaults",
-    keys: &[REVIEWERS, MIN_ROLE, ASSURANCE, TIMEOUT, TIMEOUT_ACTION, CLAIM_WITHIN, EXECUTE_WITHIN, CHANNELS],
+    keys: &[
+        REVIEWERS,
+        MIN_ROLE,
+        ASSURANCE,
+        MIN_REVIEW,
+        TIMEOUT,
+        TIMEOUT_ACTION,
+        CLAIM_WITHIN,
+        EXECUTE_WITHIN,
+        CHANNELS,
+    ],
 };
 
 pub(super) static ESCALATION: Block = Block {
@@ -370,6 +382,7 @@ pub(super) static ESCALATION: Block = Block {
         key("escalate_to", Form::Map(&FURTHER), "Who is asked when the time is over."),
         TIMEOUT,
         TIMEOUT_ACTION,
+        MIN_REVIEW,
         CLAIM_WITHIN,
         EXECUTE_WITHIN,
         CHANNELS,

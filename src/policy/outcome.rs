@@ -43,6 +43,9 @@ pub struct Terms {
     /// How long the reviewers have (decide-by).
     #[serde(with = "crate::escalation::ladder::seconds")]
     pub decide_within: Duration,
+    /// How long the proposal must have been open before an approval counts (V3).
+    #[serde(default, with = "crate::escalation::ladder::seconds", skip_serializing_if = "Duration::is_zero")]
+    pub min_review: Duration,
     /// How long the agent has to collect the token after approval (claim-by).
     #[serde(with = "crate::escalation::ladder::seconds")]
     pub claim_within: Duration,
@@ -130,6 +133,7 @@ impl Outcome {
                 },
                 conditions: both()?,
                 decide_within: terms.decide_within.min(others.decide_within),
+                min_review: terms.min_review.max(others.min_review),
                 claim_within: terms.claim_within.min(others.claim_within),
                 execute_within: terms.execute_within.min(others.execute_within),
             })),

@@ -229,7 +229,7 @@ impl fmt::Display for Problem {
             Self::NotBeside(key, other) => write!(f, "`{key}` cannot stand beside `{other}`"),
             Self::Requirement(error) => error.fmt(f),
             Self::StageAfterTimeout(stage, timeout) => {
-                write!(f, "this stage begins after {stage}, and the time to decide is over after {timeout}")
+                write!(f, "this begins after {stage}, and the time to decide is over after {timeout}")
             }
             Self::OtherType(name) => write!(f, "the escalation is not `{name}`"),
             Self::EscalationWithoutEscalate => {

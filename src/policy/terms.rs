@@ -21,6 +21,7 @@ pub(super) struct Defaults {
     min_role: Option<RoleName>,
     assurance: Assurance,
     decide_within: Duration,
+    min_review: Duration,
     claim_within: Duration,
     execute_within: Duration,
     on_timeout: OnTimeout,
@@ -36,6 +37,7 @@ impl Default for Defaults {
             min_role: None,
             assurance: Assurance::Signed,
             decide_within: Duration::from_secs(30 * 60),
+            min_review: Duration::ZERO,
             claim_within: Duration::from_secs(10 * 60),
             execute_within: Duration::from_secs(5 * 60),
             on_timeout: OnTimeout::Deny,
@@ -77,6 +79,13 @@ impl Defaults {
             decide_within += within(further.required("timeout")?, THIRTY_DAYS, "at most `30d`")?;
         }
         self.check_ladder(node, &requirement, &ladder)?;
+        if own.min_review >= decide_within {
+            let at = fields.get("min_review").map_or(node.at, |node| node.at);
+            return Err(Fault::new(
+                at,
+                Problem::StageAfterTimeout(shown(own.min_review), shown(decide_within)),
+            ));
+        }
         Ok(Terms {
             requirement,
             ladder,
@@ -84,6 +93,7 @@ impl Defaults {
             channels: own.channels,
             conditions: Vec::new(),
             decide_within,
+            min_review: own.min_review,
             claim_within: own.claim_within,
             execute_within: own.execute_within,
         })
@@ -217,6 +227,7 @@ impl Defaults {
     fn read(&mut self, fields: &Fields<'_>, roles: &[(RoleName, At)]) -> Result<(), Fault> {
         self.seat_fields(fields, roles)?;
         fields.set("timeout", &mut self.decide_within, |node| within(node, THIRTY_DAYS, "at most `30d`"))?;
+        fields.set("min_review", &mut self.min_review, |node| within(node, A_DAY, "at most `1d`"))?;
         fields.set("claim_within", &mut self.claim_within, |node| within(node, A_DAY, "at most `1d`"))?;
         fields
             .set("execute_within", &mut self.execute_within, |node| within(node, AN_HOUR, "at most `1h`"))?;

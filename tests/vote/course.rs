@@ -45,6 +45,7 @@ pub(crate) fn opening(requirement: Requirement) -> Opening {
         enforceable: ConditionKind::ALL.into_iter().collect(),
         opened_at: NOON,
         decide_by: NOON.plus(HOUR),
+        min_review: Duration::ZERO,
         claim_within: HOUR,
         execute_within: Duration::from_secs(300),
     }

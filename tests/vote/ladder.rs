@@ -127,3 +127,20 @@ fn where_the_policy_says_so_it_may_run_because_nobody_decided() {
         assert!(Escalation::replay(&forged.events).is_err(), "{on_timeout:?}");
     }
 }
+
+#[test]
+fn an_approval_counts_only_after_the_time_that_the_policy_asks_for() {
+    let asked = Opening { min_review: Duration::from_secs(120), ..opening(so_many(1)) };
+    let mut course = Course::open(asked.clone());
+    assert_eq!(course.approve("ada", &[], at(1)), Err(VoteRefusal::TooSoon));
+    // The same reviewer may look longer and vote again.
+    assert_eq!(course.approve("ada", &[], at(2)), Ok(Counted::Approved));
+    // A no counts at once, and the record cannot say that a yes did.
+    let mut course = Course::open(asked);
+    assert_eq!(course.deny("ada", at(1)), Ok(Counted::Denied));
+    let mut early = Course::open(opening(so_many(1)));
+    early.approve("ada", &[], at(1)).unwrap();
+    let Event::Opened(first) = &mut early.events[0] else { panic!() };
+    first.min_review = Duration::from_secs(120);
+    assert!(Escalation::replay(&early.events).is_err());
+}

@@ -153,6 +153,7 @@ pub fn opened(id: EscalationId, txn: TxnId, agent: &AgentId, at: Moment) -> Even
         enforceable: [].into(),
         opened_at: at,
         decide_by: at.plus(Duration::from_secs(600)),
+        min_review: Duration::ZERO,
         claim_within: Duration::from_secs(60),
         execute_within: Duration::from_secs(300),
     };
