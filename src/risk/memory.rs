@@ -106,6 +106,12 @@ impl Footprint {
         }
     }
 
+    /// The same, counting towards no limit.
+    #[must_use]
+    pub fn without_limits(&self) -> Self {
+        Self { limits: Vec::new(), ..self.clone() }
+    }
+
     /// What it amounts to by itself.
     #[must_use]
     pub const fn own(&self) -> &Totals {

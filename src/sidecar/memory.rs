@@ -15,12 +15,13 @@ use crate::risk::{DeniedBefore, History, Novelty};
 use crate::sidecar::{InForce, SidecarError};
 use crate::store::{Habit, Store, StoreError};
 use arc_swap::ArcSwap;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many escalations are looked through for denials of an agent when its memory is rebuilt.
-const ESCALATIONS_RECALLED: usize = 256;
-/// How many of an agent's escalations are remembered, and how many like an operation are looked at for it.
+const ESCALATIONS_RECALLED: usize = 2048;
+/// How many of an agent's escalations are remembered, and beyond how many like an operation only those are read that
+/// are not open any more.
 const ASKED_KEPT: usize = 1024;
 const ASKED_READ: usize = 32;
 
@@ -40,7 +41,17 @@ struct Held {
     /// What people were asked lately.
     asked: Vec<Asked>,
     /// What was added and is not settled yet; it is carried over when the policy changes.
-    under_way: Vec<(Moment, Footprint)>,
+    under_way: Vec<UnderWay>,
+    /// How many were added.
+    tickets: u64,
+}
+
+/// An operation that is being decided, as it was added to this memory.
+#[derive(Debug)]
+struct UnderWay {
+    ticket: u64,
+    at: Moment,
+    footprint: Footprint,
 }
 
 #[derive(Debug)]
@@ -69,6 +80,7 @@ enum Became {
 #[derive(Debug)]
 pub(super) struct Weighing {
     slot: Slot,
+    ticket: u64,
     footprint: Footprint,
     at: Moment,
     settled: bool,
@@ -100,16 +112,14 @@ impl Memories {
         let slot = self.slot(request.agent);
         self.under_the_policy_of_now(&slot, in_force, request, |slot, held, policy, examined, footprint| {
             let held = recalled(held, store, policy, request.agent, now)?;
-            held.memory.add(&footprint, now);
-            held.under_way.push((now, footprint.clone()));
-            let history = history(held, store, policy, request, examined, &footprint, now);
-            let weighing = Weighing { slot: Arc::clone(slot), footprint, at: now, settled: false };
-            match history {
-                Ok(history) => Ok((history, weighing)),
+            let ticket = held.begin(footprint.clone(), now);
+            match history(held, store, policy, request, examined, &footprint, now) {
+                Ok(history) => {
+                    let slot = Arc::clone(slot);
+                    Ok((history, Weighing { slot, ticket, footprint, at: now, settled: false }))
+                }
                 Err(error) => {
-                    // The lock is held here, so that it is taken back without the weighing.
-                    held.end(&weighing.footprint, now, Fate::Denied);
-                    weighing.forget();
+                    held.end(ticket, Fate::Denied);
                     Err(error)
                 }
             }
@@ -187,22 +197,13 @@ impl Weighing {
         self.settled = true;
         let mut guard = lock(&self.slot);
         let Some(held) = guard.as_mut() else { return };
-        held.end(&self.footprint, self.at, fate(decision));
+        held.end(self.ticket, fate(decision));
         if decision.is_anomalous() {
             held.memory.anomaly(self.at);
         }
         if let Some(id) = escalation {
-            let footprint = self.footprint.clone();
-            if held.asked.len() >= ASKED_KEPT {
-                held.asked.remove(0);
-            }
-            held.asked.push(Asked { id, at: self.at, footprint, became: Became::Open });
+            held.ask(Asked { id, at: self.at, footprint: self.footprint.clone(), became: Became::Open });
         }
-    }
-
-    /// Leaves it to whoever holds the lock.
-    fn forget(mut self) {
-        self.settled = true;
     }
 
     /// Says that it could not be decided or recorded. Where nobody can tell whether it was recorded, it counts.
@@ -237,7 +238,7 @@ impl Weighing {
     pub(super) fn stopped(mut self) {
         self.settled = true;
         if let Some(held) = lock(&self.slot).as_mut() {
-            held.end(&self.footprint, self.at, Fate::Denied);
+            held.end(self.ticket, Fate::Denied);
         }
     }
 }
@@ -247,17 +248,36 @@ impl Drop for Weighing {
         if !self.settled
             && let Some(held) = lock(&self.slot).as_mut()
         {
-            held.end(&self.footprint, self.at, Fate::Allowed);
+            held.end(self.ticket, Fate::Allowed);
         }
     }
 }
 
 impl Held {
-    fn end(&mut self, footprint: &Footprint, at: Moment, fate: Fate) {
-        self.memory.settle(footprint, at, fate);
-        if let Some(place) = self.under_way.iter().position(|(when, one)| *when == at && one == footprint) {
-            self.under_way.swap_remove(place);
+    fn begin(&mut self, footprint: Footprint, at: Moment) -> u64 {
+        let ticket = self.tickets;
+        self.tickets += 1;
+        self.memory.add(&footprint, at);
+        self.under_way.push(UnderWay { ticket, at, footprint });
+        ticket
+    }
+
+    /// Ends what was begun; what this memory never counted it does not take back.
+    fn end(&mut self, ticket: u64, fate: Fate) {
+        if let Some(place) = self.under_way.iter().position(|one| one.ticket == ticket) {
+            let UnderWay { at, footprint, .. } = self.under_way.swap_remove(place);
+            self.memory.settle(&footprint, at, fate);
         }
+    }
+
+    /// Remembers that people were asked. Where there is no room, a denial is the last to be forgotten.
+    fn ask(&mut self, asked: Asked) {
+        if self.asked.len() >= ASKED_KEPT {
+            let denial = |one: &Asked| matches!(one.became, Became::Denied(..));
+            let oldest = self.asked.iter().position(|one| !denial(one)).unwrap_or_default();
+            self.asked.remove(oldest);
+        }
+        self.asked.push(asked);
     }
 
     /// Who denied something like this lately. What became of an escalation is read when it matters first.
@@ -272,11 +292,16 @@ impl Held {
             Became::Denied(_, at) => *at >= since,
             Became::Over => false,
         });
+        let unknown =
+            |asked: &&Asked| matches!(asked.became, Became::Open) && asked.footprint.may_be(footprint);
+        // Whoever asks often must not hide a denial behind what is still open, nor have all of that read each time.
+        let open: HashSet<EscalationId> = match self.asked.iter().filter(unknown).count() > ASKED_READ {
+            true => store.open()?.into_iter().collect(),
+            false => HashSet::new(),
+        };
         let mut found = None;
-        for asked in
-            self.asked.iter_mut().rev().filter(|asked| asked.footprint.may_be(footprint)).take(ASKED_READ)
-        {
-            if matches!(asked.became, Became::Open | Became::Granted) {
+        for asked in self.asked.iter_mut().rev().filter(|asked| asked.footprint.may_be(footprint)) {
+            if matches!(asked.became, Became::Open) && !open.contains(&asked.id) {
                 asked.became = became(store, asked.id)?;
                 // What will not run does not add up any more.
                 if matches!(asked.became, Became::Over | Became::Denied(..)) {
@@ -334,16 +359,27 @@ fn recalled<'a>(
     agent: &AgentId,
     now: Moment,
 ) -> Result<&'a mut Held, StoreError> {
-    let under_way = match slot.take() {
+    let before = match slot.take() {
         Some(held) if held.policy == policy.digest() => return Ok(slot.insert(held)),
-        Some(held) => held.under_way,
-        None => Vec::new(),
+        before => before,
     };
-    let mut held = recall(store, policy, agent, now)?;
-    for (at, footprint) in &under_way {
-        held.memory.add(footprint, *at);
+    let mut held = match recall(store, policy, agent, now) {
+        Ok(held) => held,
+        Err(error) => {
+            // It still holds what is under way.
+            *slot = before;
+            return Err(error);
+        }
+    };
+    if let Some(before) = before {
+        held.tickets = before.tickets;
+        for one in before.under_way {
+            // The limits that it counted towards were those of the policy before.
+            let footprint = one.footprint.without_limits();
+            held.memory.add(&footprint, one.at);
+            held.under_way.push(UnderWay { footprint, ..one });
+        }
     }
-    held.under_way = under_way;
     Ok(slot.insert(held))
 }
 
@@ -378,7 +414,7 @@ fn recall(store: &dyn Store, policy: &Policy, agent: &AgentId, now: Moment) -> R
         memory.settle(&footprint, record.at, fate(&decided.decision));
     }
     let asked = asked(store, policy, agent)?;
-    Ok(Held { policy: policy.digest(), memory, asked, under_way: Vec::new() })
+    Ok(Held { policy: policy.digest(), memory, asked, under_way: Vec::new(), tickets: 0 })
 }
 
 /// What people were asked for this agent lately.
@@ -419,9 +455,12 @@ fn footprint_of(decided: &Decided, policy: &Policy) -> Result<Footprint, StoreEr
     Ok(Examined::new(&operation, policy).footprint(&request, policy))
 }
 
-/// What became of an escalation, as recorded. One that cannot be read may still be open.
+/// What became of an escalation, as recorded; one that is not recorded yet is about to be opened.
 fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
     let course = store.course(id)?;
+    if course.records.is_empty() {
+        return Ok(Became::Open);
+    }
     let steps = course.records.iter().filter_map(|(_, record)| match &record.event {
         Event::Escalation { step, .. } => Some(step),
         Event::Started { .. }
@@ -436,7 +475,9 @@ fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
         | Event::Resumed { .. }
         | Event::ClockInDoubt { .. } => None,
     });
-    let Ok(escalation) = Escalation::replay(steps) else { return Ok(Became::Open) };
+    // A course that makes no sense may hide a denial.
+    let escalation = Escalation::replay(steps)
+        .map_err(|error| StoreError::Damaged(format!("escalation `{id}`: {error}")))?;
     Ok(match escalation {
         Escalation::Denied(denied) => match denied.cause {
             Denial::Reviewer(by) => Became::Denied(DeniedBefore { by, escalation: id }, denied.at),

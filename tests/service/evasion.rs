@@ -194,3 +194,23 @@ async fn going_away_and_coming_back_for_the_answer_is_no_way_around_a_sum() {
     }
     assert!(allowed <= 100, "{allowed}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_again_and_again_buries_no_denial() {
+    let mut service = Service::start_with(POLICY, "", "").await;
+    let id = service.escalate(bulk("orders", 200)).await;
+    assert_eq!(service.vote(&id, "ada", Choice::Deny).await.unwrap(), Status::Denied);
+    for restarted in [false, true] {
+        if restarted {
+            service.stop().await;
+            service.run().await;
+        }
+        let agent = service.agent().await;
+        // Each of them waits for people, like the one before.
+        for time in 0..40 {
+            let again = agent.authorize(delete("orders", 1)).await.unwrap();
+            assert_eq!(again.verdict, Verdict::Escalate, "{time}: {:?}", again.reasons);
+            assert!(again.reasons[0].contains("`ada` denied"), "{time}: {:?}", again.reasons);
+        }
+    }
+}
