@@ -299,7 +299,7 @@ impl<'a> Scanner<'a> {
         Ok(character)
     }
 
-    /// The code unit of the `\uXXXX` that begins at `at`.
+    /// The code unit of the escape `\u` with four digits that begins at `at`.
     fn code_unit(&self, at: usize) -> Result<u32, ReadError> {
         let digits = self.text.as_bytes().get(at + 2..).unwrap_or_default();
         let mut unit = 0;
