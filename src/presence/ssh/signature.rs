@@ -1,11 +1,11 @@
 //! An SSH signature over a message for one purpose (`PROTOCOL.sshsig`), read strictly and verified.
 
+use super::super::point::{Point, verify_ed25519, verify_p256};
 use super::armor::{self, ArmorFault};
 use super::error::SshError;
-use super::key::{KeyType, Point, PublicKey};
+use super::key::{KeyType, PublicKey};
 use super::wire::{Reader, put_string};
 use crate::digest::sha256;
-use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use sha2::{Digest as _, Sha512};
 
 /// The largest armoured signature in bytes; a real one is under a kilobyte.
@@ -169,26 +169,25 @@ impl Signature {
             return Err(SshError::SignatureNamespace);
         }
         let signed = signed_data(namespace, self.hash, message);
-        match (&self.value, key.point()) {
+        let (good, touch) = match (&self.value, key.point()) {
             (Value::Ed25519(bytes), Point::Ed25519(point)) => {
-                verify_ed25519(point, &signed, bytes)?;
-                Ok(Touch::Software)
+                (verify_ed25519(point, &signed, bytes), Ok(Touch::Software))
             }
             (Value::P256(signature), Point::P256(point)) => {
-                verify_p256(point, &signed, signature)?;
-                Ok(Touch::Software)
+                (verify_p256(point, &signed, signature), Ok(Touch::Software))
             }
             (Value::SkEd25519(bytes, device), Point::Ed25519(point)) => {
-                verify_ed25519(point, &device.signed(key, &signed)?, bytes)?;
-                device.touch()
+                (verify_ed25519(point, &device.signed(key, &signed)?, bytes), device.touch())
             }
             (Value::SkP256(signature, device), Point::P256(point)) => {
-                verify_p256(point, &device.signed(key, &signed)?, signature)?;
-                device.touch()
+                (verify_p256(point, &device.signed(key, &signed)?, signature), device.touch())
             }
             (Value::Ed25519(_) | Value::SkEd25519(..), Point::P256(_))
-            | (Value::P256(_) | Value::SkP256(..), Point::Ed25519(_)) => Err(SshError::SignatureTypeMismatch),
-        }
+            | (Value::P256(_) | Value::SkP256(..), Point::Ed25519(_)) => {
+                return Err(SshError::SignatureTypeMismatch);
+            }
+        };
+        if good { touch } else { Err(SshError::SignatureInvalid) }
     }
 
     /// The wire form.
@@ -315,21 +314,4 @@ fn put_p256(out: &mut Vec<u8>, signature: &p256::ecdsa::Signature) {
         put_string(&mut numbers, &digits);
     }
     put_string(out, &numbers);
-}
-
-fn verify_ed25519(
-    key: &ed25519_dalek::VerifyingKey,
-    signed: &[u8],
-    bytes: &[u8; 64],
-) -> Result<(), SshError> {
-    let signature = ed25519_dalek::Signature::from_bytes(bytes);
-    key.verify_strict(signed, &signature).map_err(|_| SshError::SignatureInvalid)
-}
-
-fn verify_p256(
-    key: &p256::ecdsa::VerifyingKey,
-    signed: &[u8],
-    signature: &p256::ecdsa::Signature,
-) -> Result<(), SshError> {
-    key.verify_prehash(&sha256(&[signed]), signature).map_err(|_| SshError::SignatureInvalid)
 }
