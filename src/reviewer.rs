@@ -11,6 +11,7 @@ use crate::digest::{RosterDigest, sha256};
 use crate::escalation::requirement::{Membership, Pool, Requirement, RoleName, TeamName};
 use crate::escalation::vote::Keys;
 use crate::party::PersonId;
+use crate::presence::passkey::{CredentialId, Passkey, RelyingParty};
 use crate::presence::ssh::PublicKey;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -30,6 +31,8 @@ pub struct Person {
     pub teams: BTreeSet<TeamName>,
     /// The keys with which they sign votes.
     pub keys: Vec<PublicKey>,
+    /// The passkeys with which they sign votes as well.
+    pub passkeys: Vec<Passkey>,
     /// Their other names: accounts, addresses, user names.
     pub accounts: BTreeSet<Box<str>>,
 }
@@ -40,6 +43,8 @@ pub struct Directory {
     /// In the order of the roster, lowest first.
     roles: Vec<RoleName>,
     people: BTreeMap<PersonId, Person>,
+    /// For whose pages passkeys are used, if they are.
+    relying_party: Option<RelyingParty>,
     by_key: HashMap<Vec<u8>, PersonId>,
     by_account: HashMap<Box<str>, PersonId>,
 }
@@ -102,6 +107,12 @@ impl Directory {
         self.people.get(self.by_key.get(key.blob())?)
     }
 
+    /// The relying party of everyone's passkeys.
+    #[must_use]
+    pub const fn relying_party(&self) -> Option<&RelyingParty> {
+        self.relying_party.as_ref()
+    }
+
     /// Who is known by this id or by this account, compared without case.
     ///
     /// The person an agent acts for is looked up with it, so that they cannot approve their own request (P4).
@@ -126,6 +137,11 @@ impl Directory {
 impl Keys for Directory {
     fn holds(&self, person: &PersonId, key: &PublicKey) -> bool {
         self.person_of_key(key).is_some_and(|owner| owner.id == *person)
+    }
+
+    fn passkey(&self, person: &PersonId, credential: &CredentialId) -> Option<(&Passkey, &RelyingParty)> {
+        let passkey = self.person(person)?.passkeys.iter().find(|passkey| passkey.id == *credential)?;
+        Some((passkey, self.relying_party.as_ref()?))
     }
 }
 

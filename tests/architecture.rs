@@ -44,7 +44,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("condition", &["digest", "moment", "operation"]),
     ("token", &["condition", "digest", "moment", "operation", "party"]),
     // Checking a signature made by a person's key is pure; what asks a person for one is not here.
-    ("presence", &["digest"]),
+    // The client data of a passkey is JSON from a stranger, so `operation::json` reads it.
+    ("presence", &["digest", "operation"]),
     // What a payload does; the risk model weighs it.
     ("classify", &["names", "operation"]),
     ("risk", &["classify", "digest", "moment", "names", "operation", "party"]),

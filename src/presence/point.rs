@@ -43,6 +43,14 @@ impl Point {
         let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map_err(|_| PointFault::NotOnCurve)?;
         Ok(Self::P256(key))
     }
+
+    /// The one encoding: 32 bytes of Ed25519, 65 of P-256.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Ed25519(key) => key.to_bytes().to_vec(),
+            Self::P256(key) => key.to_sec1_point(false).as_bytes().to_vec(),
+        }
+    }
 }
 
 /// Whether `key` signed this, by the strict reading of RFC 8032.

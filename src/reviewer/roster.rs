@@ -1,24 +1,28 @@
 //! The roster file: roles in their order, and people.
 
+mod passkeys;
+
 use super::{Directory, Person};
 use crate::escalation::requirement::{RoleName, TeamName};
 use crate::party::PersonId;
 use crate::policy::parse::{self, Node};
 use crate::policy::read::{self, Fields, list, malformed, sentence, text};
 use crate::policy::{At, Fault, Problem};
+use crate::presence::passkey::CredentialId;
 use crate::presence::ssh::PublicKey;
 use core::str::FromStr;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-const ROSTER: &[&str] = &["version", "roles", "people"];
-const PERSON: &[&str] = &["id", "name", "roles", "teams", "keys", "accounts"];
+const ROSTER: &[&str] = &["version", "roles", "passkeys", "people"];
+const PERSON: &[&str] = &["id", "name", "roles", "teams", "keys", "passkeys", "accounts"];
 
 pub(super) fn read(text: &str) -> Result<Directory, Fault> {
     let root = parse::parse(text)?;
     let fields = Fields::of(&root, ROSTER)?;
     read::version(&fields)?;
-    let mut roster = Roster { directory: Directory::default(), seen: HashMap::new() };
+    let mut roster = Roster::default();
     roster.directory.roles = fields.read("roles", roles)?.unwrap_or_default();
+    roster.directory.relying_party = fields.read("passkeys", passkeys::relying_party)?;
     let people = fields.required("people")?;
     for node in list(people)? {
         roster.add(node)?;
@@ -45,10 +49,14 @@ fn name<T: FromStr>(node: &Node) -> Result<T, Fault> {
     text.parse().map_err(|_| malformed(node, text, FORM))
 }
 
+#[derive(Default)]
 struct Roster {
     directory: Directory,
     /// In which line each person is.
     seen: HashMap<PersonId, usize>,
+    /// Whose each key is, in whatever form it comes: the point of its curve.
+    points: HashMap<Vec<u8>, PersonId>,
+    credentials: HashMap<CredentialId, PersonId>,
 }
 
 impl Roster {
@@ -66,6 +74,7 @@ impl Roster {
             roles: fields.read("roles", |node| self.roles(node))?.unwrap_or_default(),
             teams: fields.read("teams", teams)?.unwrap_or_default(),
             keys: fields.read("keys", |node| self.keys(node, &id))?.unwrap_or_default(),
+            passkeys: fields.read("passkeys", |node| self.passkeys(node, &id))?.unwrap_or_default(),
             accounts: fields.read("accounts", |node| self.accounts(node, &id))?.unwrap_or_default(),
             id: id.clone(),
         };
@@ -90,12 +99,19 @@ impl Roster {
         for node in list(node)? {
             let key = PublicKey::from_line(text(node)?)
                 .map_err(|error| Fault::new(node.at, Problem::Key(error.to_string())))?;
-            if let Some(other) = self.directory.by_key.insert(key.blob().to_vec(), id.clone()) {
-                return Err(Fault::new(node.at, Problem::Shared("key", other.to_string())));
-            }
+            self.own(node, key.point_bytes(), id)?;
+            self.directory.by_key.insert(key.blob().to_vec(), id.clone());
             keys.push(key);
         }
         Ok(keys)
+    }
+
+    /// A key belongs to one person, whether SSH or a browser uses it.
+    fn own(&mut self, node: &Node, point: Vec<u8>, id: &PersonId) -> Result<(), Fault> {
+        match self.points.insert(point, id.clone()) {
+            Some(other) => Err(Fault::new(node.at, Problem::Shared("key", other.to_string()))),
+            None => Ok(()),
+        }
     }
 
     fn accounts(&mut self, node: &Node, id: &PersonId) -> Result<BTreeSet<Box<str>>, Fault> {

@@ -15,7 +15,7 @@ fn a_vote_is_proved_by_its_reviewers_key() {
     let vote = verify(&signed, &Everyone).unwrap();
     assert_eq!((vote.statement(), vote.digest()), (&stated, stated.digest()));
     assert_eq!((vote.touch(), vote.signed()), (Touch::Software, &signed));
-    assert_eq!(vote.key(), key_of("ada").public_key());
+    assert_eq!((vote.key(), vote.credential()), (Some(key_of("ada").public_key()), None));
 }
 
 #[test]

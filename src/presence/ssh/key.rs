@@ -152,6 +152,12 @@ impl PublicKey {
         &self.blob
     }
 
+    /// The bytes of its point, by which a key is recognised in whatever form it comes.
+    #[must_use]
+    pub fn point_bytes(&self) -> Vec<u8> {
+        self.point.to_bytes()
+    }
+
     /// `SHA256:…` as `ssh-keygen -l` prints it.
     #[must_use]
     pub fn fingerprint(&self) -> String {

@@ -71,7 +71,7 @@ struct Device {
 pub enum Touch {
     /// A key in software: it says nothing about a hand.
     Software,
-    /// A security key that somebody touched.
+    /// A security key, or a passkey, that somebody touched.
     SecurityKey {
         /// Whether the device also knew who touched it, by PIN or finger.
         user_verified: bool,
