@@ -339,10 +339,8 @@ impl<'a> Ruling<'a> {
             }
         };
         let conditions: Vec<_> = terms.conditions.iter().chain(self.outcome.conditions()).cloned().collect();
-        let outcome = match (terms.also_by(&before.by), tightest(&conditions)) {
-            (Ok(requirement), Ok(conditions)) => {
-                Outcome::Escalate(Terms { requirement, conditions, ..terms.clone() })
-            }
+        let outcome = match (terms.again_by(&before.by), tightest(&conditions)) {
+            (Ok(terms), Ok(conditions)) => Outcome::Escalate(Terms { conditions, ..terms }),
             _ => Outcome::Deny,
         };
         Self { outcome, by: By::Denied(before), ..self }

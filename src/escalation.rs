@@ -5,6 +5,10 @@
 //! checks them, trusting neither sidecar nor desk.
 
 #[cfg(feature = "engine")]
+mod case;
+#[cfg(feature = "engine")]
+pub mod diligence;
+#[cfg(feature = "engine")]
 mod event;
 pub mod evidence;
 #[cfg(feature = "engine")]
@@ -19,10 +23,16 @@ pub mod requirement;
 mod state;
 #[cfg(feature = "engine")]
 mod step;
+#[cfg(feature = "engine")]
+mod terms;
 pub mod vote;
 
 #[cfg(feature = "engine")]
-pub use event::{Cast, Denial, Event, Grant, Opening, Seated};
+pub use case::{Case, REMINDERS};
+#[cfg(feature = "engine")]
+pub use diligence::{Attention, Diligence, Flag, OnPoor, Sight};
+#[cfg(feature = "engine")]
+pub use event::{Amendment, Amends, Cast, Denial, Event, Grant, Opening, Review, Seated, Widening};
 #[cfg(feature = "engine")]
 pub use fold::CourseError;
 #[cfg(feature = "engine")]
@@ -31,7 +41,9 @@ pub use ladder::{OnTimeout, Stage};
 pub use refusal::{TransitionError, VoteRefusal};
 #[cfg(feature = "engine")]
 pub use state::{
-    Approved, Blocked, Cancelled, Case, Claimed, Denied, Escalation, Expired, Lapsed, Pending, Status,
+    Approved, Blocked, Cancelled, Claimed, Denied, Escalation, Expired, Lapsed, Pending, Status,
 };
 #[cfg(feature = "engine")]
-pub use step::{Attestation, Ballot, Counted, MAX_REFUSALS, Step};
+pub use step::{Attestation, Ballot, Counted, MAX_REFUSALS, MAX_WITHDRAWALS, Step};
+#[cfg(feature = "engine")]
+pub use terms::{BreakGlass, Channel, Denials, Exclusion, Terms};

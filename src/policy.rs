@@ -26,10 +26,11 @@ mod schema;
 mod source;
 mod terms;
 
+pub use crate::escalation::{Channel, Terms};
 pub use crate::risk::span::{NotASpan, Span};
 pub use changes::Changes;
 pub use check::{Concern, Finding, Never, Severity};
-pub use outcome::{Channel, Outcome, Terms};
+pub use outcome::Outcome;
 pub use rule::{Found, Match, Matching, Query, Rule, Unlike};
 pub use source::{At, Problem, SourceError};
 pub(crate) use source::{Fault, utf8};

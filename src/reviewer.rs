@@ -169,6 +169,19 @@ impl Membership for Directory {
         self.person_known_as(name).map(|person| person.id.clone())
     }
 
+    fn teams(&self, person: &PersonId) -> Vec<TeamName> {
+        self.person(person).map(|person| person.teams.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    fn manager(&self, _person: &PersonId) -> Option<PersonId> {
+        None
+    }
+
+    /// The roster alone does not say who is away.
+    fn stood_in_for(&self, _person: &PersonId) -> Vec<PersonId> {
+        Vec::new()
+    }
+
     fn knows(&self, person: &PersonId) -> bool {
         self.people.contains_key(person)
     }

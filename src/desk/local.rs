@@ -90,7 +90,7 @@ impl LocalDesk {
         let directory = self.roster.directory();
         let vote = vote::verify(&signed, directory.as_ref()).map_err(VoteRefused::Vote)?;
         let ballot = Ballot::Signed(Box::new(vote));
-        let judge = |escalation: &Escalation, now| escalation.vote(&ballot, directory.as_ref(), now);
+        let judge = |escalation: &Escalation, now| escalation.vote(&ballot, &[], directory.as_ref(), now);
         let (docket, counted): (Docket, Result<Counted, VoteRefusal>) =
             self.step(id, judge).await.map_err(VoteRefused::Desk)?;
         counted.map(|_| docket).map_err(VoteRefused::Refused)
@@ -144,7 +144,7 @@ impl LocalDesk {
     async fn settle(&self, id: EscalationId) -> Result<Docket, DeskError> {
         let directory = self.roster.directory();
         let judge = |escalation: &Escalation, now| Step::<(), Infallible> {
-            events: escalation.reconsider(directory.as_ref(), now).into_iter().collect(),
+            events: escalation.reconsider(directory.as_ref(), now),
             result: Ok(()),
         };
         self.step(id, judge).await.map(|(docket, _)| docket)
@@ -207,7 +207,7 @@ impl LocalDesk {
         let escalation = replay(id, &self.store.course(id)?)?;
         self.remember(id, &escalation);
         let opening = escalation.case().opening();
-        Ok(Opened { id, decide_by: opening.decide_by, requirement: opening.requirement.to_string() })
+        Ok(Opened { id, decide_by: opening.decide_by(), requirement: opening.terms.requirement.to_string() })
     }
 
     fn opening(&self, proposal: Proposal) -> Result<Opening, DeskError> {
@@ -223,16 +223,11 @@ impl LocalDesk {
             operation: decided.digest,
             shown,
             policy: decided.decision.policy,
-            requirement: terms.requirement,
-            ladder: terms.ladder,
-            on_timeout: terms.on_timeout,
-            conditions: terms.conditions,
+            terms,
             enforceable: self.enforced.get(&decided.executor).cloned().unwrap_or_default(),
             opened_at: now,
-            decide_by: now.plus(terms.decide_within),
-            min_review: terms.min_review,
-            claim_within: terms.claim_within,
-            execute_within: terms.execute_within,
+            amends: None,
+            drill: false,
         })
     }
 }

@@ -21,6 +21,7 @@ pub(super) fn reasons(escalation: &Escalation, directory: &Directory, now: Momen
         Escalation::Approved(_) | Escalation::Claimed(_) => approvals(escalation),
         Escalation::Denied(denied) => match &denied.cause {
             Denial::Reviewer(person) => vec![denial(escalation, person)],
+            Denial::Drill => vec!["it was a drill, and ought to have been denied".to_owned()],
             Denial::Contradiction(kind) => {
                 vec![format!("the approvals' conditions `{kind}` contradict each other")]
             }
@@ -50,7 +51,7 @@ pub(super) fn can_complete(escalation: &Escalation, directory: &Directory, now: 
 }
 
 fn expired(escalation: &Escalation) -> String {
-    format!("nobody decided by {}", escalation.case().opening().decide_by)
+    format!("nobody decided by {}", escalation.case().opening().decide_by())
 }
 
 fn approvals(escalation: &Escalation) -> Vec<String> {

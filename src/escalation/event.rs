@@ -1,15 +1,14 @@
 //! The events of an escalation, as the log keeps them.
 
-use super::ladder::{OnTimeout, Stage};
+use super::diligence::{Flag, Sight};
 use super::refusal::VoteRefusal;
-use super::requirement::Requirement;
-use super::vote::{Choice, SignedVote, Statement};
+use super::terms::Terms;
+use super::vote::{SignedVote, Statement};
 use crate::condition::{Condition, ConditionKind};
 use crate::digest::{OperationDigest, PolicyDigest, RenderingDigest, VoteDigest};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, PersonId, SeatName, TxnId};
 use crate::token::{Approval, Assurance};
-use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -19,6 +18,45 @@ use std::collections::BTreeSet;
 pub enum Event {
     /// It was opened; always the first.
     Opened(Box<Opening>),
+    /// These people were asked, besides those who were asked before.
+    Asked {
+        /// When.
+        at: Moment,
+        /// Whom.
+        people: Vec<PersonId>,
+    },
+    /// Somebody who was asked passed it on to somebody else, who may vote or not as before.
+    Reassigned {
+        /// When.
+        at: Moment,
+        /// Who passed it on.
+        from: PersonId,
+        /// To whom.
+        to: PersonId,
+    },
+    /// Those who were asked and have not voted were reminded.
+    Reminded {
+        /// When.
+        at: Moment,
+        /// How many tenths of the time to decide were over.
+        tenths: u8,
+    },
+    /// Somebody has it before them; recorded the first time.
+    Seen {
+        /// When.
+        at: Moment,
+        /// Who.
+        person: PersonId,
+        /// What they have before them.
+        what: Sight,
+    },
+    /// The next stage began before its time, because nobody of those before it can complete it or is there.
+    Widened {
+        /// When.
+        at: Moment,
+        /// Why.
+        cause: Widening,
+    },
     /// A vote was counted.
     Voted(Box<Cast>),
     /// A vote of a known reviewer was not counted.
@@ -32,6 +70,10 @@ pub enum Event {
         /// Why.
         refusal: VoteRefusal,
     },
+    /// A reviewer took back what they had said.
+    Withdrawn(Box<Cast>),
+    /// A reviewer proposes a changed operation instead. All votes are void; the agent accepts or cancels.
+    Amended(Box<Amendment>),
     /// Enough people agreed.
     Approved(Box<Grant>),
     /// It was denied.
@@ -54,6 +96,9 @@ pub enum Event {
         by: AgentId,
         /// Why, in its words.
         reason: String,
+        /// The escalation of the changed operation that it accepted instead.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        successor: Option<EscalationId>,
     },
     /// It may not or cannot be carried out, whatever anyone approves.
     Blocked {
@@ -66,12 +111,17 @@ pub enum Event {
     Claimed {
         /// When.
         at: Moment,
+        /// It was an emergency, and somebody has to review it until then. It stays open until that is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        review_by: Option<Moment>,
     },
     /// The approval was not claimed in time.
     Lapsed {
         /// When the time was over.
         at: Moment,
     },
+    /// An emergency approval was reviewed afterwards.
+    Reviewed(Box<Review>),
 }
 
 impl Event {
@@ -80,8 +130,15 @@ impl Event {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Opened(_) => "opened",
+            Self::Asked { .. } => "asked",
+            Self::Reassigned { .. } => "reassigned",
+            Self::Reminded { .. } => "reminded",
+            Self::Seen { .. } => "seen",
+            Self::Widened { .. } => "widened",
             Self::Voted(_) => "voted",
             Self::VoteRefused { .. } => "vote_refused",
+            Self::Withdrawn(_) => "withdrawn",
+            Self::Amended(_) => "amended",
             Self::Approved(_) => "approved",
             Self::Denied { .. } => "denied",
             Self::Expired { .. } => "expired",
@@ -89,8 +146,45 @@ impl Event {
             Self::Blocked { .. } => "blocked",
             Self::Claimed { .. } => "claimed",
             Self::Lapsed { .. } => "lapsed",
+            Self::Reviewed(_) => "reviewed",
         }
     }
+
+    /// Whether nothing can happen to the escalation any more after this, but that its token is minted.
+    #[must_use]
+    pub const fn ends(&self) -> bool {
+        match self {
+            Self::Denied { .. }
+            | Self::Expired { .. }
+            | Self::Cancelled { .. }
+            | Self::Blocked { .. }
+            | Self::Claimed { review_by: None, .. }
+            | Self::Lapsed { .. }
+            | Self::Reviewed(_) => true,
+            Self::Opened(_)
+            | Self::Asked { .. }
+            | Self::Reassigned { .. }
+            | Self::Reminded { .. }
+            | Self::Seen { .. }
+            | Self::Widened { .. }
+            | Self::Voted(_)
+            | Self::VoteRefused { .. }
+            | Self::Withdrawn(_)
+            | Self::Amended(_)
+            | Self::Approved(_)
+            | Self::Claimed { review_by: Some(_), .. } => false,
+        }
+    }
+}
+
+/// Why a stage began before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Widening {
+    /// Nobody of those before it can complete it any more.
+    NobodyCan,
+    /// Too few of those before it are there.
+    NobodyAvailable,
 }
 
 /// What is brought before people, and until when. It never changes afterwards.
@@ -115,33 +209,76 @@ pub struct Opening {
     pub shown: RenderingDigest,
     /// The digest of the policy that asked; it stays in force for this escalation.
     pub policy: PolicyDigest,
-    /// Who must agree.
-    pub requirement: Requirement,
-    /// Who may agree instead when nobody has decided for so long, earliest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ladder: Vec<Stage>,
-    /// What happens when nobody has decided in time.
-    #[serde(default, skip_serializing_if = "OnTimeout::is_deny")]
-    pub on_timeout: OnTimeout,
-    /// The policy's own conditions.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<Condition>,
+    /// Who must agree, what counts, and until when.
+    pub terms: Terms,
     /// The kinds of conditions that the executor enforces: the only ones that may be attached.
     #[serde(default, with = "kinds", skip_serializing_if = "BTreeSet::is_empty")]
     pub enforceable: BTreeSet<ConditionKind>,
     /// When it was opened.
     pub opened_at: Moment,
+    /// The escalation whose operation was changed into this one, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amends: Option<Amends>,
+    /// It is a drill: a proposal that ought to be denied, and that nobody can approve.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub drill: bool,
+}
+
+impl Opening {
     /// From this moment on nobody can decide any more: the default is no.
-    pub decide_by: Moment,
-    /// How long it must have been open before an approval counts, in seconds.
-    #[serde(default, with = "super::ladder::seconds", skip_serializing_if = "Duration::is_zero")]
-    pub min_review: Duration,
-    /// How long an approval may wait to be claimed, in milliseconds.
-    #[serde(with = "millis")]
-    pub claim_within: Duration,
-    /// How long the token may live once it is claimed, in milliseconds.
-    #[serde(with = "millis")]
-    pub execute_within: Duration,
+    #[must_use]
+    pub fn decide_by(&self) -> Moment {
+        self.opened_at.plus(self.terms.decide_within)
+    }
+
+    /// Since when people can have been looking at it.
+    #[must_use]
+    pub fn before_people_since(&self) -> Moment {
+        self.amends.as_ref().map_or(self.opened_at, |amends| amends.since.min(self.opened_at))
+    }
+}
+
+/// What a changed operation comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amends {
+    /// The escalation of the operation as it was.
+    pub escalation: EscalationId,
+    /// When that was opened. A vote for the changed operation may be as old as that.
+    pub since: Moment,
+}
+
+/// A changed operation that a reviewer proposes, with their vote for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amendment {
+    /// When.
+    pub at: Moment,
+    /// The id that the escalation of the changed operation will have.
+    pub successor: EscalationId,
+    /// The changed operation, canonical (TOKEN §5).
+    pub op: String,
+    /// The changed payload in base64url, where the operation is of its digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+    /// The reviewer's approval of the changed operation. It counts in the escalation that the agent's acceptance opens.
+    pub vote: Cast,
+}
+
+/// The review of an emergency approval, afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// When.
+    pub at: Moment,
+    /// Who; nobody who broke the glass.
+    pub by: PersonId,
+    /// How surely they were known.
+    pub assurance: Assurance,
+    /// Whether it was right to.
+    pub justified: bool,
+    /// Why, in their words.
+    pub note: String,
 }
 
 /// A vote that was counted.
@@ -157,6 +294,9 @@ pub struct Cast {
     /// The reviewer's SSH signature over the statement; there is one exactly if the assurance is `signed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
+    /// What makes it a poor one (V3).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Flag>,
 }
 
 impl Cast {
@@ -169,7 +309,7 @@ impl Cast {
     /// Whether it is a yes.
     #[must_use]
     pub const fn approves(&self) -> bool {
-        matches!(self.statement.choice, Choice::Approve(_))
+        self.statement.choice.approves()
     }
 
     /// The vote as it travels, where the reviewer signed it.
@@ -193,6 +333,9 @@ pub struct Grant {
     /// The tightest of the policy's and of all approving voters' conditions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+    /// It was an emergency, and fewer people were enough.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub emergency: bool,
 }
 
 /// A person who filled a seat.
@@ -234,6 +377,8 @@ pub enum Denial {
     /// Conditions of this kind contradict each other.
     #[serde(with = "kind")]
     Contradiction(ConditionKind),
+    /// It was a drill, and enough people would have approved it.
+    Drill,
 }
 
 /// A kind of condition by its name.
@@ -272,19 +417,5 @@ mod kinds {
         let names = Vec::<String>::deserialize(from)?;
         let kinds = names.iter().map(|name| ConditionKind::parse(name)).collect::<Option<_>>();
         kinds.ok_or_else(|| D::Error::custom("unknown kind of condition"))
-    }
-}
-
-/// A span of time in whole milliseconds.
-mod millis {
-    use super::Duration;
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        u64::deserialize(from).map(Duration::from_millis)
     }
 }

@@ -8,7 +8,7 @@ mod pinned;
 
 pub use pinned::{PinError, PinnedKeys};
 
-use super::vote::{CLOCK_SKEW, Choice, SignedVote, Statement, VerifiedVote, VoteError, verify};
+use super::vote::{CLOCK_SKEW, SignedVote, Statement, VerifiedVote, VoteError, verify};
 use crate::condition::{Condition, tightest};
 use crate::digest::{RenderingDigest, VoteDigest};
 use crate::moment::Moment;
@@ -70,7 +70,7 @@ pub enum EvidenceFault {
     NotDistinct,
     /// The token names another person, time or assurance than the vote states.
     OtherVoter,
-    /// A vote is a denial.
+    /// A vote is a denial, or takes one back.
     Denial,
     /// A vote is for another operation.
     OtherOperation,
@@ -207,12 +207,12 @@ impl RosterEvidence {
             && second == approval.at
             && approval.assurance == Assurance::Signed;
         require(same_voter, EvidenceFault::OtherVoter)?;
-        let Choice::Approve(conditions) = &vote.choice else { return Err(EvidenceFault::Denial) };
+        require(vote.choice.approves(), EvidenceFault::Denial)?;
         require(vote.operation == claims.operation, EvidenceFault::OtherOperation)?;
         require(vote.policy == claims.policy, EvidenceFault::OtherPolicy)?;
         let here = (vote.escalation, vote.shown);
         require(*proceedings.get_or_insert(here) == here, EvidenceFault::Spliced)?;
-        require(holds_all(&claims.conditions, conditions.as_slice()), EvidenceFault::ConditionDropped)?;
+        require(holds_all(&claims.conditions, vote.choice.conditions()), EvidenceFault::ConditionDropped)?;
         let issued = claims.times.issued_at;
         let in_time = vote.time <= issued.plus(CLOCK_SKEW) && vote.time.plus(self.max_age) >= issued;
         require(in_time, EvidenceFault::WrongTime)

@@ -2,6 +2,7 @@
 
 use super::event::kind;
 use super::state::Status;
+use super::terms::Exclusion;
 use crate::condition::ConditionKind;
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,24 @@ pub enum VoteRefusal {
     OnBehalfOf,
     /// The reviewer can fill none of the seats.
     NotInPool,
-    /// The reviewer has voted.
+    /// The rule excludes the reviewer, who shares a team with those who ask, or manages them.
+    Excluded(Exclusion),
+    /// The reviewer has said the same before.
     AlreadyVoted,
+    /// The reviewer has said something else before, and has not taken it back.
+    Conflicting,
+    /// This very statement was made and taken back.
+    Replayed,
+    /// The reviewer has said nothing that could be taken back.
+    NothingToWithdraw,
+    /// The reviewer has taken back too many votes here.
+    TooOften,
+    /// A changed operation was proposed instead, and waits for the agent.
+    Amended,
+    /// The rule knows no emergency.
+    NoBreakGlass,
+    /// It was made without the care that the rule asks for; the next one counts.
+    Careless,
     /// The reviewer is not known surely enough for any seat that they could fill.
     InsufficientAssurance,
     /// A condition of this kind is not enforced by the executor, so it would be an empty promise.
@@ -57,7 +74,15 @@ impl VoteRefusal {
             Self::Requester => "vote.requester",
             Self::OnBehalfOf => "vote.on_behalf_of",
             Self::NotInPool => "vote.not_in_pool",
+            Self::Excluded(_) => "vote.excluded",
             Self::AlreadyVoted => "vote.already_voted",
+            Self::Conflicting => "vote.conflicting",
+            Self::Replayed => "vote.replayed",
+            Self::NothingToWithdraw => "vote.nothing_to_withdraw",
+            Self::TooOften => "vote.too_often",
+            Self::Amended => "vote.amended",
+            Self::NoBreakGlass => "vote.no_break_glass",
+            Self::Careless => "vote.careless",
             Self::InsufficientAssurance => "vote.insufficient_assurance",
             Self::ConditionNotEnforced(_) => "vote.condition_not_enforced",
         }
@@ -82,7 +107,28 @@ impl fmt::Display for VoteRefusal {
             Self::Requester => f.write_str("whoever asks can't vote"),
             Self::OnBehalfOf => f.write_str("whoever the agent acts for can't vote"),
             Self::NotInPool => f.write_str("this reviewer can fill none of the seats"),
+            Self::Excluded(Exclusion::Team) => {
+                f.write_str("this reviewer shares a team with those who ask, and the rule excludes that")
+            }
+            Self::Excluded(Exclusion::Manager) => {
+                f.write_str("this reviewer manages those who ask, and the rule excludes that")
+            }
             Self::AlreadyVoted => f.write_str("this reviewer has already voted"),
+            Self::Conflicting => {
+                f.write_str("this reviewer has voted otherwise; withdraw that vote before casting another")
+            }
+            Self::Replayed => f.write_str("this very vote was cast and withdrawn before; make a new one"),
+            Self::NothingToWithdraw => f.write_str("this reviewer has no vote to withdraw"),
+            Self::TooOften => {
+                f.write_str("this reviewer has withdrawn too many votes here; the last one stands")
+            }
+            Self::Amended => {
+                f.write_str("a changed operation was proposed instead, and waits for the agent to accept it")
+            }
+            Self::NoBreakGlass => f.write_str("the rule allows no emergency approval"),
+            Self::Careless => f.write_str(
+                "the vote was made without the care that the rule asks for; look again and vote again",
+            ),
             Self::InsufficientAssurance => {
                 f.write_str("this reviewer is not known surely enough: sign the vote with a key")
             }
@@ -104,6 +150,18 @@ pub enum TransitionError {
     NotApproved(Status),
     /// It is over already.
     Over(Status),
+    /// No changed operation waits for the agent.
+    NotAmended,
+    /// One was proposed already.
+    AmendedAlready,
+    /// This person may not vote on it, and so not change, pass on or review it.
+    NotEligible(VoteRefusal),
+    /// No review of an emergency approval is due.
+    NoReviewDue,
+    /// Whoever broke the glass can't review that.
+    OwnEmergency,
+    /// It was not they who were asked.
+    NotAsked,
 }
 
 impl TransitionError {
@@ -114,6 +172,12 @@ impl TransitionError {
             Self::NotTheRequester => "escalation.not_the_requester",
             Self::NotApproved(_) => "escalation.not_approved",
             Self::Over(_) => "escalation.over",
+            Self::NotAmended => "escalation.not_amended",
+            Self::AmendedAlready => "escalation.amended_already",
+            Self::NotEligible(refusal) => refusal.code(),
+            Self::NoReviewDue => "escalation.no_review_due",
+            Self::OwnEmergency => "escalation.own_emergency",
+            Self::NotAsked => "escalation.not_asked",
         }
     }
 }
@@ -124,6 +188,12 @@ impl fmt::Display for TransitionError {
             Self::NotTheRequester => f.write_str("only the agent that opened the escalation can withdraw it"),
             Self::NotApproved(status) => write!(f, "the escalation is not approved but {status}"),
             Self::Over(status) => write!(f, "the escalation is already {status}"),
+            Self::NotAmended => f.write_str("no changed operation was proposed that could be accepted"),
+            Self::AmendedAlready => f.write_str("a changed operation was proposed already"),
+            Self::NotEligible(refusal) => refusal.fmt(f),
+            Self::NoReviewDue => f.write_str("no emergency approval waits for a review here"),
+            Self::OwnEmergency => f.write_str("whoever broke the glass can't review that"),
+            Self::NotAsked => f.write_str("this person was not asked, so there is nothing to pass on"),
         }
     }
 }

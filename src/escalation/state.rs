@@ -1,17 +1,15 @@
 //! The states of an escalation, each with just its own facts.
 
-use super::event::{Cast, Denial, Event, Grant, Opening, Seated};
+use super::case::Case;
+use super::event::{Denial, Event, Grant, Seated};
 use super::evidence;
-use super::ladder::Stage;
-use super::requirement::{Agreement, Membership, Requirement, Standing};
-use super::step::MAX_REFUSALS;
 use crate::condition::Condition;
 use crate::moment::Moment;
-use crate::party::{AgentId, PersonId};
+use crate::party::{AgentId, EscalationId, PersonId};
 use crate::token::Approval;
 use core::fmt;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// An escalation as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +30,6 @@ pub enum Escalation {
     Claimed(Claimed),
     /// The approval was not claimed in time.
     Lapsed(Lapsed),
-}
-
-/// What all states have: what was asked, and who said what.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Case {
-    pub(super) opening: Box<Opening>,
-    pub(super) votes: Vec<Cast>,
-    pub(super) refusals: usize,
 }
 
 /// People may vote.
@@ -83,6 +73,8 @@ pub struct Cancelled {
     pub by: AgentId,
     /// Why, in its words.
     pub reason: String,
+    /// The escalation of the changed operation that it accepted instead.
+    pub successor: Option<EscalationId>,
 }
 
 /// It may not or cannot be carried out.
@@ -102,6 +94,8 @@ pub struct Claimed {
     pub(super) grant: Box<Grant>,
     /// When.
     pub at: Moment,
+    /// Until when somebody has to review it, if it was an emergency.
+    pub review_by: Option<Moment>,
 }
 
 /// The approval was not claimed in time.
@@ -164,128 +158,6 @@ impl fmt::Display for Status {
     }
 }
 
-/// Who goes by this name; the roster of the moment knows.
-pub(super) type KnownAs<'a> = &'a dyn Fn(&str) -> Option<PersonId>;
-
-impl Case {
-    pub(super) const fn new(opening: Box<Opening>) -> Self {
-        Self { opening, votes: Vec::new(), refusals: 0 }
-    }
-
-    /// What was asked.
-    #[must_use]
-    pub const fn opening(&self) -> &Opening {
-        &self.opening
-    }
-
-    /// The votes that were counted, in the order they came.
-    #[must_use]
-    pub fn votes(&self) -> &[Cast] {
-        &self.votes
-    }
-
-    /// Whether more refused votes are recorded; a flood of them must not fill the log.
-    pub(super) const fn records_refusals(&self) -> bool {
-        self.refusals < MAX_REFUSALS
-    }
-
-    /// Whether this person asks, or runs the agent that asks, under whichever of their names.
-    pub(super) fn is_requester(&self, person: &PersonId, known_as: KnownAs<'_>) -> bool {
-        let is = |name: &str| name == person.as_str() || known_as(name).as_ref() == Some(person);
-        is(self.opening.agent.as_str()) || self.opening.operators.iter().any(|operator| is(operator.as_str()))
-    }
-
-    /// Whether the agent acts for this person, under whichever of their names.
-    pub(super) fn is_beneficiary(&self, person: &PersonId, known_as: KnownAs<'_>) -> bool {
-        let is = |name: &str| name == person.as_str() || known_as(name).as_ref() == Some(person);
-        self.opening.on_behalf_of.as_ref().is_some_and(|name| is(name.as_str()))
-    }
-
-    pub(super) fn has_voted(&self, person: &PersonId) -> bool {
-        self.votes.iter().any(|vote| vote.person() == person)
-    }
-
-    pub(super) fn denial(&self) -> Option<&Cast> {
-        self.votes.iter().find(|vote| !vote.approves())
-    }
-
-    /// How many people have agreed so far, whichever seats they fill.
-    #[must_use]
-    pub fn agreed(&self) -> usize {
-        self.votes.iter().filter(|vote| vote.approves()).count()
-    }
-
-    pub(super) fn agreements(&self) -> Vec<Agreement> {
-        let approving = self.votes.iter().filter(|vote| vote.approves());
-        approving.map(|vote| Agreement { person: vote.person().clone(), assurance: vote.assurance }).collect()
-    }
-
-    /// Those who could still vote: everyone but who has voted, who asks and whom it is for.
-    fn others(&self, membership: &dyn Membership) -> Vec<PersonId> {
-        let known_as = |name: &str| membership.known_as(name);
-        let may = |person: &PersonId| {
-            !self.has_voted(person)
-                && !self.is_requester(person, &known_as)
-                && !self.is_beneficiary(person, &known_as)
-        };
-        membership.people().into_iter().filter(may).collect()
-    }
-
-    /// Who must agree at this moment: as it was opened, or by a stage that has begun.
-    #[must_use]
-    pub fn requirement_at(&self, now: Moment) -> Requirement {
-        let passed = now.since(self.opening.opened_at);
-        self.requirement_with(self.opening.ladder.iter().filter(|stage| stage.after <= passed))
-    }
-
-    /// Who could agree if every stage had begun.
-    fn widest_requirement(&self) -> Requirement {
-        self.requirement_with(self.opening.ladder.iter())
-    }
-
-    fn requirement_with<'a>(&'a self, stages: impl Iterator<Item = &'a Stage>) -> Requirement {
-        let base = &self.opening.requirement;
-        let stages: Vec<Requirement> = stages.map(|stage| stage.requirement.clone()).collect();
-        if stages.is_empty() {
-            return base.clone();
-        }
-        // Stages that are too many to be one requirement were refused with the policy; without them it is stricter.
-        let any = core::iter::once(base.clone()).chain(stages).collect();
-        Requirement::any(1, any).unwrap_or_else(|_| base.clone())
-    }
-
-    /// How far the requirement of this moment is met by the people who agreed and still may review.
-    #[must_use]
-    pub fn standing(&self, membership: &dyn Membership, now: Moment) -> Standing {
-        let (agreed, others) = (self.agreements(), self.others(membership));
-        let standing = self.requirement_at(now).standing(&agreed, &others, membership);
-        match standing {
-            // A later stage may still bring people who can.
-            Standing::Impossible if !self.opening.ladder.is_empty() => {
-                match self.widest_requirement().standing(&agreed, &others, membership) {
-                    Standing::Missing(people) => Standing::Missing(people),
-                    // Those who agreed would do from a later stage on.
-                    Standing::Met(_) => Standing::Missing(1),
-                    Standing::Impossible => Standing::Impossible,
-                }
-            }
-            Standing::Impossible | Standing::Missing(_) | Standing::Met(_) => standing,
-        }
-    }
-
-    /// The smallest sets of people who could complete it at this moment, at most `limit`.
-    #[must_use]
-    pub fn completions(
-        &self,
-        membership: &dyn Membership,
-        now: Moment,
-        limit: usize,
-    ) -> Vec<BTreeSet<PersonId>> {
-        let others = self.others(membership);
-        self.requirement_at(now).completions(&self.agreements(), &others, membership, limit)
-    }
-}
-
 impl Escalation {
     /// What was asked, and who said what.
     #[must_use]
@@ -327,11 +199,19 @@ impl Escalation {
             Some(Event::Approved(_)) => Status::Approved,
             Some(
                 Event::Opened(_)
+                | Event::Asked { .. }
+                | Event::Reassigned { .. }
+                | Event::Reminded { .. }
+                | Event::Seen { .. }
+                | Event::Widened { .. }
                 | Event::Voted(_)
                 | Event::VoteRefused { .. }
+                | Event::Withdrawn(_)
+                | Event::Amended(_)
                 | Event::Cancelled { .. }
                 | Event::Blocked { .. }
-                | Event::Claimed { .. },
+                | Event::Claimed { .. }
+                | Event::Reviewed(_),
             )
             | None => self.recorded_status(),
         }
@@ -362,16 +242,35 @@ impl Escalation {
         self.grant().map(|grant| grant.conditions.as_slice()).unwrap_or_default()
     }
 
+    /// How long its token lives: shorter in an emergency.
+    #[must_use]
+    pub fn execute_within(&self) -> Duration {
+        let terms = &self.case().opening().terms;
+        match (&terms.break_glass, self.grant()) {
+            (Some(emergency), Some(grant)) if grant.emergency => {
+                emergency.execute_within.min(terms.execute_within)
+            }
+            (Some(_) | None, _) => terms.execute_within,
+        }
+    }
+
+    /// Until when somebody has to review an emergency approval that was used; `None` where nobody has to any more.
+    #[must_use]
+    pub fn review_due(&self) -> Option<Moment> {
+        if let Self::Claimed(claimed) = self
+            && claimed.case.review().is_none()
+        {
+            return claimed.review_by;
+        }
+        None
+    }
+
     /// The next moment after `now` at which it changes by itself, if nothing else happens: a stage of the ladder
-    /// begins, or a deadline passes.
+    /// begins, people are reminded, or a deadline passes.
     #[must_use]
     pub fn deadline(&self, now: Moment) -> Option<Moment> {
         match self {
-            Self::Pending(state) => {
-                let opening = &state.case.opening;
-                let stages = opening.ladder.iter().map(|stage| opening.opened_at.plus(stage.after));
-                Some(stages.filter(|begins| *begins > now).fold(opening.decide_by, Moment::min))
-            }
+            Self::Pending(state) => Some(state.case.next_moment(now)),
             Self::Approved(state) => Some(state.grant.claim_by),
             Self::Denied(_)
             | Self::Expired(_)
@@ -386,7 +285,7 @@ impl Escalation {
     #[must_use]
     pub fn evidence(&self) -> Vec<Vec<u8>> {
         let seated = self.grant().map(|grant| grant.seated.as_slice()).unwrap_or_default();
-        let vote_of = |person: &PersonId| self.case().votes.iter().find(|vote| vote.person() == person);
+        let vote_of = |person: &PersonId| self.case().votes().iter().find(|vote| vote.person() == person);
         let signed = seated.iter().filter_map(|seated| vote_of(&seated.person)?.signed());
         signed.map(|vote| evidence::to_bytes(&vote)).collect()
     }

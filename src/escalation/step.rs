@@ -1,19 +1,23 @@
 //! The steps of an escalation: what may happen to it now, as events to be recorded; nothing changes before they are.
 
-use super::event::{Cast, Denial, Event, Grant, Opening, Seated};
+use super::case::Case;
+use super::diligence::{Flag, OnPoor, Sight};
+use super::event::{Amendment, Cast, Denial, Event, Grant, Opening, Review, Seated, Widening};
 use super::fold::CourseError;
 use super::ladder::OnTimeout;
 use super::refusal::{TransitionError, VoteRefusal};
 use super::requirement::{Filled, Membership, Standing};
-use super::state::{Case, Escalation, Pending};
+use super::state::{Cancelled, Claimed, Escalation, Pending};
 use super::vote::{CLOCK_SKEW, Choice, Statement, VerifiedVote};
 use crate::condition::{Condition, Contradiction};
 use crate::moment::Moment;
-use crate::party::AgentId;
+use crate::party::{AgentId, EscalationId, PersonId};
 use crate::token::Assurance;
 
 /// How many refused votes of one escalation are recorded; further ones are refused all the same.
 pub const MAX_REFUSALS: usize = 64;
+/// How many votes one person may take back in one escalation.
+pub const MAX_WITHDRAWALS: usize = 8;
 
 /// What to record, and what to answer. The events may be there even if the answer is no: a deadline that was found
 /// to have passed, a vote that was refused.
@@ -64,12 +68,16 @@ impl Ballot {
         }
     }
 
-    fn cast(&self, at: Moment) -> Cast {
+    /// The vote as it is recorded, with what makes it a poor one.
+    #[must_use]
+    pub fn cast(&self, at: Moment, flags: &[Flag]) -> Cast {
         let signature = match self {
             Self::Signed(vote) => Some(vote.signed().signature.clone()),
             Self::Attested(..) => None,
         };
-        Cast { at, statement: self.statement().clone(), assurance: self.assurance(), signature }
+        // A denial is never a poor one: doubt needs no care.
+        let flags = if self.statement().choice.approves() { flags.to_vec() } else { Vec::new() };
+        Cast { at, statement: self.statement().clone(), assurance: self.assurance(), signature, flags }
     }
 }
 
@@ -84,6 +92,8 @@ pub enum Counted {
     Denied,
     /// The vote counts, but nobody can complete it any more.
     Blocked,
+    /// What the reviewer said before is taken back; so many people must agree.
+    Withdrawn(usize),
 }
 
 impl Escalation {
@@ -96,17 +106,15 @@ impl Escalation {
         if let Err(Contradiction(kind)) = case.merged_conditions() {
             reasons.push(format!("the policy's conditions `{kind}` contradict each other"));
         }
-        for condition in &opening.conditions {
+        for condition in &opening.terms.conditions {
             if !opening.enforceable.contains(&condition.kind()) {
                 reasons.push(VoteRefusal::ConditionNotEnforced(condition.kind()).to_string());
             }
         }
-        if case.standing(membership, at) == Standing::Impossible {
-            reasons.push(nobody_can(&case));
-        }
         let mut events = vec![Event::Opened(Box::new(opening))];
-        if !reasons.is_empty() {
-            events.push(Event::Blocked { at, reasons });
+        match reasons.is_empty() {
+            true => events.extend(case.settle(membership, at)),
+            false => events.push(Event::Blocked { at, reasons }),
         }
         events
     }
@@ -123,7 +131,7 @@ impl Escalation {
                         cause: Denial::Reviewer(denial.person().clone()),
                     });
                 }
-                let decide_by = case.opening.decide_by;
+                let decide_by = case.opening.decide_by();
                 (now >= decide_by).then(|| case.timeout(decide_by))
             }
             Self::Approved(approved) => {
@@ -140,16 +148,18 @@ impl Escalation {
     }
 
     /// Brings a vote. Whether the reviewer may vote is judged by the roster of this moment, earlier voters included.
+    /// `flags` is what makes it a poor one, which the desk finds out.
     pub fn vote(
         &self,
         ballot: &Ballot,
+        flags: &[Flag],
         membership: &dyn Membership,
         now: Moment,
     ) -> Step<Counted, VoteRefusal> {
         let mut events: Vec<Event> = self.due(now).into_iter().collect();
-        match self.judge(ballot, membership, now) {
+        match self.judge(ballot, flags, membership, now) {
             Ok(case) => {
-                let (outcome, more) = case.count(ballot.cast(now), membership, now);
+                let (outcome, more) = case.count(ballot.cast(now, flags), membership, now);
                 events.extend(more);
                 Step { events, result: Ok(outcome) }
             }
@@ -164,43 +174,63 @@ impl Escalation {
         }
     }
 
-    /// Whether a vote counts; the case that it counts for.
-    fn judge(&self, ballot: &Ballot, membership: &dyn Membership, now: Moment) -> Result<&Case, VoteRefusal> {
-        let statement = ballot.statement();
-        let (person, opening) = (&statement.reviewer, self.case().opening());
-        let require = |holds: bool, refusal| if holds { Ok(()) } else { Err(refusal) };
-        require(statement.escalation == opening.id, VoteRefusal::OtherEscalation)?;
+    /// The case of an escalation that is pending at this moment.
+    fn pending(&self, now: Moment) -> Result<&Case, VoteRefusal> {
         let Self::Pending(Pending { case }) = self else {
             return Err(VoteRefusal::Resolved(self.recorded_status()));
         };
         match self.due(now) {
-            Some(Event::Expired { .. }) => return Err(VoteRefusal::Late),
-            Some(_) => return Err(VoteRefusal::Resolved(self.status(now))),
-            None => {}
+            Some(Event::Expired { .. }) => Err(VoteRefusal::Late),
+            Some(_) => Err(VoteRefusal::Resolved(self.status(now))),
+            None => Ok(case),
         }
+    }
+
+    /// Whether a vote counts; the case that it counts for.
+    fn judge(
+        &self,
+        ballot: &Ballot,
+        flags: &[Flag],
+        membership: &dyn Membership,
+        now: Moment,
+    ) -> Result<&Case, VoteRefusal> {
+        let statement = ballot.statement();
+        let opening = self.case().opening();
+        let require = |holds: bool, refusal| if holds { Ok(()) } else { Err(refusal) };
+        require(statement.escalation == opening.id, VoteRefusal::OtherEscalation)?;
+        let case = self.pending(now)?;
         require(statement.operation == opening.operation, VoteRefusal::OtherOperation)?;
         require(statement.shown == opening.shown, VoteRefusal::OtherRendering)?;
         require(statement.policy == opening.policy, VoteRefusal::OtherPolicy)?;
-        let known_as = |name: &str| membership.known_as(name);
-        require(!case.is_requester(person, &known_as), VoteRefusal::Requester)?;
-        require(!case.is_beneficiary(person, &known_as), VoteRefusal::OnBehalfOf)?;
-        let requirement = case.requirement_at(now);
-        let needed = requirement.assurance_for(person, membership).ok_or(VoteRefusal::NotInPool)?;
-        require(!case.has_voted(person), VoteRefusal::AlreadyVoted)?;
-        let in_time =
-            statement.time >= opening.opened_at.minus(CLOCK_SKEW) && statement.time <= now.plus(CLOCK_SKEW);
+        let needed = case.admits(&statement.reviewer, &statement.choice, membership, now)?;
+        case.may_follow_own(statement)?;
+        let in_time = statement.time >= opening.before_people_since().minus(CLOCK_SKEW)
+            && statement.time <= now.plus(CLOCK_SKEW);
         require(in_time, VoteRefusal::WrongTime)?;
         match &statement.choice {
             // A no is a no, however surely its speaker is known: doubt about it is still doubt.
             Choice::Deny => {}
-            Choice::Approve(conditions) => {
-                require(now >= opening.opened_at.plus(opening.min_review), VoteRefusal::TooSoon)?;
+            // Nobody takes back what was said by someone who was known more surely.
+            Choice::Withdraw => {
+                let said = case.vote_of(&statement.reviewer).map(|vote| vote.assurance);
+                require(said <= Some(ballot.assurance()), VoteRefusal::InsufficientAssurance)?;
+            }
+            Choice::Approve(_) | Choice::BreakGlass(_) => {
+                require(case.amendment.is_none(), VoteRefusal::Amended)?;
                 require(ballot.assurance() >= needed, VoteRefusal::InsufficientAssurance)?;
-                for condition in conditions.as_slice() {
+                for condition in statement.choice.conditions() {
                     let kind = condition.kind();
                     require(opening.enforceable.contains(&kind), VoteRefusal::ConditionNotEnforced(kind))?;
                 }
             }
+        }
+        if let Choice::Approve(_) = &statement.choice {
+            let since = opening.before_people_since();
+            require(now >= since.plus(opening.terms.min_review), VoteRefusal::TooSoon)?;
+            let ask_again = opening.terms.diligence.on_poor == OnPoor::AskAgain
+                && !flags.is_empty()
+                && !case.asked_again.contains(&statement.reviewer);
+            require(!ask_again, VoteRefusal::Careless)?;
         }
         Ok(case)
     }
@@ -212,7 +242,8 @@ impl Escalation {
             return Step { events, result: Err(TransitionError::NotTheRequester) };
         }
         if matches!(self, Self::Pending(_)) && events.is_empty() {
-            let cancelled = Event::Cancelled { at: now, by: by.clone(), reason: reason.to_owned() };
+            let (by, reason) = (by.clone(), reason.to_owned());
+            let cancelled = Event::Cancelled { at: now, by, reason, successor: None };
             return Step { events: vec![cancelled], result: Ok(()) };
         }
         Step { events, result: Err(TransitionError::Over(self.status(now))) }
@@ -222,7 +253,10 @@ impl Escalation {
     pub fn claim(&self, now: Moment) -> Step<Grant, TransitionError> {
         match (self, self.due(now)) {
             (Self::Approved(approved), None) => {
-                Step { events: vec![Event::Claimed { at: now }], result: Ok((*approved.grant).clone()) }
+                let grant = (*approved.grant).clone();
+                let emergency = approved.case.opening.terms.break_glass.as_ref().filter(|_| grant.emergency);
+                let review_by = emergency.map(|emergency| grant.at.plus(emergency.review_within));
+                Step { events: vec![Event::Claimed { at: now, review_by }], result: Ok(grant) }
             }
             (_, due) => {
                 let error = TransitionError::NotApproved(self.status(now));
@@ -244,23 +278,20 @@ impl Escalation {
         }
     }
 
-    /// What the time and a changed roster mean for it: a deadline that passed, a stage that began under which those
-    /// who agreed are enough, or that nobody can complete it any more.
+    /// What the time and a changed roster mean for it: a deadline that passed, a stage under which those who agreed
+    /// are enough, that nobody can complete it as it stands, or that people are to be reminded.
     #[must_use]
-    pub fn reconsider(&self, membership: &dyn Membership, now: Moment) -> Option<Event> {
+    pub fn reconsider(&self, membership: &dyn Membership, now: Moment) -> Vec<Event> {
         if let Some(due) = self.due(now) {
-            return Some(due);
+            return vec![due];
         }
-        let Self::Pending(Pending { case }) = self else { return None };
-        match case.standing(membership, now) {
-            Standing::Missing(_) => None,
-            Standing::Impossible => Some(Event::Blocked { at: now, reasons: vec![nobody_can(case)] }),
-            // A stage has begun under which those who agreed are enough.
-            Standing::Met(filled) => {
-                let conditions = case.merged_conditions().ok()?;
-                Some(case.approved(&filled, conditions, now))
-            }
+        let Self::Pending(Pending { case }) = self else { return Vec::new() };
+        let mut events = case.settle(membership, now);
+        let open = !events.iter().any(|event| event.ends() || matches!(event, Event::Approved(_)));
+        if let Some(tenths) = case.reminder_due(now).filter(|_| open) {
+            events.push(Event::Reminded { at: now, tenths });
         }
+        events
     }
 
     /// The escalation after these events.
@@ -272,57 +303,291 @@ impl Escalation {
     }
 }
 
+/// What is done around the votes.
+impl Escalation {
+    /// Asks these people, and widens it first if too few of those who could decide are there; what changes nothing is
+    /// not recorded.
+    #[must_use]
+    pub fn ask(&self, people: &[PersonId], now: Moment) -> Option<Event> {
+        let Self::Pending(Pending { case }) = self else { return None };
+        let people: Vec<_> = people.iter().filter(|person| !case.asked.contains(person)).cloned().collect();
+        (!people.is_empty() && self.due(now).is_none()).then_some(Event::Asked { at: now, people })
+    }
+
+    /// Begins the next stage, or the escalation pool, before its time, because too few of those before it are there.
+    #[must_use]
+    pub fn widen(&self, now: Moment) -> Option<Event> {
+        let Self::Pending(Pending { case }) = self else { return None };
+        let more = case.stage(now) < case.stages() && case.amendment.is_none() && self.due(now).is_none();
+        more.then_some(Event::Widened { at: now, cause: Widening::NobodyAvailable })
+    }
+
+    /// Somebody has it before them; recorded the first time, while it is pending, for those who may vote on it.
+    #[must_use]
+    pub fn seen(
+        &self,
+        person: &PersonId,
+        what: Sight,
+        membership: &dyn Membership,
+        now: Moment,
+    ) -> Option<Event> {
+        let case = self.pending(now).ok()?;
+        let new = !case.attention_of(person).has(what);
+        let may = case.asked.contains(person) || case.eligible(membership, now).contains(person);
+        (new && may).then(|| Event::Seen { at: now, person: person.clone(), what })
+    }
+
+    /// Passes it on from somebody who was asked to somebody else. That changes who is asked, not who may vote.
+    pub fn reassign(
+        &self,
+        from: &PersonId,
+        to: &PersonId,
+        membership: &dyn Membership,
+        now: Moment,
+    ) -> Step<(), TransitionError> {
+        let case = match self.pending(now) {
+            Ok(case) => case,
+            Err(_) => return self.over(now),
+        };
+        let refuse = |error| Step { events: Vec::new(), result: Err(error) };
+        if !case.asked.contains(from) {
+            return refuse(TransitionError::NotAsked);
+        }
+        if !case.eligible(membership, now).contains(to) {
+            let why = case.barred(to, membership).unwrap_or(VoteRefusal::NotInPool);
+            return refuse(TransitionError::NotEligible(why));
+        }
+        let event = Event::Reassigned { at: now, from: from.clone(), to: to.clone() };
+        Step { events: vec![event], result: Ok(()) }
+    }
+
+    /// Proposes a changed operation instead, with the reviewer's vote for it. From then on nobody approves this one.
+    pub fn amend(
+        &self,
+        amendment: Amendment,
+        membership: &dyn Membership,
+        now: Moment,
+    ) -> Step<(), TransitionError> {
+        let case = match self.pending(now) {
+            Ok(case) => case,
+            Err(_) => return self.over(now),
+        };
+        let statement = &amendment.vote.statement;
+        let admitted = case.admits(&statement.reviewer, &statement.choice, membership, now);
+        let error = match admitted {
+            _ if case.amendment.is_some() => Some(TransitionError::AmendedAlready),
+            _ if case.has_voted(&statement.reviewer) => {
+                Some(TransitionError::NotEligible(VoteRefusal::AlreadyVoted))
+            }
+            Err(refusal) => Some(TransitionError::NotEligible(refusal)),
+            Ok(needed) if amendment.vote.assurance < needed => {
+                Some(TransitionError::NotEligible(VoteRefusal::InsufficientAssurance))
+            }
+            Ok(_) if !amends(&amendment, &case.opening) => {
+                Some(TransitionError::NotEligible(VoteRefusal::OtherOperation))
+            }
+            Ok(_) => None,
+        };
+        match error {
+            Some(error) => Step { events: Vec::new(), result: Err(error) },
+            None => Step { events: vec![Event::Amended(Box::new(amendment))], result: Ok(()) },
+        }
+    }
+
+    /// Ends it because the agent has taken the changed operation instead.
+    pub fn accept(&self, by: &AgentId, now: Moment) -> Step<EscalationId, TransitionError> {
+        let refuse = |error| Step { events: Vec::new(), result: Err(error) };
+        if *by != self.case().opening.agent {
+            return refuse(TransitionError::NotTheRequester);
+        }
+        if let Self::Cancelled(Cancelled { successor: Some(successor), .. }) = self {
+            return Step { events: Vec::new(), result: Ok(*successor) };
+        }
+        let case = match self.pending(now) {
+            Ok(case) => case,
+            Err(_) => return self.over(now),
+        };
+        let Some(amendment) = &case.amendment else { return refuse(TransitionError::NotAmended) };
+        let successor = amendment.successor;
+        let reason = "the agent accepted a changed operation".to_owned();
+        let event = Event::Cancelled { at: now, by: by.clone(), reason, successor: Some(successor) };
+        Step { events: vec![event], result: Ok(successor) }
+    }
+
+    /// Reviews an emergency approval afterwards.
+    pub fn review(&self, review: Review, membership: &dyn Membership) -> Step<(), TransitionError> {
+        let refuse = |error| Step { events: Vec::new(), result: Err(error) };
+        let (Self::Claimed(Claimed { case, .. }), Some(_)) = (self, self.review_due()) else {
+            return refuse(TransitionError::NoReviewDue);
+        };
+        let Some(emergency) = &case.opening.terms.break_glass else {
+            return refuse(TransitionError::NoReviewDue);
+        };
+        if case.has_voted(&review.by) {
+            return refuse(TransitionError::OwnEmergency);
+        }
+        let refusal = match emergency.review.assurance_for(&review.by, membership) {
+            None => Some(VoteRefusal::NotInPool),
+            Some(_) if case.barred(&review.by, membership).is_some() => case.barred(&review.by, membership),
+            Some(needed) if review.assurance < needed => Some(VoteRefusal::InsufficientAssurance),
+            Some(_) => None,
+        };
+        match refusal {
+            Some(refusal) => refuse(TransitionError::NotEligible(refusal)),
+            None => Step { events: vec![Event::Reviewed(Box::new(review))], result: Ok(()) },
+        }
+    }
+
+    fn over<T>(&self, now: Moment) -> Step<T, TransitionError> {
+        let events = self.due(now).into_iter().collect();
+        Step { events, result: Err(TransitionError::Over(self.status(now))) }
+    }
+}
+
+/// Whether the reviewer's vote approves just this change of just this operation.
+pub(super) fn amends(amendment: &Amendment, opening: &Opening) -> bool {
+    let statement = &amendment.vote.statement;
+    let approves = matches!(statement.choice, Choice::Approve(_));
+    approves && statement.escalation == amendment.successor && statement.operation != opening.operation
+}
+
 fn nobody_can(case: &Case) -> String {
-    format!("nobody can complete the requirement any more: {}", case.opening.requirement)
+    format!("nobody can complete the requirement any more: {}", case.opening.terms.requirement)
 }
 
 impl Case {
+    /// Whether this may follow what the same person has said before.
+    fn may_follow_own(&self, statement: &Statement) -> Result<(), VoteRefusal> {
+        let (person, before) = (&statement.reviewer, self.vote_of(&statement.reviewer));
+        if self.is_spent(&statement.digest()) {
+            return Err(VoteRefusal::Replayed);
+        }
+        match (before, &statement.choice) {
+            (None, Choice::Withdraw) => Err(VoteRefusal::NothingToWithdraw),
+            (Some(_), Choice::Withdraw) => {
+                let taken_back = self.withdrawals.iter().filter(|(who, _)| who == person).count();
+                if taken_back < MAX_WITHDRAWALS { Ok(()) } else { Err(VoteRefusal::TooOften) }
+            }
+            (None, Choice::Approve(_) | Choice::BreakGlass(_) | Choice::Deny) => Ok(()),
+            (Some(before), choice) if before.statement.choice == *choice => Err(VoteRefusal::AlreadyVoted),
+            (Some(before), choice) if before.approves() && choice.approves() => {
+                Err(VoteRefusal::AlreadyVoted)
+            }
+            (Some(_), _) => Err(VoteRefusal::Conflicting),
+        }
+    }
+
     /// Counts a vote that was judged to count.
     fn count(&self, vote: Cast, membership: &dyn Membership, now: Moment) -> (Counted, Vec<Event>) {
         let mut case = self.clone();
+        if vote.statement.choice == Choice::Withdraw {
+            case.take_back(&vote);
+            let mut events = vec![Event::Withdrawn(Box::new(vote))];
+            events.extend(case.settle(membership, now));
+            let missing = match case.standing(membership, now) {
+                Standing::Missing(people) => people,
+                Standing::Met(_) | Standing::Impossible => 0,
+            };
+            return (Counted::Withdrawn(missing), events);
+        }
         case.votes.push(vote.clone());
         let (outcome, resolution) = case.resolve(&vote, membership, now);
         let voted = Event::Voted(Box::new(vote));
         (outcome, core::iter::once(voted).chain(resolution).collect())
     }
 
-    fn resolve(&self, vote: &Cast, membership: &dyn Membership, now: Moment) -> (Counted, Option<Event>) {
-        if !vote.approves() {
+    /// What this person said before does not stand any more.
+    pub(super) fn take_back(&mut self, withdrawal: &Cast) {
+        let person = withdrawal.person().clone();
+        let (gone, stand) = self.votes.drain(..).partition(|vote| *vote.person() == person);
+        self.votes = stand;
+        self.void.extend::<Vec<Cast>>(gone);
+        self.withdrawals.push((person, withdrawal.statement.digest()));
+    }
+
+    fn resolve(&self, vote: &Cast, membership: &dyn Membership, now: Moment) -> (Counted, Vec<Event>) {
+        if self.denial().is_some() {
             let cause = Denial::Reviewer(vote.person().clone());
-            return (Counted::Denied, Some(Event::Denied { at: now, cause }));
+            return (Counted::Denied, vec![Event::Denied { at: now, cause }]);
         }
-        let conditions = match self.merged_conditions() {
-            Ok(conditions) => conditions,
-            Err(Contradiction(kind)) => {
-                let cause = Denial::Contradiction(kind);
-                return (Counted::Denied, Some(Event::Denied { at: now, cause }));
-            }
+        if let Err(Contradiction(kind)) = self.merged_conditions() {
+            let cause = Denial::Contradiction(kind);
+            return (Counted::Denied, vec![Event::Denied { at: now, cause }]);
+        }
+        let events = self.settle(membership, now);
+        let outcome = match events.last() {
+            Some(Event::Approved(_)) => Counted::Approved,
+            Some(Event::Denied { .. }) => Counted::Denied,
+            Some(Event::Blocked { .. }) => Counted::Blocked,
+            Some(_) | None => match self.standing(membership, now) {
+                Standing::Missing(people) => Counted::Missing(people),
+                // Those who agreed are not enough before a stage that has just begun; or the drill goes on.
+                Standing::Met(_) | Standing::Impossible => Counted::Missing(1),
+            },
         };
-        match self.standing(membership, now) {
-            Standing::Missing(people) => (Counted::Missing(people), None),
-            Standing::Impossible => {
-                (Counted::Blocked, Some(Event::Blocked { at: now, reasons: vec![nobody_can(self)] }))
+        (outcome, events)
+    }
+
+    /// What follows from how it stands: that it is approved; that the next stage begins at once, where nobody of those
+    /// before it can complete it; or that it is blocked, where nobody can at all.
+    fn settle(&self, membership: &dyn Membership, now: Moment) -> Vec<Event> {
+        if self.amendment.is_some() {
+            return Vec::new();
+        }
+        let Ok(conditions) = self.merged_conditions() else { return Vec::new() };
+        let mut case = self.clone();
+        let mut events = Vec::new();
+        loop {
+            if let Some(Standing::Met(filled)) = case.emergency_standing(membership) {
+                events.push(case.approved(&filled, conditions, true, now));
+                return events;
             }
-            Standing::Met(filled) => (Counted::Approved, Some(self.approved(&filled, conditions, now))),
+            match case.standing(membership, now) {
+                Standing::Missing(_) => return events,
+                Standing::Met(filled) => {
+                    events.push(case.approved(&filled, conditions, false, now));
+                    return events;
+                }
+                Standing::Impossible if case.stage(now) < case.stages() => {
+                    case.widened = case.stage(now) + 1;
+                    events.push(Event::Widened { at: now, cause: Widening::NobodyCan });
+                }
+                // An emergency may still be agreed to by others.
+                Standing::Impossible
+                    if matches!(case.emergency_standing(membership), Some(Standing::Missing(_))) =>
+                {
+                    return events;
+                }
+                Standing::Impossible => {
+                    events.push(Event::Blocked { at: now, reasons: vec![nobody_can(&case)] });
+                    return events;
+                }
+            }
         }
     }
 
-    fn approved(&self, filled: &[Filled], conditions: Vec<Condition>, at: Moment) -> Event {
+    fn approved(&self, filled: &[Filled], conditions: Vec<Condition>, emergency: bool, at: Moment) -> Event {
+        // What nobody may carry out nobody approves: by construction a drill never becomes a grant.
+        if self.opening.drill {
+            return Event::Denied { at, cause: Denial::Drill };
+        }
         let seated = filled.iter().filter_map(|filled| self.seated(filled)).collect();
-        let claim_by = at.plus(self.opening.claim_within);
-        Event::Approved(Box::new(Grant { at, claim_by, seated, conditions }))
+        let claim_by = at.plus(self.opening.terms.claim_within);
+        Event::Approved(Box::new(Grant { at, claim_by, seated, conditions, emergency }))
     }
 
     /// What happens because nobody decided until `at`.
     fn timeout(&self, at: Moment) -> Event {
-        match (self.opening.on_timeout, self.merged_conditions()) {
-            (OnTimeout::Allow, Ok(conditions)) => self.approved(&[], conditions, at),
-            (OnTimeout::Deny, _) | (OnTimeout::Allow, Err(_)) => Event::Expired { at },
+        match (self.opening.terms.on_timeout, self.merged_conditions()) {
+            (OnTimeout::Allow, Ok(conditions)) if self.amendment.is_none() && !self.opening.drill => {
+                self.approved(&[], conditions, false, at)
+            }
+            (OnTimeout::Deny | OnTimeout::Allow, _) => Event::Expired { at },
         }
     }
 
     fn seated(&self, filled: &Filled) -> Option<Seated> {
-        let vote = self.votes.iter().find(|vote| *vote.person() == filled.person)?;
+        let vote = self.vote_of(&filled.person)?;
         Some(Seated {
             person: filled.person.clone(),
             seat: filled.seat.clone(),

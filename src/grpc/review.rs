@@ -100,9 +100,9 @@ fn summary(docket: &Docket, now: Moment) -> proto::Summary {
         resource,
         risk: Some(convert::risk(&docket.decided.decision.assessment)),
         opened_at: opening.opened_at.unix_millis(),
-        decide_by: opening.decide_by.unix_millis(),
+        decide_by: opening.decide_by().unix_millis(),
         approvals: approvals(docket),
-        requirement: opening.requirement.to_string(),
+        requirement: opening.terms.requirement.to_string(),
     }
 }
 
@@ -143,7 +143,15 @@ fn escalation(view: View, now: Moment) -> proto::Escalation {
         votes: votes.collect(),
         can_complete,
         conditions_allowed,
-        conditions: docket.escalation.case().opening().conditions.iter().map(convert::condition).collect(),
+        conditions: docket
+            .escalation
+            .case()
+            .opening()
+            .terms
+            .conditions
+            .iter()
+            .map(convert::condition)
+            .collect(),
         recent_activity,
     }
 }

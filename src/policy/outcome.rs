@@ -1,11 +1,8 @@
 //! What a policy can say about an operation: allow, deny, or escalate on these terms.
 
 use crate::condition::{Condition, Contradiction, tightest};
-use crate::escalation::requirement::{Pool, Requirement, RequirementError, Seat};
-use crate::escalation::{OnTimeout, Stage};
-use crate::party::PersonId;
-use crate::token::Assurance;
-use core::time::Duration;
+use crate::escalation::requirement::{Requirement, Seat};
+use crate::escalation::{OnTimeout, Terms};
 use serde::{Deserialize, Serialize};
 
 /// What is to become of an operation.
@@ -24,36 +21,6 @@ pub enum Outcome {
     Escalate(Terms),
 }
 
-/// The terms of an escalation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Terms {
-    /// Who has to agree.
-    pub requirement: Requirement,
-    /// Who may agree instead when nobody has decided for so long, earliest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ladder: Vec<Stage>,
-    /// What happens when nobody has decided in time.
-    #[serde(default, skip_serializing_if = "OnTimeout::is_deny")]
-    pub on_timeout: OnTimeout,
-    /// How the reviewers are told, in the policy's order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub channels: Vec<Channel>,
-    /// What must hold when the operation is executed, whatever the reviewers add.
-    pub conditions: Vec<Condition>,
-    /// How long the reviewers have (decide-by).
-    #[serde(with = "crate::escalation::ladder::seconds")]
-    pub decide_within: Duration,
-    /// How long the proposal must have been open before an approval counts (V3).
-    #[serde(default, with = "crate::escalation::ladder::seconds", skip_serializing_if = "Duration::is_zero")]
-    pub min_review: Duration,
-    /// How long the agent has to collect the token after approval (claim-by).
-    #[serde(with = "crate::escalation::ladder::seconds")]
-    pub claim_within: Duration,
-    /// How long the token lives.
-    #[serde(with = "crate::escalation::ladder::seconds")]
-    pub execute_within: Duration,
-}
-
 /// Why two outcomes have no common one: nothing could meet both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Irreconcilable {
@@ -61,27 +28,6 @@ pub(crate) enum Irreconcilable {
     Conditions(Contradiction),
     /// Together they ask for more people than a requirement can.
     Requirements,
-}
-
-impl Terms {
-    /// The requirement that this person agrees as well as everybody else, in a seat of their own.
-    pub(crate) fn also_by(&self, person: &PersonId) -> Result<Requirement, RequirementError> {
-        let assurance = self.requirement.seats().iter().map(Seat::assurance).max();
-        let pool = Pool::new([person.clone()], [], [])?;
-        let seat = Seat::new(pool, 1, assurance.unwrap_or(Assurance::Signed))?;
-        Requirement::all(vec![self.requirement.clone(), Requirement::seat(seat)])
-    }
-
-    /// Whether these ask for as many people as `other` or more, each as surely known, and each of a least role
-    /// where `other` has one.
-    pub(crate) fn asks_no_less_than(&self, other: &Self) -> bool {
-        let (mine, others) = (&self.requirement, &other.requirement);
-        let surely = mine.seats().iter().map(Seat::assurance).min()
-            >= others.seats().iter().map(Seat::assurance).max();
-        let roles = others.seats().iter().all(|seat| seat.min_role().is_none())
-            || mine.seats().iter().all(|seat| seat.min_role().is_some());
-        mine.people() >= others.people() && surely && roles
-    }
 }
 
 impl Outcome {
@@ -119,8 +65,13 @@ impl Outcome {
             }
             (Self::Escalate(terms), Self::Escalate(others)) => Ok(Self::Escalate(Terms {
                 requirement: both_of(&terms.requirement, &others.requirement)?,
-                // Every stage widens who may agree, and waiting may even allow: both must say so.
+                // Every other way widens who may agree, and waiting may even allow: both must say so.
                 ladder: if terms.ladder == others.ladder { terms.ladder.clone() } else { Vec::new() },
+                escalation_pool: agreed(&terms.escalation_pool, &others.escalation_pool),
+                break_glass: agreed(&terms.break_glass, &others.break_glass),
+                denials: terms.denials.min(others.denials),
+                exclude: terms.exclude.union(&others.exclude).copied().collect(),
+                diligence: terms.diligence.strictest(&others.diligence),
                 on_timeout: match (terms.on_timeout, others.on_timeout) {
                     (OnTimeout::Allow, OnTimeout::Allow) => OnTimeout::Allow,
                     (OnTimeout::Deny, _) | (_, OnTimeout::Deny) => OnTimeout::Deny,
@@ -139,6 +90,11 @@ impl Outcome {
             })),
         }
     }
+}
+
+/// What both say, if they say the same.
+fn agreed<T: Clone + PartialEq>(one: &Option<T>, other: &Option<T>) -> Option<T> {
+    one.clone().filter(|_| one == other)
 }
 
 /// A requirement that is met only if both are. Two seats of one pool are one, as large and as sure as either
@@ -160,30 +116,4 @@ fn both_of(one: &Requirement, other: &Requirement) -> Result<Requirement, Irreco
         return Ok(Requirement::seat(seat));
     }
     Requirement::all(vec![one.clone(), other.clone()]).map_err(|_| Irreconcilable::Requirements)
-}
-
-/// Where reviewers are told: a kind of channel, and which one of that kind if the policy says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Channel(String);
-
-impl Channel {
-    /// The kinds there are.
-    pub const KINDS: &'static [&'static str] = &["slack", "email", "sms", "push", "webhook", "console"];
-
-    /// Reads `slack`, `slack:#agent-approvals`, `email:team@example.com`; anything else is `None`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (kind, which) = text.split_once(':').map_or((text, None), |(kind, which)| (kind, Some(which)));
-        let plain = |which: &str| {
-            !which.is_empty() && which.len() <= 256 && which.bytes().all(|b| b.is_ascii_graphic())
-        };
-        (Self::KINDS.contains(&kind) && which.is_none_or(plain)).then(|| Self(text.to_owned()))
-    }
-
-    /// As the policy writes it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }

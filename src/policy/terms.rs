@@ -2,14 +2,13 @@
 
 use super::blocks::{assurance, name};
 use super::keys::{DEFAULTS, ESCALATION, FURTHER, PARTY, STAGE};
-use super::outcome::{Channel, Terms};
 use super::parse::{Node, Yaml};
 use super::read::{Fields, expected, list, malformed, one_or_more, out_of_range, span, text, whole, word};
 use super::source::{At, Fault, Problem};
 use crate::escalation::requirement::{
     MAX_PEOPLE, Pool, Requirement, RequirementError, RoleName, Seat, TeamName,
 };
-use crate::escalation::{OnTimeout, Stage};
+use crate::escalation::{Channel, OnTimeout, Stage, Terms};
 use crate::party::PersonId;
 use crate::token::Assurance;
 use core::time::Duration;
@@ -87,15 +86,14 @@ impl Defaults {
             ));
         }
         Ok(Terms {
-            requirement,
             ladder,
             on_timeout: own.on_timeout,
             channels: own.channels,
-            conditions: Vec::new(),
             decide_within,
             min_review: own.min_review,
             claim_within: own.claim_within,
             execute_within: own.execute_within,
+            ..Terms::new(requirement)
         })
     }
 

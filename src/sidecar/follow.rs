@@ -196,7 +196,7 @@ impl Sidecar {
             conditions: docket.escalation.conditions().to_vec(),
             approvals: docket.escalation.approvals(),
             escalation: Some(docket.id),
-            life: docket.escalation.case().opening().execute_within,
+            life: docket.escalation.execute_within(),
         };
         let (minted, draft) = self.draft(&mint, now)?;
         let kid = minted.kid;
@@ -231,7 +231,7 @@ fn mint_in((index, record): &(Index, crate::audit::event::Record)) -> Option<(In
 fn progress(docket: &Docket, status: Status, granted: Option<Granted>) -> Progress {
     Progress {
         status,
-        decide_by: docket.escalation.case().opening().decide_by,
+        decide_by: docket.escalation.case().opening().decide_by(),
         approvals: docket.escalation.case().agreed(),
         reasons: docket.reasons.clone(),
         granted,

@@ -481,7 +481,7 @@ fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
     Ok(match escalation {
         Escalation::Denied(denied) => match denied.cause {
             Denial::Reviewer(by) => Became::Denied(DeniedBefore { by, escalation: id }, denied.at),
-            Denial::Contradiction(_) => Became::Over,
+            Denial::Contradiction(_) | Denial::Drill => Became::Over,
         },
         Escalation::Pending(_) => Became::Open,
         Escalation::Approved(_) | Escalation::Claimed(_) => Became::Granted,

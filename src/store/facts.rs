@@ -2,7 +2,6 @@
 
 use crate::audit::event::{self, Event, Record, RequestKey};
 use crate::digest::sha256;
-use crate::escalation;
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{AgentId, EscalationId, SuspensionId, TxnId};
@@ -137,17 +136,5 @@ impl Facts {
 
 /// Whether an escalation is over with this event.
 fn ends(event: &Event) -> bool {
-    let Event::Escalation { step, .. } = event else { return false };
-    match step {
-        escalation::Event::Denied { .. }
-        | escalation::Event::Expired { .. }
-        | escalation::Event::Cancelled { .. }
-        | escalation::Event::Blocked { .. }
-        | escalation::Event::Claimed { .. }
-        | escalation::Event::Lapsed { .. } => true,
-        escalation::Event::Opened(_)
-        | escalation::Event::Voted(_)
-        | escalation::Event::VoteRefused { .. }
-        | escalation::Event::Approved(_) => false,
-    }
+    matches!(event, Event::Escalation { step, .. } if step.ends())
 }

@@ -8,7 +8,7 @@ use countersign::digest::{OperationDigest, PolicyDigest, RenderingDigest};
 use countersign::escalation::requirement::{Pool, Requirement, Seat};
 use countersign::escalation::vote::{Choice, Statement, verify};
 use countersign::escalation::{
-    Attestation, Ballot, Counted, Escalation, Event, OnTimeout, Opening, Status, Step, VoteRefusal,
+    Attestation, Ballot, Counted, Escalation, Event, Opening, Status, Step, Terms, VoteRefusal,
 };
 use countersign::moment::Moment;
 use countersign::party::{AgentId, EscalationId, TxnId};
@@ -38,17 +38,19 @@ pub(crate) fn opening(requirement: Requirement) -> Opening {
         operation: OperationDigest::from_bytes([2; 32]),
         shown: RenderingDigest::from_bytes([3; 32]),
         policy: PolicyDigest::from_bytes([4; 32]),
-        requirement,
-        ladder: Vec::new(),
-        on_timeout: OnTimeout::Deny,
-        conditions: Vec::new(),
+        terms: Terms { decide_within: HOUR, claim_within: HOUR, ..Terms::new(requirement) },
         enforceable: ConditionKind::ALL.into_iter().collect(),
         opened_at: NOON,
-        decide_by: NOON.plus(HOUR),
-        min_review: Duration::ZERO,
-        claim_within: HOUR,
-        execute_within: Duration::from_secs(300),
+        amends: None,
+        drill: false,
     }
+}
+
+/// The opening, on terms that the test changes.
+pub(crate) fn on(requirement: Requirement, change: impl FnOnce(&mut Terms)) -> Opening {
+    let mut opening = opening(requirement);
+    change(&mut opening.terms);
+    opening
 }
 
 /// A moment so many minutes after noon.
@@ -109,8 +111,16 @@ impl Course {
     }
 
     pub(crate) fn bring(&mut self, ballot: &Ballot, now: Moment) -> Result<Counted, VoteRefusal> {
-        let step = self.state().vote(ballot, &self.roster, now);
+        let step = self.state().vote(ballot, &[], &self.roster, now);
         self.take(step)
+    }
+
+    /// What the time has brought by now, recorded.
+    pub(crate) fn sweep(&mut self, now: Moment) -> Vec<&'static str> {
+        let events = self.state().reconsider(&self.roster, now);
+        let names = events.iter().map(Event::name).collect();
+        self.take(Step::<(), ()> { events, result: Ok(()) }).unwrap();
+        names
     }
 
     pub(crate) fn approve(

@@ -60,11 +60,11 @@ impl World {
     fn after(&self, happening: &Happening) -> Self {
         let mut next = self.clone();
         let events = match happening {
-            Happening::Vote(ballot) => self.state.vote(ballot, &self.roster, self.now).events,
+            Happening::Vote(ballot) => self.state.vote(ballot, &[], &self.roster, self.now).events,
             Happening::Cancel(agent) => self.state.cancel(agent, "", self.now).events,
             Happening::Claim => self.state.claim(self.now).events,
             Happening::Block => self.state.block(vec!["not any more".into()], self.now).events,
-            Happening::Sweep => self.state.reconsider(&self.roster, self.now).into_iter().collect(),
+            Happening::Sweep => self.state.reconsider(&self.roster, self.now),
             Happening::Leave(name) => {
                 next.roster = self.roster.without(name);
                 Vec::new()

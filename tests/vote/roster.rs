@@ -13,6 +13,10 @@ pub(crate) struct Roster {
     pub(crate) roles: BTreeMap<PersonId, BTreeSet<String>>,
     pub(crate) teams: BTreeMap<PersonId, BTreeSet<String>>,
     pub(crate) accounts: BTreeMap<String, PersonId>,
+    /// Who manages whom: the managed first.
+    pub(crate) managers: BTreeMap<PersonId, PersonId>,
+    /// Who is away, and who stands in for them.
+    pub(crate) delegates: BTreeMap<PersonId, PersonId>,
 }
 
 impl Roster {
@@ -43,6 +47,18 @@ impl Membership for Roster {
 
     fn belongs(&self, person: &PersonId, team: &TeamName) -> bool {
         self.teams.get(person).is_some_and(|teams| teams.contains(team.as_str()))
+    }
+
+    fn teams(&self, person: &PersonId) -> Vec<TeamName> {
+        self.teams.get(person).into_iter().flatten().filter_map(|team| team.parse().ok()).collect()
+    }
+
+    fn manager(&self, person: &PersonId) -> Option<PersonId> {
+        self.managers.get(person).cloned()
+    }
+
+    fn stood_in_for(&self, person: &PersonId) -> Vec<PersonId> {
+        self.delegates.iter().filter(|(_, to)| *to == person).map(|(absent, _)| absent.clone()).collect()
     }
 
     fn known_as(&self, name: &str) -> Option<PersonId> {

@@ -174,16 +174,24 @@ pub(super) fn read(source: &Source, since: Moment, wanted: Option<TxnId>) -> Res
 fn ended(id: EscalationId, step: escalation::Event) -> Option<Step> {
     match step {
         escalation::Event::Denied { cause: Denial::Reviewer(by), .. } => Some(Step::Denied(id, by)),
-        escalation::Event::Denied { cause: Denial::Contradiction(_), .. }
+        escalation::Event::Denied { cause: Denial::Contradiction(_) | Denial::Drill, .. }
         | escalation::Event::Expired { .. }
         | escalation::Event::Cancelled { .. }
         | escalation::Event::Blocked { .. }
         | escalation::Event::Lapsed { .. } => Some(Step::Over(id)),
         escalation::Event::Opened(_)
+        | escalation::Event::Asked { .. }
+        | escalation::Event::Reassigned { .. }
+        | escalation::Event::Reminded { .. }
+        | escalation::Event::Seen { .. }
+        | escalation::Event::Widened { .. }
         | escalation::Event::Voted(_)
         | escalation::Event::VoteRefused { .. }
+        | escalation::Event::Withdrawn(_)
+        | escalation::Event::Amended(_)
         | escalation::Event::Approved(_)
-        | escalation::Event::Claimed { .. } => None,
+        | escalation::Event::Claimed { .. }
+        | escalation::Event::Reviewed(_) => None,
     }
 }
 

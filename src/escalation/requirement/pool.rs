@@ -93,6 +93,13 @@ pub trait Membership {
     /// under another name (E2).
     fn known_as(&self, name: &str) -> Option<PersonId>;
 
+    /// The teams that this person belongs to.
+    fn teams(&self, person: &PersonId) -> Vec<TeamName>;
+    /// Who manages this person, where that is known.
+    fn manager(&self, person: &PersonId) -> Option<PersonId>;
+    /// Those who are away now and for whom this person stands in: one step, never a chain of them.
+    fn stood_in_for(&self, person: &PersonId) -> Vec<PersonId>;
+
     /// Whether this person may review at all.
     fn knows(&self, person: &PersonId) -> bool {
         self.people().contains(person)

@@ -63,27 +63,39 @@ pub struct Statement {
 pub enum Choice {
     /// Yes, if these conditions hold.
     Approve(Conditions),
+    /// Yes, at once and by fewer people than usual, because this is an emergency; if these conditions hold.
+    BreakGlass(Conditions),
     /// No.
     Deny,
+    /// What the reviewer said before is taken back.
+    Withdraw,
 }
 
 impl Choice {
-    /// `approve` or `deny`.
+    /// `approve`, `break_glass`, `deny` or `withdraw`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Approve(_) => "approve",
+            Self::BreakGlass(_) => "break_glass",
             Self::Deny => "deny",
+            Self::Withdraw => "withdraw",
         }
     }
 
-    /// The conditions; a denial has none.
+    /// The conditions; only a yes has any.
     #[must_use]
     pub fn conditions(&self) -> &[Condition] {
         match self {
-            Self::Approve(conditions) => conditions.as_slice(),
-            Self::Deny => &[],
+            Self::Approve(conditions) | Self::BreakGlass(conditions) => conditions.as_slice(),
+            Self::Deny | Self::Withdraw => &[],
         }
+    }
+
+    /// Whether it is a yes.
+    #[must_use]
+    pub const fn approves(&self) -> bool {
+        matches!(self, Self::Approve(_) | Self::BreakGlass(_))
     }
 }
 
@@ -351,8 +363,10 @@ fn read_choice(object: &Object) -> Result<Choice, StatementError> {
     }
     match text(object, "decision")? {
         "approve" => Ok(Choice::Approve(conditions)),
+        "break_glass" => Ok(Choice::BreakGlass(conditions)),
         "deny" if written.is_empty() => Ok(Choice::Deny),
-        "deny" => Err(StatementError::Conditions),
+        "withdraw" if written.is_empty() => Ok(Choice::Withdraw),
+        "deny" | "withdraw" => Err(StatementError::Conditions),
         _ => Err(StatementError::Member("decision")),
     }
 }

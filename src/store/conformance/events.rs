@@ -3,8 +3,8 @@
 use crate::audit::event::{Context, Decided, Event, Minted, Outcome, Reported};
 use crate::decision::{self, Decision};
 use crate::digest::{KeyId, OperationDigest, PolicyDigest, RenderingDigest, VoteDigest};
+use crate::escalation;
 use crate::escalation::requirement::{Pool, Requirement, Seat};
-use crate::escalation::{self, OnTimeout};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
 use crate::risk::facts::{Environment, Fact, Facts, Kind, Scope, Sensitivity, Source, Touched};
@@ -146,16 +146,15 @@ pub fn opened(id: EscalationId, txn: TxnId, agent: &AgentId, at: Moment) -> Even
         operation: OperationDigest::from_bytes([1; 32]),
         shown: RenderingDigest::from_bytes([4; 32]),
         policy: PolicyDigest::from_bytes([2; 32]),
-        requirement: Requirement::seat(Seat::new(pool, 2, Assurance::Signed).unwrap()),
-        ladder: Vec::new(),
-        on_timeout: OnTimeout::Deny,
-        conditions: Vec::new(),
+        terms: escalation::Terms {
+            decide_within: Duration::from_secs(600),
+            claim_within: Duration::from_secs(60),
+            ..escalation::Terms::new(Requirement::seat(Seat::new(pool, 2, Assurance::Signed).unwrap()))
+        },
         enforceable: [].into(),
         opened_at: at,
-        decide_by: at.plus(Duration::from_secs(600)),
-        min_review: Duration::ZERO,
-        claim_within: Duration::from_secs(60),
-        execute_within: Duration::from_secs(300),
+        amends: None,
+        drill: false,
     };
     step(id, escalation::Event::Opened(Box::new(opening)))
 }
@@ -214,9 +213,14 @@ pub fn refused_vote(at: Moment, number: u8) -> escalation::Event {
 pub fn ending(which: usize, at: Moment, agent: &AgentId) -> escalation::Event {
     match which % 5 {
         0 => escalation::Event::Expired { at },
-        1 => escalation::Event::Cancelled { at, by: agent.clone(), reason: "no more needed".to_owned() },
+        1 => escalation::Event::Cancelled {
+            at,
+            by: agent.clone(),
+            reason: "no more needed".to_owned(),
+            successor: None,
+        },
         2 => escalation::Event::Blocked { at, reasons: vec!["the agent is suspended".to_owned()] },
-        3 => escalation::Event::Claimed { at },
+        3 => escalation::Event::Claimed { at, review_by: None },
         _ => escalation::Event::Lapsed { at },
     }
 }
