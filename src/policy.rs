@@ -30,10 +30,12 @@ pub use crate::escalation::{Channel, Terms};
 pub use crate::risk::span::{NotASpan, Span};
 pub use changes::Changes;
 pub use check::{Concern, Finding, Never, Severity};
+pub(crate) use model::{minute, weekday};
 pub use outcome::Outcome;
 pub use rule::{Found, Match, Matching, Query, Rule, Unlike};
 pub use source::{At, Problem, SourceError};
 pub(crate) use source::{Fault, utf8};
+pub(crate) use terms::channel;
 
 use crate::digest::{PolicyDigest, sha256};
 use crate::escalation::requirement::RoleName;

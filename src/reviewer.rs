@@ -1,11 +1,19 @@
 //! Reviewers: the roster of the people who may be asked, their roles, teams, keys and accounts.
 //!
 //! A roster is one YAML file (`examples/policies/roster.yaml` explains every key), read as strictly as a policy.
-//! Nobody shares a key or an account with another, so that a key or an account always means one person.
+//! Nobody shares a key or an account with another, so that a key or an account always means one person; an address that
+//! reaches the same mailbox is the same account.
 
+mod absence;
+mod account;
+mod hours;
+mod person;
 mod roster;
 
 pub use crate::policy::SourceError as RosterError;
+pub use absence::Absence;
+pub use hours::Hours;
+pub use person::{DAILY_CAP, Expertise, Person};
 
 use crate::digest::{RosterDigest, sha256};
 use crate::escalation::requirement::{Membership, Pool, Requirement, RoleName, TeamName};
@@ -17,25 +25,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What keeps a roster's digest apart from every other SHA-256.
 const LABEL: &[u8] = b"countersign/roster/v1\n";
-
-/// A person who may be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
-    /// Who.
-    pub id: PersonId,
-    /// What they are called.
-    pub name: Box<str>,
-    /// The roles that they hold.
-    pub roles: BTreeSet<RoleName>,
-    /// The teams that they belong to.
-    pub teams: BTreeSet<TeamName>,
-    /// The keys with which they sign votes.
-    pub keys: Vec<PublicKey>,
-    /// The passkeys with which they sign votes as well.
-    pub passkeys: Vec<Passkey>,
-    /// Their other names: accounts, addresses, user names.
-    pub accounts: BTreeSet<Box<str>>,
-}
 
 /// Everyone who may be asked, and what they may be asked for.
 #[derive(Clone, Debug, Default)]
@@ -113,12 +102,13 @@ impl Directory {
         self.relying_party.as_ref()
     }
 
-    /// Who is known by this id or by this account, compared without case.
+    /// Who is known by this id or by this account, or by an alias of it: compared without case, an e-mail address also
+    /// without the tag after its plus and the dot at its end.
     ///
     /// The person an agent acts for is looked up with it, so that they cannot approve their own request (P4).
     #[must_use]
     pub fn person_known_as(&self, name: &str) -> Option<&Person> {
-        self.people.get(self.by_account.get(&*name.to_ascii_lowercase())?)
+        self.people.get(self.by_account.get(&account::canonical(name))?)
     }
 
     /// Everyone in this pool.
@@ -173,8 +163,8 @@ impl Membership for Directory {
         self.person(person).map(|person| person.teams.iter().cloned().collect()).unwrap_or_default()
     }
 
-    fn manager(&self, _person: &PersonId) -> Option<PersonId> {
-        None
+    fn manager(&self, person: &PersonId) -> Option<PersonId> {
+        self.person(person)?.manager.clone()
     }
 
     /// The roster alone does not say who is away.

@@ -153,7 +153,7 @@ fn timing(node: &Node, model: &mut Model) -> Result<(), Fault> {
 }
 
 /// A day of the week, Monday is 0.
-fn weekday(node: &Node) -> Result<usize, Fault> {
+pub(crate) fn weekday(node: &Node) -> Result<usize, Fault> {
     let short = |day: &str, text: &str| day == text || (text.len() == 3 && day.starts_with(text));
     let parse = |text: &str| WEEKDAYS.iter().position(|day| short(day, text));
     word(node, parse, || WEEKDAYS.map(str::to_owned).to_vec())
@@ -207,7 +207,7 @@ fn names(node: &Node) -> Result<Vec<Field>, Fault> {
 }
 
 /// A time of day, `22:00`.
-fn minute(node: &Node) -> Result<u16, Fault> {
+pub(crate) fn minute(node: &Node) -> Result<u16, Fault> {
     let text = text(node).map_err(|_| expected(node, "a time of day such as `\"22:00\"`"))?;
     let read = || {
         let (hour, minute) = text.split_once(':')?;

@@ -96,6 +96,12 @@ pub enum Problem {
     Shared(&'static str, String),
     /// A public key that is not one; why.
     Key(String),
+    /// Somebody is named as their own …
+    Oneself(&'static str),
+    /// An absence that overlaps another; the line of that one.
+    Overlap(usize),
+    /// A time that must be later than another; the other's name.
+    NotLater(&'static str, &'static str),
     /// `levels:` is not there, so that the rest may be missing too.
     NoLevels,
     /// A key stands behind `levels:`; which.
@@ -141,6 +147,9 @@ impl Problem {
             Self::RoleOrder(..) => "policy.role_order",
             Self::Shared(..) => "roster.shared",
             Self::Key(_) => "roster.key",
+            Self::Oneself(_) => "roster.oneself",
+            Self::Overlap(_) => "roster.overlap",
+            Self::NotLater(..) => "roster.not_later",
             Self::NoLevels | Self::BehindLevels(_) => "policy.levels_last",
             Self::Concern(concern) => concern.code(),
         }
@@ -163,6 +172,10 @@ impl Problem {
             Self::NoReviewers => Some("name them here, or under `defaults: reviewers:`".to_owned()),
             Self::NoLevels | Self::BehindLevels(_) => Some(
                 "a policy ends with `levels:`, so that one that was cut off is noticed; `levels: {}` will do"
+                    .to_owned(),
+            ),
+            Self::Shared("account", _) => Some(
+                "case does not count, nor what follows a plus in an address: it reaches the same person"
                     .to_owned(),
             ),
             Self::Concern(concern) => concern.hint(),
@@ -194,7 +207,10 @@ impl Problem {
             | Self::Contradiction(_)
             | Self::RoleOrder(..)
             | Self::Shared(..)
-            | Self::Key(_) => None,
+            | Self::Key(_)
+            | Self::Oneself(_)
+            | Self::Overlap(_)
+            | Self::NotLater(..) => None,
         }
     }
 }
@@ -251,6 +267,9 @@ impl fmt::Display for Problem {
                 write!(f, "this {what} belongs to `{}` already", who.escape_debug())
             }
             Self::Key(why) => write!(f, "not a public key: {why}"),
+            Self::Oneself(what) => write!(f, "nobody is their own {what}"),
+            Self::Overlap(line) => write!(f, "this absence overlaps the one in line {line}"),
+            Self::NotLater(late, early) => write!(f, "`{late}` must be later than `{early}`"),
             Self::NoLevels => f.write_str("`levels` is missing: is this the whole policy?"),
             Self::BehindLevels(key) => write!(f, "`{}` stands behind `levels`", key.escape_debug()),
             Self::Concern(concern) => concern.fmt(f),

@@ -293,7 +293,8 @@ fn check_type(fields: &Fields<'_>, requirement: &Requirement) -> Result<(), Faul
     if holds { Ok(()) } else { Err(Fault::new(node.at, Problem::OtherType(name))) }
 }
 
-fn channel(node: &Node) -> Result<Channel, Fault> {
+/// Where people are told.
+pub(crate) fn channel(node: &Node) -> Result<Channel, Fault> {
     let text = text(node)?;
     const FORM: &str =
         "`slack`, `email`, `sms`, `push`, `webhook` or `console`, with or without `:` and which one";

@@ -97,7 +97,8 @@ pub trait Membership {
     fn teams(&self, person: &PersonId) -> Vec<TeamName>;
     /// Who manages this person, where that is known.
     fn manager(&self, person: &PersonId) -> Option<PersonId>;
-    /// Those who are away now and for whom this person stands in: one step, never a chain of them.
+    /// Those who are away now and for whom this person stands in: one step, never a chain of them. Each absent person
+    /// has one who stands in; where two claim to, neither does.
     fn stood_in_for(&self, person: &PersonId) -> Vec<PersonId>;
 
     /// Whether this person may review at all.
