@@ -9,7 +9,7 @@ mod wire;
 
 pub use admin::{AdminClient, PolicyStatus, ReloadOutcome, Scope, Suspended, Suspension};
 pub use connect::{Connect, Target};
-pub use review::ReviewClient;
+pub use review::{Myself, ReviewClient, SignedIn};
 pub use types::{
     Answer, Ask, CastVote, Context, Declared, Escalation, Factor, Grant, Level, Listed, Outcome, Pending,
     Progress, Risk, Status, Summary, TrustBundle, Verdict,

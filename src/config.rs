@@ -27,6 +27,9 @@ pub struct Config {
     /// Who may open the reviewers' service, by what their connection proves. Votes are signed besides.
     #[serde(default)]
     pub reviewers: Vec<Access>,
+    /// The identity provider whose tokens say which reviewer calls; without one they sign in with their SSH keys.
+    #[serde(default)]
+    pub oidc: Option<Oidc>,
     /// Who may stop agents, by what their connection to the reviewers' service proves; nobody if there are none.
     #[serde(default)]
     pub operators: Vec<Operator>,
@@ -155,6 +158,25 @@ impl Operator {
     }
 }
 
+/// An identity provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// The provider: a token's `iss`, exactly.
+    pub issuer: String,
+    /// This service at the provider: a member of a token's `aud`.
+    pub audience: String,
+    /// A file with the provider's published keys, a JWK set; read again when it changes.
+    pub jwks: PathBuf,
+    /// The claim that holds one of a person's accounts in the roster.
+    #[serde(default = "email")]
+    pub claim: String,
+}
+
+fn email() -> String {
+    "email".to_owned()
+}
+
 /// One agent.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -271,6 +293,12 @@ impl Config {
                 return Err("`reviewers`: an agent has the same credential".to_owned());
             }
         }
+        if let Some(oidc) = &self.oidc {
+            let texts = [("issuer", &oidc.issuer), ("audience", &oidc.audience), ("claim", &oidc.claim)];
+            if let Some((name, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
+                return Err(format!("`oidc.{name}` is empty"));
+            }
+        }
         let mut seen = HashSet::new();
         for operator in &self.operators {
             let access = operator.access();
@@ -319,6 +347,7 @@ impl Config {
 
     fn start_paths_at(&mut self, folder: &Path) {
         let mut paths = vec![&mut self.data, &mut self.policy, &mut self.roster];
+        paths.extend(self.oidc.as_mut().map(|oidc| &mut oidc.jwks));
         for endpoint in [&mut self.listen.agents, &mut self.listen.reviewers] {
             paths.extend(endpoint.socket.as_mut());
             if let Some(tls) = endpoint.tls.as_mut() {

@@ -1,6 +1,7 @@
 //! The desk: where escalations are opened and people decide. A sidecar reaches it through one port.
 
 mod local;
+pub mod sessions;
 mod show;
 mod words;
 

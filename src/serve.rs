@@ -9,6 +9,7 @@ use crate::clock::{Clock, Reading, SystemClock};
 use crate::condition::ConditionKind;
 use crate::config::{Access, Config, Endpoint, PolicyChanges, Tls};
 use crate::desk::LocalDesk;
+use crate::desk::sessions::Sessions;
 use crate::entropy::SystemEntropy;
 use crate::grpc::identity::{Agents, Operators, Proof, Readers};
 use crate::grpc::listen::Listening;
@@ -27,7 +28,7 @@ use crate::token::{Executor, MAX_LIFE, Pattern, Scope};
 use arc_swap::ArcSwap;
 use core::fmt::Display;
 use core::time::Duration;
-use load::{findings, load};
+use load::{findings, load, provider};
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,7 @@ pub struct Running {
     keepers: Vec<JoinHandle<()>>,
     failures: mpsc::Receiver<ServeFailed>,
     reloader: Arc<Reloader>,
+    sessions: Arc<Sessions>,
     store: Arc<EmbeddedStore>,
     clock: Arc<dyn Clock>,
 }
@@ -89,8 +91,9 @@ impl Running {
         &self.addresses
     }
 
-    /// Looks at the policy and the roster at once.
+    /// Looks at the policy and the roster at once, and at the identity provider's keys.
     pub async fn reload(&self) -> Outcome {
+        look_at_the_provider(&self.sessions).await;
         self.reloader.look_at_once().await
     }
 
@@ -158,6 +161,7 @@ pub fn key_directory(config: &Config) -> Result<KeyDirectory, ServeFailed> {
 /// [`ServeFailed`] with what was wrong, where, and what to do.
 pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let loaded = load(config)?;
+    let provider = provider(config)?;
     let (store, opened) = EmbeddedStore::open(&config.data, Options::default()).map_err(failed)?;
     let store = Arc::new(store);
     tracing::info!(records = store.len(), "{opened}");
@@ -193,6 +197,14 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let desk = LocalDesk::new(store.clone(), in_force.clone(), enforced, clock.clone()).map_err(failed)?;
     let desk = Arc::new(desk);
     let entropy = Arc::new(SystemEntropy);
+    let sessions = Sessions::new(
+        config.trust_domain.clone(),
+        in_force.clone(),
+        provider,
+        clock.clone(),
+        entropy.clone(),
+    );
+    let sessions = Arc::new(sessions.map_err(failed)?);
     let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone());
     let brake = Arc::new(brake.map_err(failed)?);
     for suspension in brake.list().await {
@@ -231,8 +243,9 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let mut listening = Listening::default();
     addresses.reviewer_socket.clone_from(&config.listen.reviewers.socket);
     addresses.reviewer_tcp = bind(&mut listening, &config.listen.reviewers).await?;
-    let readers = config.reviewers.iter().map(proof).collect::<Result<_, _>>()?;
-    let reviewers = ReviewService::new(desk.clone(), Arc::new(Readers(readers)));
+    let known = config.reviewers.iter().map(proof).collect::<Result<_, _>>()?;
+    let readers = Readers { known, people: sessions.clone() };
+    let reviewers = ReviewService::new(desk.clone(), Arc::new(readers));
     let operators = config.operators.iter().map(|one| Ok((proof(&one.access())?, one.title())));
     let admin = AdminService::new(
         brake,
@@ -247,9 +260,9 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         }),
         tokio::spawn(look_after_keys(issuance, store.clone(), clock.clone())),
         tokio::spawn(look_at_the_clock(store.clone(), clock.clone())),
-        tokio::spawn(look_at_the_files(reloader.clone())),
+        tokio::spawn(look_at_the_files(reloader.clone(), sessions.clone())),
     ];
-    Ok(Running { addresses, stop, servers, keepers, failures, reloader, store, clock })
+    Ok(Running { addresses, stop, servers, keepers, failures, reloader, sessions, store, clock })
 }
 
 fn run(
@@ -263,10 +276,25 @@ fn run(
     })
 }
 
-async fn look_at_the_files(reloader: Arc<Reloader>) {
+async fn look_at_the_files(reloader: Arc<Reloader>, sessions: Arc<Sessions>) {
     loop {
         tokio::time::sleep(ROUNDS).await;
         reloader.look().await;
+        look_at_the_provider(&sessions).await;
+    }
+}
+
+async fn look_at_the_provider(sessions: &Arc<Sessions>) {
+    let sessions = sessions.clone();
+    // It reads a file.
+    let looked = tokio::task::spawn_blocking(move || sessions.provider().map(|provider| provider.look()));
+    match looked.await {
+        Ok(None | Some(Ok(false))) => {}
+        Ok(Some(Ok(true))) => tracing::info!("the identity provider has other keys now"),
+        Ok(Some(Err(error))) => {
+            tracing::error!(%error, "the identity provider's keys stay as they were");
+        }
+        Err(error) => tracing::error!(%error, "the identity provider's keys could not be looked at"),
     }
 }
 

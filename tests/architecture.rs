@@ -44,8 +44,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("condition", &["digest", "moment", "operation"]),
     ("token", &["condition", "digest", "moment", "operation", "party"]),
     // Checking a signature made by a person's key is pure; what asks a person for one is not here.
-    // The client data of a passkey is JSON from a stranger, so `operation::json` reads it.
-    ("presence", &["digest", "operation"]),
+    // The client data of a passkey is JSON from a stranger, so `operation::json` reads it, and a provider's tokens.
+    ("presence", &["digest", "moment", "operation", "party"]),
     // What a payload does; the risk model weighs it.
     ("classify", &["names", "operation"]),
     ("risk", &["classify", "digest", "moment", "names", "operation", "party"]),
@@ -120,6 +120,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("tonic::", &["grpc", "client", "proto", "serve"]),
     ("serde_saphyr", &["classify", "config", "policy", "reviewer", "executor", "cli"]),
     ("rand::", &["entropy"]),
+    ("use ring::", &["desk", "presence"]),
     ("SystemTime::now", &["clock", "cli"]),
 ];
 

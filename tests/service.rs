@@ -12,14 +12,20 @@
 mod evasion;
 #[path = "service/identity.rs"]
 mod identity;
+#[path = "service/oidc.rs"]
+mod oidc;
 #[path = "service/people.rs"]
 mod people;
+#[path = "service/provider.rs"]
+mod provider;
 #[path = "service/reload.rs"]
 mod reload;
 #[path = "service/requests.rs"]
 mod requests;
 #[path = "service/restart.rs"]
 mod restart;
+#[path = "service/review.rs"]
+mod review;
 #[path = "service/support.rs"]
 mod support;
 #[path = "service/suspend.rs"]

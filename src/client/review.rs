@@ -5,6 +5,42 @@ use super::{ClientError, Connect};
 use crate::proto::{self, review_client::ReviewClient as Inner};
 use tonic::transport::Channel;
 
+/// A session that has begun.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The bearer token: for [`Connect::with_bearer`], and for nobody else's eyes.
+    pub session: String,
+    /// Whose it is.
+    pub person: String,
+    /// When it ends, in Unix milliseconds.
+    pub until: u64,
+}
+
+impl core::fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "SignedIn({} until {})", self.person, self.until)
+    }
+}
+
+/// A person of the roster, and how the desk knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Myself {
+    /// Their id.
+    pub person: String,
+    /// What they are called.
+    pub name: String,
+    /// The roles that they hold.
+    pub roles: Vec<String>,
+    /// The teams that they belong to.
+    pub teams: Vec<String>,
+    /// `session` or `oidc`.
+    pub by: String,
+    /// The fingerprint of the key that signed in, or the account that the provider vouches for.
+    pub credential: String,
+    /// Until when that holds, in Unix milliseconds.
+    pub until: u64,
+}
+
 /// A reviewer's connection to the desk.
 #[derive(Clone, Debug)]
 pub struct ReviewClient {
@@ -21,6 +57,48 @@ impl ReviewClient {
         let channel = connect.channel().await?;
         let inner = Inner::new(channel).max_decoding_message_size(16 * 1024 * 1024);
         Ok(Self { inner, connect })
+    }
+
+    /// What `person` has to sign to sign in; look at it before that.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer.
+    pub async fn challenge(&self, person: &str) -> Result<String, ClientError> {
+        let request = self.connect.request(proto::ChallengeRequest { person: person.to_owned() });
+        Ok(self.inner.clone().challenge(request).await?.into_inner().challenge)
+    }
+
+    /// Begins a session with an armoured SSH signature over a challenge, for the namespace
+    /// `countersign-sign-in@v1`. Its token is the bearer token of further connections.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if the signature is not the person's, with the reason.
+    pub async fn sign_in(&self, challenge: &str, signature: String) -> Result<SignedIn, ClientError> {
+        let proof = Some(proto::sign_in_request::Proof::SshSignature(signature));
+        let request = self.connect.request(proto::SignInRequest { challenge: challenge.to_owned(), proof });
+        let proto::SignInResponse { session, person, until } =
+            self.inner.clone().sign_in(request).await?.into_inner();
+        Ok(SignedIn { session, person, until })
+    }
+
+    /// Ends the session that this connection shows.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if there is none.
+    pub async fn sign_out(&self) -> Result<(), ClientError> {
+        self.inner.clone().sign_out(self.connect.request(proto::SignOutRequest {})).await?;
+        Ok(())
+    }
+
+    /// Which person of the roster the desk takes this connection for.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if it may be anybody's.
+    pub async fn who_am_i(&self) -> Result<Myself, ClientError> {
+        let request = self.connect.request(proto::WhoAmIRequest {});
+        let proto::WhoAmIResponse { person, name, roles, teams, by, credential, until } =
+            self.inner.clone().who_am_i(request).await?.into_inner();
+        Ok(Myself { person, name, roles, teams, by, credential, until })
     }
 
     /// The escalations, newest first.

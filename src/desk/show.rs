@@ -7,6 +7,8 @@ use crate::audit::event::{Decided, Event};
 use crate::operation::Operation;
 use crate::operation::render::Rendering;
 use crate::party::EscalationId;
+use crate::reviewer::Directory;
+use std::sync::Arc;
 
 /// How many of an agent's recent decisions a reviewer sees.
 const RECENT: usize = 10;
@@ -38,6 +40,12 @@ pub struct View {
 }
 
 impl LocalDesk {
+    /// The people who may be asked now.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        self.roster.directory()
+    }
+
     /// The escalations, newest first; only those that wait, unless `ended` ones are asked for too.
     ///
     /// # Errors

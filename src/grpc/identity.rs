@@ -1,9 +1,12 @@
 //! Who is calling: read from the connection and compared with the configuration, never from a message.
 
+use crate::desk::sessions::{Reviewer, Sessions, SignInRefused};
 use crate::digest::sha256;
 use crate::sidecar::Caller;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use tonic::metadata::MetadataMap;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo, UdsConnectInfo};
 use tonic::{Extensions, Request, Status};
 
@@ -46,22 +49,63 @@ impl Agents {
     }
 }
 
-/// Who may open the reviewers' service.
-#[derive(Clone, Debug, Default)]
-pub struct Readers(pub Vec<Proof>);
+/// Who may open the reviewers' service: known connections, and the people of the roster.
+#[derive(Clone)]
+pub struct Readers {
+    /// What the known connections prove.
+    pub known: Vec<Proof>,
+    /// Which people are there.
+    pub people: Arc<Sessions>,
+}
+
+/// Who opens the reviewers' service.
+#[derive(Clone, Debug)]
+pub(crate) enum Reader {
+    /// A known connection, of whichever person.
+    Connection,
+    /// A person of the roster.
+    Person(Box<Reviewer>),
+}
 
 impl Readers {
-    /// Lets the request pass if its connection proves one of the known things.
+    /// Who makes this request. A bearer token says more than the connection does, and one that is not good is never
+    /// passed over.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` if it does not.
-    pub(crate) fn admit<T>(&self, request: &Request<T>) -> Result<(), Status> {
-        let proofs = proofs(request)?;
-        match proofs.iter().any(|proof| self.0.contains(proof)) {
-            true => Ok(()),
-            false => Err(unknown(&proofs)),
+    /// `UNAUTHENTICATED` if it is nobody known.
+    pub(crate) fn admit<T>(&self, request: &Request<T>) -> Result<Reader, Status> {
+        self.admit_by(&proofs(request)?, bearer(request.metadata())?)
+    }
+
+    fn admit_by(&self, proofs: &[Proof], bearer: Option<&str>) -> Result<Reader, Status> {
+        let known = |proof: &&Proof| self.known.contains(proof);
+        match (bearer, proofs.iter().find(known)) {
+            (Some(_), Some(Proof::Bearer(_))) | (None, Some(_)) => Ok(Reader::Connection),
+            (Some(bearer), Some(Proof::Uid(_) | Proof::Certificate(_)) | None) => {
+                let reviewer = self.people.reviewer(bearer).map_err(|error| stranger(&error))?;
+                Ok(Reader::Person(Box::new(reviewer)))
+            }
+            (None, None) => Err(unknown(proofs)),
         }
     }
+
+    /// Which person makes this request.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` if it is nobody known, or a connection that may be anybody's.
+    pub(crate) fn person<T>(&self, request: &Request<T>) -> Result<Reviewer, Status> {
+        match self.admit(request)? {
+            Reader::Person(reviewer) => Ok(*reviewer),
+            Reader::Connection => Err(Status::unauthenticated(
+                "this needs a person, and the connection does not say who calls: sign in, or show a token of the \
+                 identity provider",
+            )),
+        }
+    }
+}
+
+pub(super) fn stranger(error: &SignInRefused) -> Status {
+    Status::unauthenticated(format!("{error} ({})", error.code()))
 }
 
 /// The operators, by what their connections prove, with the names that the record has for them.
@@ -103,11 +147,20 @@ fn unknown(proofs: &[Proof]) -> Status {
     Status::unauthenticated(seen)
 }
 
+/// The bearer token that the call shows, whatever it is worth.
+pub(super) fn bearer(metadata: &MetadataMap) -> Result<Option<&str>, Status> {
+    let mut headers = metadata.get_all("authorization").iter();
+    let Some(header) = headers.next() else { return Ok(None) };
+    if headers.next().is_some() {
+        return Err(Status::unauthenticated("there is more than one `authorization`"));
+    }
+    let token = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+    token.map(Some).ok_or_else(|| Status::unauthenticated("`authorization` is not `Bearer …`"))
+}
+
 fn proofs<T>(request: &Request<T>) -> Result<Vec<Proof>, Status> {
     let mut proofs = Vec::new();
-    if let Some(header) = request.metadata().get("authorization") {
-        let token = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-        let token = token.ok_or_else(|| Status::unauthenticated("`authorization` is not `Bearer …`"))?;
+    if let Some(token) = bearer(request.metadata())? {
         proofs.push(Proof::Bearer(sha256(&[token.as_bytes()])));
     }
     let extensions = request.extensions();

@@ -1,10 +1,12 @@
 //! The reviewers' service: `countersign.v1.Review`.
 
 use super::convert;
-use super::identity::Readers;
+use super::identity::{self, Readers};
+use crate::desk::sessions::{KnownBy, SignInRefused};
 use crate::desk::{Docket, Listing, LocalDesk, View, VoteRefused};
 use crate::escalation::vote::SignedVote;
 use crate::moment::Moment;
+use crate::party::PersonId;
 use crate::proto;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -29,6 +31,71 @@ impl ReviewService {
 
 #[tonic::async_trait]
 impl proto::review_server::Review for ReviewService {
+    async fn challenge(
+        &self,
+        request: Request<proto::ChallengeRequest>,
+    ) -> Result<Response<proto::ChallengeResponse>, Status> {
+        let person = PersonId::new(&request.get_ref().person);
+        let person = person.map_err(|error| convert::invalid(format!("`person`: {error}")))?;
+        let challenge = self.readers.people.challenge(person).map_err(not_signed_in)?;
+        Ok(Response::new(proto::ChallengeResponse { challenge: challenge.to_text() }))
+    }
+
+    async fn sign_in(
+        &self,
+        request: Request<proto::SignInRequest>,
+    ) -> Result<Response<proto::SignInResponse>, Status> {
+        let proto::SignInRequest { challenge, proof } = request.into_inner();
+        let Some(proto::sign_in_request::Proof::SshSignature(signature)) = proof else {
+            return Err(convert::invalid("`proof` is missing"));
+        };
+        let signed_in = self.readers.people.sign_in(&challenge, &signature).map_err(not_signed_in)?;
+        tracing::info!(person = %signed_in.person, "signed in");
+        Ok(Response::new(proto::SignInResponse {
+            session: signed_in.token,
+            person: signed_in.person.to_string(),
+            until: signed_in.until.unix_millis(),
+        }))
+    }
+
+    async fn sign_out(
+        &self,
+        request: Request<proto::SignOutRequest>,
+    ) -> Result<Response<proto::SignOutResponse>, Status> {
+        let reviewer = self.readers.person(&request)?;
+        match (reviewer.by(), identity::bearer(request.metadata())?) {
+            (KnownBy::Key(_), Some(token)) => self.readers.people.sign_out(token),
+            (KnownBy::Key(_) | KnownBy::Provider(_), _) => {
+                return Err(Status::failed_precondition("only a session can be ended here"));
+            }
+        }
+        tracing::info!(person = %reviewer.person(), "signed out");
+        Ok(Response::new(proto::SignOutResponse {}))
+    }
+
+    async fn who_am_i(
+        &self,
+        request: Request<proto::WhoAmIRequest>,
+    ) -> Result<Response<proto::WhoAmIResponse>, Status> {
+        let reviewer = self.readers.person(&request)?;
+        let (by, credential) = match reviewer.by() {
+            KnownBy::Key(fingerprint) => ("session", fingerprint),
+            KnownBy::Provider(account) => ("oidc", account),
+        };
+        let directory = self.desk.directory();
+        let person = directory.person(reviewer.person());
+        let person = person.ok_or_else(|| identity::stranger(&SignInRefused::SessionRevoked))?;
+        Ok(Response::new(proto::WhoAmIResponse {
+            person: person.id.to_string(),
+            name: person.name.to_string(),
+            roles: person.roles.iter().map(ToString::to_string).collect(),
+            teams: person.teams.iter().map(ToString::to_string).collect(),
+            by: by.to_owned(),
+            credential: credential.to_string(),
+            until: reviewer.until().unix_millis(),
+        }))
+    }
+
     async fn list(
         &self,
         request: Request<proto::ListRequest>,
@@ -74,6 +141,26 @@ impl proto::review_server::Review for ReviewService {
             approvals: approvals(&docket),
             reasons: docket.reasons,
         }))
+    }
+}
+
+fn not_signed_in(error: SignInRefused) -> Status {
+    let words = format!("{error} ({})", error.code());
+    match error {
+        SignInRefused::Challenge => Status::invalid_argument(words),
+        SignInRefused::TooMany => Status::resource_exhausted(words),
+        SignInRefused::NoEntropy => Status::unavailable(words),
+        SignInRefused::Foreign
+        | SignInRefused::ChallengeOver
+        | SignInRefused::Answered
+        | SignInRefused::Signature(_)
+        | SignInRefused::UnknownKey
+        | SignInRefused::UnknownSession
+        | SignInRefused::SessionOver
+        | SignInRefused::SessionRevoked
+        | SignInRefused::Token(_)
+        | SignInRefused::UnknownAccount
+        | SignInRefused::UnknownBearer => Status::unauthenticated(words),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::{ServeFailed, failed, key_directory};
 use crate::audit::event::Event;
-use crate::config::{Access, Config, Operator, PolicyChanges};
+use crate::config::{Access, Config, Oidc, Operator, PolicyChanges};
+use crate::desk::sessions::Provider;
 use crate::policy::Policy;
+use crate::presence::oidc::Issuer;
 use crate::reviewer::Directory;
 use crate::store::{Document, Store};
 use std::path::Path;
@@ -69,7 +71,15 @@ impl Loaded {
 pub fn check(config: &Config) -> Result<Vec<String>, ServeFailed> {
     let loaded = load(config)?;
     key_directory(config)?.list().map_err(failed)?;
+    provider(config)?;
     Ok(findings(config, &loaded))
+}
+
+/// The identity provider with its keys.
+pub(super) fn provider(config: &Config) -> Result<Option<Provider>, ServeFailed> {
+    let Some(Oidc { issuer, audience, jwks, claim }) = config.oidc.clone() else { return Ok(None) };
+    let issuer = Issuer { issuer: issuer.into(), audience: audience.into(), claim: claim.into() };
+    Provider::open(issuer, jwks).map(Some).map_err(failed)
 }
 
 pub(super) fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {

@@ -1,0 +1,278 @@
+//! Who a reviewer is: signed in with their SSH key, or vouched for by the identity provider, and asked anew at each call.
+//!
+//! A challenge is not kept: its seal (HMAC-SHA256 under a key of this process) tells the desk's own from any other, so
+//! that whoever asks for a million of them fills nothing. Only those that a reviewer's own key answered are
+//! remembered, until they end. Of a session only the SHA-256 of its token is kept.
+
+mod provider;
+mod refusal;
+
+pub use provider::{Provider, ProviderError};
+pub use refusal::SignInRefused;
+
+use super::Roster;
+use crate::clock::Clock;
+use crate::digest::{base64url, sha256};
+use crate::entropy::{Entropy, NoEntropy};
+use crate::escalation::Attestation;
+use crate::escalation::vote::Keys as _;
+use crate::moment::Moment;
+use crate::party::{PersonId, TrustDomain};
+use crate::presence::sign_in::{Challenge, SIGN_IN_NAMESPACE};
+use crate::presence::ssh::{PublicKey, Signature};
+use core::time::Duration;
+use ring::hmac;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How long a challenge may be answered.
+pub const CHALLENGE_LIFE: Duration = Duration::from_secs(60);
+/// How long a session lives.
+pub const SESSION_LIFE: Duration = Duration::from_secs(3600);
+/// How many sessions a person can have; a further one ends their oldest.
+pub const MAX_SESSIONS: usize = 16;
+/// How often a person can sign in within [`CHALLENGE_LIFE`].
+pub const MAX_SIGN_INS: usize = 32;
+
+/// What a session's token begins with, so that it is taken for nothing else.
+const PREFIX: &str = "ses_";
+
+/// A person of the roster who makes a call. Only the check makes one: holding it is the proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviewer {
+    person: PersonId,
+    by: KnownBy,
+    until: Moment,
+}
+
+/// What a reviewer proved themselves by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// The SSH key of theirs with this fingerprint, with which they signed in.
+    Key(Box<str>),
+    /// A token of the identity provider, for this account of theirs.
+    Provider(Box<str>),
+}
+
+impl Reviewer {
+    /// Who.
+    #[must_use]
+    pub const fn person(&self) -> &PersonId {
+        &self.person
+    }
+
+    /// What they proved themselves by.
+    #[must_use]
+    pub const fn by(&self) -> &KnownBy {
+        &self.by
+    }
+
+    /// Until when that holds.
+    #[must_use]
+    pub const fn until(&self) -> Moment {
+        self.until
+    }
+
+    /// How surely a statement that they make without signing it is theirs.
+    #[must_use]
+    pub const fn attestation(&self) -> Attestation {
+        match self.by {
+            KnownBy::Key(_) | KnownBy::Provider(_) => Attestation::Session,
+        }
+    }
+}
+
+/// A session that has begun.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The bearer token; it is kept nowhere here.
+    pub token: String,
+    /// Whose it is.
+    pub person: PersonId,
+    /// When it ends.
+    pub until: Moment,
+}
+
+impl core::fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "SignedIn({} until {})", self.person, self.until)
+    }
+}
+
+struct Session {
+    person: PersonId,
+    key: PublicKey,
+    since: Moment,
+    until: Moment,
+}
+
+#[derive(Default)]
+struct State {
+    /// By the SHA-256 of its token.
+    sessions: HashMap<[u8; 32], Session>,
+    /// The challenges that were answered, until they end.
+    answered: HashMap<PersonId, Vec<([u8; 32], Moment)>>,
+}
+
+/// Who is signed in. A restart ends every session.
+pub struct Sessions {
+    domain: TrustDomain,
+    roster: Arc<dyn Roster>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    provider: Option<Provider>,
+    seal: hmac::Key,
+    state: Mutex<State>,
+}
+
+impl Sessions {
+    /// Nobody is signed in yet.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] if there is no key to seal challenges with.
+    pub fn new(
+        domain: TrustDomain,
+        roster: Arc<dyn Roster>,
+        provider: Option<Provider>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, NoEntropy> {
+        let mut key = [0; 32];
+        entropy.fill(&mut key)?;
+        let seal = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        Ok(Self { domain, roster, clock, entropy, provider, seal, state: Mutex::default() })
+    }
+
+    /// The identity provider, if there is one.
+    #[must_use]
+    pub const fn provider(&self) -> Option<&Provider> {
+        self.provider.as_ref()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `person` has to sign. A stranger gets one too: whether there is such a person is nobody's business.
+    ///
+    /// # Errors
+    /// [`SignInRefused::NoEntropy`].
+    pub fn challenge(&self, person: PersonId) -> Result<Challenge, SignInRefused> {
+        let mut nonce = [0; 32];
+        self.entropy.fill(&mut nonce).map_err(|NoEntropy| SignInRefused::NoEntropy)?;
+        let until = self.clock.now().plus(CHALLENGE_LIFE);
+        let mut challenge = Challenge { domain: self.domain.clone(), person, until, nonce, seal: [0; 32] };
+        let seal = hmac::sign(&self.seal, challenge.sealed().as_bytes());
+        challenge.seal = seal.as_ref().try_into().map_err(|_| SignInRefused::Challenge)?;
+        Ok(challenge)
+    }
+
+    /// Takes a challenge that was answered with a key of the person whom it names, once.
+    ///
+    /// # Errors
+    /// [`SignInRefused`]: what is wrong with it.
+    pub fn sign_in(&self, challenge: &str, signature: &str) -> Result<SignedIn, SignInRefused> {
+        let text = challenge;
+        let challenge = Challenge::parse(text).ok_or(SignInRefused::Challenge)?;
+        let sealed = challenge.sealed();
+        hmac::verify(&self.seal, sealed.as_bytes(), &challenge.seal).map_err(|_| SignInRefused::Foreign)?;
+        let now = self.clock.now();
+        if now >= challenge.until || challenge.domain != self.domain {
+            return Err(SignInRefused::ChallengeOver);
+        }
+        let signature = Signature::from_armored(signature).map_err(SignInRefused::Signature)?;
+        let key = signature.public_key();
+        if !self.roster.directory().holds(&challenge.person, key) {
+            return Err(SignInRefused::UnknownKey);
+        }
+        signature.verify(key, SIGN_IN_NAMESPACE, text.as_bytes()).map_err(SignInRefused::Signature)?;
+        let mut token = [0; 32];
+        self.entropy.fill(&mut token).map_err(|NoEntropy| SignInRefused::NoEntropy)?;
+        let token = format!("{PREFIX}{}", base64url(&token));
+        let Challenge { person, until, nonce, .. } = challenge;
+        let mut state = self.state();
+        state.forget(now);
+        state.answer(&person, nonce, until)?;
+        let until = now.plus(SESSION_LIFE);
+        let session = Session { person: person.clone(), key: key.clone(), since: now, until };
+        state.begin(sha256(&[token.as_bytes()]), session);
+        Ok(SignedIn { token, person, until })
+    }
+
+    /// Ends a session. One that has ended already is as good.
+    pub fn sign_out(&self, token: &str) {
+        self.state().sessions.remove(&sha256(&[token.as_bytes()]));
+    }
+
+    /// Whose bearer token this is, by the roster of this moment.
+    ///
+    /// # Errors
+    /// [`SignInRefused`] if it is nobody's.
+    pub fn reviewer(&self, bearer: &str) -> Result<Reviewer, SignInRefused> {
+        if bearer.starts_with(PREFIX) {
+            return self.signed_in(sha256(&[bearer.as_bytes()]));
+        }
+        let provider = self.provider.as_ref().ok_or(SignInRefused::UnknownBearer)?;
+        if bearer.split('.').count() != 3 {
+            return Err(SignInRefused::UnknownBearer);
+        }
+        let identity = provider.verify(bearer, self.clock.now()).map_err(SignInRefused::Token)?;
+        let directory = self.roster.directory();
+        let person = directory.person_known_as(identity.account());
+        // A person's id is known as theirs too, and is no account that a provider could vouch for.
+        let theirs = person.filter(|person| {
+            person.accounts.iter().any(|account| account.eq_ignore_ascii_case(identity.account()))
+        });
+        let person = theirs.ok_or(SignInRefused::UnknownAccount)?.id.clone();
+        Ok(Reviewer { person, by: KnownBy::Provider(identity.account().into()), until: identity.until() })
+    }
+
+    fn signed_in(&self, token: [u8; 32]) -> Result<Reviewer, SignInRefused> {
+        let mut state = self.state();
+        let session = state.sessions.get(&token).ok_or(SignInRefused::UnknownSession)?;
+        let over = self.clock.now() >= session.until;
+        if over || !self.roster.directory().holds(&session.person, &session.key) {
+            state.sessions.remove(&token);
+            return Err(if over { SignInRefused::SessionOver } else { SignInRefused::SessionRevoked });
+        }
+        let Session { person, key, until, .. } = session;
+        Ok(Reviewer { person: person.clone(), by: KnownBy::Key(key.fingerprint().into()), until: *until })
+    }
+}
+
+impl State {
+    /// Drops what is over. What is left is bounded by the people whose keys the roster has.
+    fn forget(&mut self, now: Moment) {
+        self.sessions.retain(|_, session| session.until > now);
+        self.answered.retain(|_, challenges| {
+            challenges.retain(|(_, until)| *until > now);
+            !challenges.is_empty()
+        });
+    }
+
+    fn answer(&mut self, person: &PersonId, nonce: [u8; 32], until: Moment) -> Result<(), SignInRefused> {
+        let answered = self.answered.entry(person.clone()).or_default();
+        if answered.iter().any(|(other, _)| *other == nonce) {
+            return Err(SignInRefused::Answered);
+        }
+        if answered.len() >= MAX_SIGN_INS {
+            return Err(SignInRefused::TooMany);
+        }
+        answered.push((nonce, until));
+        Ok(())
+    }
+
+    fn begin(&mut self, token: [u8; 32], session: Session) {
+        let theirs = self.sessions.iter().filter(|(_, other)| other.person == session.person);
+        let theirs: Vec<(Moment, [u8; 32])> = theirs.map(|(token, other)| (other.since, *token)).collect();
+        if theirs.len() >= MAX_SESSIONS
+            && let Some((_, oldest)) = theirs.into_iter().min()
+        {
+            self.sessions.remove(&oldest);
+        }
+        self.sessions.insert(token, session);
+    }
+}
+
+#[cfg(test)]
+mod tests;
