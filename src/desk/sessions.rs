@@ -219,7 +219,8 @@ impl Sessions {
         let identity = provider.verify(bearer, self.clock.now()).map_err(SignInRefused::Token)?;
         let directory = self.roster.directory();
         let person = directory.person_known_as(identity.account());
-        // A person's id is known as theirs too, and is no account that a provider could vouch for.
+        // A person is known by their id and by aliases too, which keeps one from passing for two. A provider vouches for
+        // none of these: only for the account itself.
         let theirs = person.filter(|person| {
             person.accounts.iter().any(|account| account.eq_ignore_ascii_case(identity.account()))
         });

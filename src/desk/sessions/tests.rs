@@ -244,6 +244,12 @@ fn a_token_of_the_provider_names_a_person_by_an_account_and_by_nothing_else() {
     assert_eq!(reviewer.by(), &KnownBy::Provider("Ada@acme.example".into()));
     assert_eq!(account(&token(1, "ada", now).1), Err(SignInRefused::UnknownAccount), "an id is no account");
     assert_eq!(account(&token(1, "eve@acme.example", now).1), Err(SignInRefused::UnknownAccount));
+    let alias = token(1, "ada+more@acme.example", now).1;
+    assert_eq!(
+        account(&alias),
+        Err(SignInRefused::UnknownAccount),
+        "an alias is for keeping people apart only"
+    );
     assert_eq!(account("a.b"), Err(SignInRefused::UnknownBearer));
     let before = std::mem::replace(&mut *desk.roster.0.lock().unwrap(), directory(&[("grace", "grace")]));
     assert_eq!(account(&of_ada), Err(SignInRefused::UnknownAccount), "she has left the roster");
