@@ -11,6 +11,9 @@
 )]
 
 #[cfg(feature = "engine")]
+#[path = "vote/algebra.rs"]
+mod algebra;
+#[cfg(feature = "engine")]
 #[path = "vote/course.rs"]
 mod course;
 #[cfg(feature = "engine")]

@@ -1,9 +1,11 @@
 //! Who must agree: seats that distinct people fill, combined by *all of* and *any so many of* (DESIGN §5.4).
 
+mod completion;
 mod matching;
 mod pool;
 mod seat;
 mod standing;
+mod table;
 mod written;
 
 pub use pool::{Group, Membership, NotAGroup, Pool, RoleName, TeamName};

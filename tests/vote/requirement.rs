@@ -1,262 +1,13 @@
-//! The requirement algebra beside a model that tries every assignment of people to seats.
+//! Requirements by hand: who fills what, what cannot be asked for, and who stands in for whom.
 
-use crate::course::{Course, click, opening, vote};
-use crate::people::{NOON, approve, person};
-use crate::roster::{ROLES, Roster};
+use crate::people::person;
+use crate::roster::Roster;
 use countersign::escalation::requirement::{
-    Agreement, Membership as _, Pool, Requirement, RequirementError, Seat, Standing,
+    Agreement, Filled, Membership, Pool, Requirement, RequirementError, RoleName, Seat, Standing, TeamName,
 };
-use countersign::escalation::{Attestation, Escalation, Status};
 use countersign::party::PersonId;
 use countersign::token::Assurance;
-use proptest::prelude::*;
 use std::collections::BTreeSet;
-
-const PEOPLE: [&str; 6] = ["ada", "bob", "cyd", "dan", "eve", "fay"];
-
-/// A requirement as the model sees it.
-#[derive(Clone, Debug)]
-enum Model {
-    Seat {
-        people: Vec<usize>,
-        roles: Vec<usize>,
-        count: usize,
-        min_role: Option<usize>,
-        assurance: Assurance,
-    },
-    All(Vec<Self>),
-    Any(usize, Vec<Self>),
-}
-
-impl Model {
-    fn real(&self) -> Result<Requirement, RequirementError> {
-        let parts = |parts: &[Self]| parts.iter().map(Self::real).collect::<Result<Vec<_>, _>>();
-        match self {
-            Self::Seat { people, roles, count, min_role, assurance } => {
-                let people = people.iter().map(|at| person(PEOPLE[*at]));
-                let pool = Pool::new(people, roles.iter().map(|at| ROLES[*at].parse().unwrap()), [])?;
-                let seat = Seat::new(pool, *count, *assurance)?;
-                Ok(Requirement::seat(match min_role {
-                    Some(role) => seat.at_least(ROLES[*role].parse().unwrap()),
-                    None => seat,
-                }))
-            }
-            Self::All(of) => Requirement::all(parts(of)?),
-            Self::Any(least, of) => Requirement::any(*least, parts(of)?),
-        }
-    }
-
-    fn seats<'a>(&'a self, out: &mut Vec<&'a Self>) {
-        match self {
-            Self::Seat { .. } => out.push(self),
-            Self::All(of) | Self::Any(_, of) => of.iter().for_each(|part| part.seats(out)),
-        }
-    }
-
-    fn may_fill(&self, agreement: &Agreement, roster: &Roster) -> bool {
-        let Self::Seat { people, roles, min_role, assurance, .. } = self else { return false };
-        let Some(held) = roster.roles.get(&agreement.person) else { return false };
-        let rank = |role: &str| ROLES.iter().position(|known| *known == role).unwrap();
-        agreement.assurance >= *assurance
-            && (people.iter().any(|at| PEOPLE[*at] == agreement.person.as_str())
-                || roles.iter().any(|at| held.contains(ROLES[*at])))
-            && min_role.is_none_or(|least| held.iter().any(|role| rank(role) >= least))
-    }
-
-    /// Whether it is met when so many people sit in each seat, counted in the order of `seats`.
-    fn met(&self, sitting: &mut impl Iterator<Item = usize>) -> bool {
-        match self {
-            Self::Seat { count, .. } => sitting.next().unwrap() >= *count,
-            Self::All(of) => of.iter().map(|part| part.met(sitting)).fold(true, |all, met| all & met),
-            Self::Any(least, of) => of.iter().filter(|part| part.met(sitting)).count() >= *least,
-        }
-    }
-
-    /// Tries every seat, and none, for everyone.
-    fn satisfied(&self, agreed: &[Agreement], roster: &Roster) -> bool {
-        fn place(
-            model: &Model,
-            seats: &[&Model],
-            agreed: &[Agreement],
-            roster: &Roster,
-            sitting: &mut Vec<usize>,
-        ) -> bool {
-            let Some((first, rest)) = agreed.split_first() else {
-                return model.met(&mut sitting.iter().copied());
-            };
-            if place(model, seats, rest, roster, sitting) {
-                return true;
-            }
-            (0..seats.len()).any(|at| {
-                if !seats[at].may_fill(first, roster) {
-                    return false;
-                }
-                sitting[at] += 1;
-                let met = place(model, seats, rest, roster, sitting);
-                sitting[at] -= 1;
-                met
-            })
-        }
-        let mut seats = Vec::new();
-        self.seats(&mut seats);
-        place(self, &seats, agreed, roster, &mut vec![0; seats.len()])
-    }
-}
-
-fn assurance() -> impl Strategy<Value = Assurance> {
-    prop_oneof![Just(Assurance::Channel), Just(Assurance::Session), Just(Assurance::Signed)]
-}
-
-fn model() -> impl Strategy<Value = Model> {
-    let some = |most: usize| prop::collection::vec(0..most, 0..3);
-    let seat =
-        (some(PEOPLE.len()), some(ROLES.len()), 1_usize..3, prop::option::of(0..ROLES.len()), assurance());
-    let seat = seat.prop_map(|(people, roles, count, min_role, assurance)| Model::Seat {
-        people,
-        roles,
-        count,
-        min_role: min_role.filter(|role| *role > 1),
-        assurance,
-    });
-    seat.prop_recursive(2, 5, 3, |part| {
-        let parts = prop::collection::vec(part, 1..4);
-        prop_oneof![
-            parts.clone().prop_map(Model::All),
-            (1_usize..3, parts).prop_map(|(least, parts)| Model::Any(least, parts)),
-        ]
-    })
-}
-
-fn roster() -> impl Strategy<Value = Roster> {
-    prop::collection::vec(prop::option::weighted(0.9, prop::collection::btree_set(0..ROLES.len(), 0..3)), 6)
-        .prop_map(|people| {
-            let mut roster = Roster::default();
-            for (name, roles) in PEOPLE.iter().zip(people) {
-                if let Some(roles) = roles {
-                    let roles = roles.into_iter().map(|at| ROLES[at].to_owned()).collect();
-                    roster.roles.insert(person(name), roles);
-                }
-            }
-            roster
-        })
-}
-
-fn agreements() -> impl Strategy<Value = Vec<Agreement>> {
-    // People may be named twice: that must not make two of them.
-    prop::collection::vec((0..PEOPLE.len(), assurance()), 0..6).prop_map(|agreed| {
-        agreed
-            .into_iter()
-            .map(|(at, assurance)| Agreement { person: person(PEOPLE[at]), assurance })
-            .collect()
-    })
-}
-
-/// Each person once, with the surest of their agreements.
-fn distinct(agreed: &[Agreement]) -> Vec<Agreement> {
-    let people: BTreeSet<&PersonId> = agreed.iter().map(|agreement| &agreement.person).collect();
-    let surest = |person: &PersonId| agreed.iter().filter(|a| a.person == *person).map(|a| a.assurance).max();
-    people
-        .into_iter()
-        .map(|person| Agreement { person: person.clone(), assurance: surest(person).unwrap() })
-        .collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
-
-    #[test]
-    fn the_algebra_agrees_with_trying_everything(
-        model in model(), roster in roster(), agreed in agreements()
-    ) {
-        let Ok(requirement) = model.real() else { return Ok(()) };
-        let present = distinct(&agreed);
-        let others: Vec<PersonId> =
-            roster.people().into_iter().filter(|person| present.iter().all(|a| a.person != *person)).collect();
-        let with = |chosen: &BTreeSet<PersonId>| {
-            let mut all = present.clone();
-            all.extend(chosen.iter().map(|person| Agreement { person: person.clone(), assurance: Assurance::Signed }));
-            model.satisfied(&all, &roster)
-        };
-        // Every set of the others that completes it and that nobody can be left out of.
-        let mut smallest = BTreeSet::new();
-        for bits in 0_u32..1 << others.len() {
-            let set: BTreeSet<PersonId> =
-                others.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, p)| p.clone()).collect();
-            let needed = |out: &PersonId| {
-                let mut fewer = set.clone();
-                fewer.remove(out);
-                !with(&fewer)
-            };
-            if with(&set) && set.iter().all(needed) {
-                smallest.insert(set);
-            }
-        }
-        let standing = requirement.standing(&agreed, &others, &roster);
-        match &standing {
-            Standing::Met(filled) => {
-                prop_assert!(model.satisfied(&present, &roster));
-                let people: BTreeSet<_> = filled.iter().map(|filled| &filled.person).collect();
-                prop_assert_eq!(people.len(), filled.len(), "a person in two seats");
-                prop_assert!(filled.len() >= requirement.people() && requirement.people() > 0);
-                prop_assert!(people.iter().all(|person| present.iter().any(|a| a.person == **person)));
-            }
-            Standing::Missing(fewest) => {
-                prop_assert!(!model.satisfied(&present, &roster));
-                prop_assert_eq!(Some(*fewest), smallest.iter().map(BTreeSet::len).min());
-            }
-            Standing::Impossible => prop_assert!(smallest.is_empty()),
-        }
-        let completions: BTreeSet<_> =
-            requirement.completions(&agreed, &others, &roster, 1000).into_iter().collect();
-        if matches!(standing, Standing::Met(_)) {
-            prop_assert!(completions.is_empty());
-        } else {
-            prop_assert_eq!(completions, smallest);
-        }
-        // And it survives being written down.
-        let text = serde_json::to_string(&requirement).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Requirement>(&text).unwrap(), requirement);
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
-
-    #[test]
-    fn an_escalation_is_approved_exactly_when_the_model_is_satisfied(
-        model in model(), roster in roster(), votes in agreements(), leaves in prop::option::of(0..PEOPLE.len())
-    ) {
-        let Ok(requirement) = model.real() else { return Ok(()) };
-        let mut course = Course { events: Vec::new(), roster: roster.clone() };
-        course.events = Escalation::open(opening(requirement.clone()), &roster);
-        let mut agreed: Vec<Agreement> = Vec::new();
-        for (count, agreement) in votes.into_iter().enumerate() {
-            if let (1, Some(leaver)) = (count, leaves) {
-                course.roster = course.roster.without(PEOPLE[leaver]);
-            }
-            let before = course.status(NOON);
-            let name = agreement.person.as_str();
-            let ballot = match agreement.assurance {
-                Assurance::Signed => vote(name, approve(&[]), NOON),
-                Assurance::Session => click(name, approve(&[]), NOON, Attestation::Session),
-                Assurance::Channel => click(name, approve(&[]), NOON, Attestation::Channel),
-            };
-            if course.bring(&ballot, NOON).is_ok() {
-                agreed.push(agreement);
-            }
-            let approved = before == Status::Pending && course.status(NOON) == Status::Approved;
-            let satisfied = before == Status::Pending && model.satisfied(&distinct(&agreed), &course.roster);
-            prop_assert_eq!(approved, satisfied);
-            if approved {
-                let seated: BTreeSet<String> = course.seated().into_iter().collect();
-                prop_assert!(seated.len() == course.seated().len() && seated.len() >= requirement.people());
-                let sitting: Vec<Agreement> =
-                    agreed.iter().filter(|a| seated.contains(a.person.as_str())).cloned().collect();
-                prop_assert!(model.satisfied(&sitting, &course.roster), "those who are named suffice");
-            }
-        }
-    }
-}
 
 fn role_seat(role: &str, people: usize) -> Requirement {
     let pool = Pool::new([], [role.parse().unwrap()], []).unwrap();
@@ -341,4 +92,161 @@ fn an_entangled_requirement_does_not_take_for_ever() {
     let entangled = Requirement::any(1, vec![last(), Requirement::all(vec![last(), many]).unwrap()]).unwrap();
     let completions = entangled.completions(&[], &roster.people(), &roster, 50);
     assert_eq!(completions, [BTreeSet::from([person("p29")])]);
+}
+
+/// One seat of a pool of these people and teams.
+fn named(people: &[&str], teams: &[&str]) -> Seat {
+    let teams = teams.iter().map(|team| team.parse().unwrap());
+    Seat::new(Pool::new(people.iter().map(|name| person(name)), [], teams).unwrap(), 1, Assurance::Signed)
+        .unwrap()
+}
+
+fn seat(people: &[&str]) -> Requirement {
+    Requirement::seat(named(people, &[]))
+}
+
+/// These people and roles, with who is away and who stands in.
+fn with_away(people: &[(&str, &str)], away: &[(&str, &str)]) -> Roster {
+    let mut roster = Roster::of(people);
+    roster.delegates = away.iter().map(|(absent, to)| (person(absent), person(to))).collect();
+    roster
+}
+
+/// Who fills which seat for whom, in words.
+fn met(requirement: &Requirement, agreed: &[&str], roster: &Roster) -> Option<Vec<String>> {
+    let Standing::Met(filled) = requirement.standing(&signed(agreed), &[], roster) else { return None };
+    let words = |filled: &Filled| match &filled.standing_in_for {
+        Some(absent) => format!("{} for {absent}", filled.person),
+        None => filled.person.to_string(),
+    };
+    Some(filled.iter().map(words).collect())
+}
+
+#[test]
+fn a_delegate_fills_the_seat_of_who_is_away() {
+    let roster = with_away(&[("ada", "dba"), ("bob", "dev")], &[("ada", "bob")]);
+    assert_eq!(met(&seat(&["ada"]), &["bob"], &roster), Some(vec!["bob for ada".to_owned()]));
+    // In a team as well; and somebody's own power comes first.
+    let mut teams = roster.clone();
+    teams.teams.insert(person("ada"), BTreeSet::from(["data".to_owned()]));
+    let data = Requirement::seat(named(&[], &["data"]));
+    assert_eq!(met(&data, &["bob"], &teams), Some(vec!["bob for ada".to_owned()]));
+    assert_eq!(met(&seat(&["ada", "bob"]), &["bob"], &roster), Some(vec!["bob".to_owned()]));
+    // Not where nobody is away, and not where either of them left.
+    assert_eq!(met(&seat(&["ada"]), &["bob"], &Roster::of(&[("ada", "dba"), ("bob", "dev")])), None);
+    assert_eq!(met(&seat(&["ada"]), &["bob"], &roster.without("ada")), None);
+    assert_eq!(met(&seat(&["ada"]), &["bob"], &roster.without("bob")), None);
+}
+
+#[test]
+fn a_role_cannot_be_lent() {
+    let roster =
+        with_away(&[("ada", "security-lead"), ("bob", "dba"), ("cyd", "security")], &[("ada", "bob")]);
+    assert_eq!(met(&role_seat("security-lead", 1), &["bob"], &roster), None);
+    let lead = |least: &str| Requirement::seat(named(&["ada"], &[]).at_least(least.parse().unwrap()));
+    assert_eq!(met(&lead("security"), &["bob"], &roster), None);
+    assert_eq!(met(&lead("dba"), &["bob"], &roster), Some(vec!["bob for ada".to_owned()]));
+}
+
+#[test]
+fn a_delegate_is_one_person_and_the_power_of_the_absent_fills_one_seat() {
+    let both = Requirement::all(vec![seat(&["ada"]), seat(&["bob"])]).unwrap();
+    let people = [("ada", ""), ("bob", ""), ("cyd", "")];
+    // Bob sits once, whoever lends him power.
+    let roster = with_away(&people, &[("ada", "bob")]);
+    assert_eq!(met(&both, &["bob"], &roster), None);
+    assert_eq!(met(&both, &["bob", "cyd"], &roster), None);
+    // Cyd stands in for one of the two.
+    let roster = with_away(&people, &[("ada", "cyd"), ("bob", "cyd")]);
+    assert_eq!(met(&both, &["cyd"], &roster), None);
+    assert_eq!(met(&both, &["cyd", "ada"], &roster), Some(vec!["ada".to_owned(), "cyd for bob".to_owned()]));
+    // Two seats that name Ada are two people, of whom Cyd may be one.
+    let twice = Requirement::all(vec![seat(&["ada", "dan"]), seat(&["ada", "dan"])]).unwrap();
+    assert_eq!(met(&twice, &["cyd"], &with_away(&people, &[("ada", "cyd")])), None);
+}
+
+#[test]
+fn nobody_stands_in_beside_the_very_person() {
+    let twice = Requirement::all(vec![seat(&["ada", "dan"]), seat(&["ada", "dan"])]).unwrap();
+    let roster = with_away(&[("ada", ""), ("bob", ""), ("dan", "")], &[("ada", "bob")]);
+    assert_eq!(met(&twice, &["ada", "bob"], &roster), None);
+    assert_eq!(met(&twice, &["bob", "dan"], &roster), Some(vec!["bob for ada".to_owned(), "dan".to_owned()]));
+    // Ada could make it no shorter by agreeing herself: only Dan is of use.
+    let others = [person("ada"), person("dan")];
+    assert_eq!(twice.standing(&signed(&["bob"]), &others, &roster), Standing::Missing(1));
+    assert_eq!(twice.completions(&signed(&["bob"]), &others, &roster, 10), [BTreeSet::from([person("dan")])]);
+    assert_eq!(twice.standing(&signed(&["bob"]), &[person("ada")], &roster), Standing::Impossible);
+}
+
+#[test]
+fn who_stands_in_goes_one_step_and_no_further() {
+    let roster = with_away(&[("ada", ""), ("bob", ""), ("cyd", "")], &[("ada", "bob"), ("bob", "cyd")]);
+    assert_eq!(met(&seat(&["ada"]), &["bob"], &roster), Some(vec!["bob for ada".to_owned()]));
+    assert_eq!(met(&seat(&["ada"]), &["cyd"], &roster), None);
+    assert_eq!(met(&seat(&["bob"]), &["cyd"], &roster), Some(vec!["cyd for bob".to_owned()]));
+    // Not even for oneself.
+    let roster = with_away(&[("ada", ""), ("bob", "")], &[("ada", "ada")]);
+    assert_eq!(met(&seat(&["bob"]), &["ada"], &roster), None);
+}
+
+/// A membership that lets two people claim the same power, which no roster does.
+struct Twofold(Roster);
+
+impl Membership for Twofold {
+    fn people(&self) -> Vec<PersonId> {
+        self.0.people()
+    }
+
+    fn holds(&self, person: &PersonId, role: &RoleName) -> bool {
+        self.0.holds(person, role)
+    }
+
+    fn belongs(&self, person: &PersonId, team: &TeamName) -> bool {
+        self.0.belongs(person, team)
+    }
+
+    fn reaches(&self, person: &PersonId, least: &RoleName) -> bool {
+        self.0.reaches(person, least)
+    }
+
+    fn known_as(&self, name: &str) -> Option<PersonId> {
+        self.0.known_as(name)
+    }
+
+    fn teams(&self, person: &PersonId) -> Vec<TeamName> {
+        self.0.teams(person)
+    }
+
+    fn manager(&self, person: &PersonId) -> Option<PersonId> {
+        self.0.manager(person)
+    }
+
+    fn stood_in_for(&self, who: &PersonId) -> Vec<PersonId> {
+        if *who == person("ada") { Vec::new() } else { vec![person("ada"), person("ada")] }
+    }
+}
+
+#[test]
+fn of_two_who_claim_the_same_power_neither_has_it() {
+    let roster = Twofold(Roster::of(&[("ada", ""), ("bob", ""), ("cyd", "")]));
+    let standing = |agreed: &[&str]| seat(&["ada"]).standing(&signed(agreed), &[], &roster);
+    assert_eq!(standing(&["bob", "cyd"]), Standing::Impossible);
+    assert!(matches!(standing(&["bob"]), Standing::Met(_)), "one claim, told twice");
+}
+
+#[test]
+fn the_best_completion_is_the_smallest_and_takes_the_first_who_help() {
+    let roster = Roster::of(&[("ada", "dba"), ("bob", "dba security"), ("cyd", "security"), ("dan", "dev")]);
+    let both = Requirement::all(vec![role_seat("dba", 1), role_seat("security", 1)]).unwrap();
+    let best = |agreed: &[&str], ranked: &[&str]| {
+        let ranked: Vec<PersonId> = ranked.iter().map(|name| person(name)).collect();
+        let best = both.best_completion(&signed(agreed), &ranked, &roster)?;
+        Some(best.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let people = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(best(&[], &["dan", "cyd", "bob", "ada"]), people(&["cyd", "bob"]));
+    assert_eq!(best(&[], &["ada", "cyd", "bob"]), people(&["ada", "cyd"]));
+    assert_eq!(best(&["bob"], &["dan", "cyd", "ada"]), people(&["cyd"]));
+    assert_eq!(best(&["ada"], &["dan"]), None);
+    assert_eq!(best(&["ada", "bob"], &["cyd"]), people(&[]));
 }

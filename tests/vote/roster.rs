@@ -61,6 +61,10 @@ impl Membership for Roster {
         self.delegates.iter().filter(|(_, to)| *to == person).map(|(absent, _)| absent.clone()).collect()
     }
 
+    fn knows(&self, person: &PersonId) -> bool {
+        self.roles.contains_key(person)
+    }
+
     fn known_as(&self, name: &str) -> Option<PersonId> {
         let account = self.accounts.get(name).cloned();
         account.or_else(|| self.roles.keys().find(|person| person.as_str() == name).cloned())

@@ -165,9 +165,13 @@ impl Pool {
     pub fn admits(&self, person: &PersonId, membership: &dyn Membership) -> bool {
         membership.knows(person)
             && (self.everyone
-                || self.people.contains(person)
-                || self.roles.iter().any(|role| membership.holds(person, role))
-                || self.teams.iter().any(|team| membership.belongs(person, team)))
+                || self.names(person, membership)
+                || self.roles.iter().any(|role| membership.holds(person, role)))
+    }
+
+    /// Whether it names this person or a team of theirs.
+    pub(super) fn names(&self, person: &PersonId, membership: &dyn Membership) -> bool {
+        self.people.contains(person) || self.teams.iter().any(|team| membership.belongs(person, team))
     }
 
     /// The most people that it can hold by what it says, where it says so.

@@ -84,11 +84,36 @@ impl Seat {
         given.unwrap_or_else(|| SeatName::new("reviewer").expect("`reviewer` is a name"))
     }
 
-    /// Whether this person may fill it, if they are known surely enough.
+    /// Whether this person may fill it, if they are known surely enough: by themselves, or for somebody who is away.
     #[must_use]
     pub fn admits(&self, person: &PersonId, membership: &dyn Membership) -> bool {
-        self.pool.admits(person, membership)
-            && self.min_role.as_ref().is_none_or(|least| membership.reaches(person, least))
+        let stands_in = |absent: &PersonId| self.admits_for(person, absent, membership);
+        self.admits_personally(person, membership) || membership.stood_in_for(person).iter().any(stands_in)
+    }
+
+    /// Whether this person may fill it by themselves.
+    pub(super) fn admits_personally(&self, person: &PersonId, membership: &dyn Membership) -> bool {
+        self.pool.admits(person, membership) && self.is_reached_by(person, membership)
+    }
+
+    /// Whether this person may fill it in place of `absent`, with what both of them have: to be named or in a team can
+    /// be lent, the roles that it asks for cannot.
+    pub(super) fn admits_for(
+        &self,
+        person: &PersonId,
+        absent: &PersonId,
+        membership: &dyn Membership,
+    ) -> bool {
+        person != absent
+            && membership.knows(person)
+            && membership.knows(absent)
+            && self.pool.names(absent, membership)
+            && self.is_reached_by(absent, membership)
+            && self.is_reached_by(person, membership)
+    }
+
+    fn is_reached_by(&self, person: &PersonId, membership: &dyn Membership) -> bool {
+        self.min_role.as_ref().is_none_or(|least| membership.reaches(person, least))
     }
 }
 
