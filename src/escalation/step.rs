@@ -345,10 +345,7 @@ impl Escalation {
         membership: &dyn Membership,
         now: Moment,
     ) -> Step<(), TransitionError> {
-        let case = match self.pending(now) {
-            Ok(case) => case,
-            Err(_) => return self.over(now),
-        };
+        let Ok(case) = self.pending(now) else { return self.over(now) };
         let refuse = |error| Step { events: Vec::new(), result: Err(error) };
         if !case.asked.contains(from) {
             return refuse(TransitionError::NotAsked);
@@ -368,10 +365,7 @@ impl Escalation {
         membership: &dyn Membership,
         now: Moment,
     ) -> Step<(), TransitionError> {
-        let case = match self.pending(now) {
-            Ok(case) => case,
-            Err(_) => return self.over(now),
-        };
+        let Ok(case) = self.pending(now) else { return self.over(now) };
         let statement = &amendment.vote.statement;
         let admitted = case.admits(&statement.reviewer, &statement.choice, membership, now);
         let error = match admitted {
@@ -403,10 +397,7 @@ impl Escalation {
         if let Self::Cancelled(Cancelled { successor: Some(successor), .. }) = self {
             return Step { events: Vec::new(), result: Ok(*successor) };
         }
-        let case = match self.pending(now) {
-            Ok(case) => case,
-            Err(_) => return self.over(now),
-        };
+        let Ok(case) = self.pending(now) else { return self.over(now) };
         let Some(amendment) = &case.amendment else { return refuse(TransitionError::NotAmended) };
         let successor = amendment.successor;
         let reason = "the agent accepted a changed operation".to_owned();
