@@ -1,5 +1,6 @@
 //! The desk: where escalations are opened and people decide. A sidecar reaches it through one port.
 
+mod budget;
 mod local;
 pub mod sessions;
 mod show;
@@ -10,13 +11,14 @@ pub use show::{Listing, View};
 
 use crate::audit::event::Decided;
 use crate::decision::Terms;
-use crate::escalation::Escalation;
+use crate::escalation::{Amendment, Amends, Cast, Escalation, TransitionError};
 use crate::moment::Moment;
-use crate::party::{AgentId, EscalationId};
+use crate::party::{AgentId, EscalationId, PersonId};
 use crate::reviewer::Directory;
 use crate::store::StoreError;
 use core::fmt;
 use core::pin::Pin;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -29,6 +31,30 @@ pub struct Proposal {
     pub decided: Decided,
     /// Who must agree, and until when.
     pub terms: Terms,
+    /// The people who run the agent.
+    pub operators: BTreeSet<PersonId>,
+    /// The reviewer's change that it comes from, if it does.
+    pub amends: Option<Box<Amended>>,
+}
+
+/// A changed operation that the agent accepted.
+#[derive(Clone, Debug)]
+pub struct Amended {
+    /// What it was changed from.
+    pub from: Amends,
+    /// The vote of the reviewer who changed it; it counts as soon as it is open.
+    pub vote: Cast,
+}
+
+/// Room for one more open escalation of an agent. It is given back when it is dropped.
+#[must_use = "the room is given back when this is dropped"]
+pub struct Room(#[expect(dead_code, reason = "it is there to be dropped")] Option<Box<dyn Send + Sync>>);
+
+impl Room {
+    /// Room that `give_back` gives back by being dropped.
+    pub fn new(give_back: impl Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(give_back)))
+    }
 }
 
 /// An escalation that was opened.
@@ -62,6 +88,8 @@ pub enum DeskError {
     Unknown(EscalationId),
     /// It is over.
     Over(EscalationId),
+    /// It does not take this step.
+    Refused(TransitionError),
     /// It could not be recorded or read.
     Store(StoreError),
     /// What is recorded of it makes no sense.
@@ -75,6 +103,7 @@ impl fmt::Display for DeskError {
         match self {
             Self::Unknown(id) => write!(f, "there is no escalation `{id}`"),
             Self::Over(id) => write!(f, "escalation `{id}` is over"),
+            Self::Refused(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Senseless(id, why) => write!(f, "the record of escalation `{id}` makes no sense: {why}"),
             Self::Contended(id) => {
@@ -117,6 +146,15 @@ pub trait Desk: Send + Sync {
 
     /// Ends an approved escalation that may not be carried out any more.
     fn block(&self, id: EscalationId, reasons: Vec<String>) -> Answering<'_, Docket>;
+
+    /// Records the changed operation that a reviewer proposes instead.
+    fn amend(&self, id: EscalationId, amendment: Amendment) -> Answering<'_, Docket>;
+
+    /// Ends an escalation because its agent has taken the changed operation instead.
+    fn accept(&self, id: EscalationId, by: AgentId) -> Answering<'_, Docket>;
+
+    /// Room for one more open escalation of this agent; `None` if it has `most` of them open or under way.
+    fn room(&self, agent: &AgentId, most: usize) -> Option<Room>;
 
     /// A counter that changes whenever the escalation does.
     fn changes(&self, id: EscalationId) -> watch::Receiver<u64>;

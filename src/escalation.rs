@@ -7,6 +7,8 @@
 #[cfg(feature = "engine")]
 mod case;
 #[cfg(feature = "engine")]
+mod conduct;
+#[cfg(feature = "engine")]
 pub mod diligence;
 #[cfg(feature = "engine")]
 mod event;

@@ -8,7 +8,8 @@ use super::refusal::VoteRefusal;
 use super::state::{
     Approved, Blocked, Cancelled, Claimed, Denied, Escalation, Expired, Lapsed, Pending, Status,
 };
-use super::step::{MAX_WITHDRAWALS, amends};
+use super::conduct::amends;
+use super::step::MAX_WITHDRAWALS;
 use super::vote::Choice;
 use crate::condition::{Condition, Contradiction, tightest};
 use crate::party::PersonId;

@@ -16,7 +16,10 @@
 //! ```
 
 mod characters;
+mod difference;
 mod visible;
+
+pub use difference::{Line, difference};
 
 use super::Operation;
 use super::json::Value;
