@@ -11,8 +11,8 @@ pub use admin::{AdminClient, PolicyStatus, ReloadOutcome, Scope, Suspended, Susp
 pub use connect::{Connect, Target};
 pub use review::{Myself, ReviewClient, SignedIn};
 pub use types::{
-    Answer, Ask, CastVote, Context, Declared, Escalation, Factor, Grant, Level, Listed, Outcome, Pending,
-    Progress, Risk, Status, Summary, TrustBundle, Verdict,
+    Answer, Ask, CastVote, Context, Declared, DifferenceLine, Escalation, Factor, Grant, Level, Listed,
+    Offer, Outcome, Pending, Progress, Risk, Status, Summary, TrustBundle, Verdict,
 };
 
 use crate::proto;
@@ -105,6 +105,15 @@ impl AgentClient {
         let message =
             proto::CancelRequest { escalation_id: escalation.to_owned(), reason: reason.to_owned() };
         self.inner.clone().cancel(self.connect.request(message)).await?.into_inner().status.try_into()
+    }
+
+    /// Takes the changed operation that a reviewer proposed instead; asking again gives the same answer.
+    ///
+    /// # Errors
+    /// [`ClientError`] if nothing was proposed, or it is over.
+    pub async fn accept(&self, escalation: &str) -> Result<Answer, ClientError> {
+        let message = proto::AcceptRequest { escalation_id: escalation.to_owned() };
+        self.inner.clone().accept(self.connect.request(message)).await?.into_inner().try_into()
     }
 
     /// Tells what became of an operation.

@@ -3,7 +3,7 @@
 use crate::condition::ConditionKind;
 use crate::party::{AgentId, ExecutorId, PersonId, TrustDomain};
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -188,6 +188,9 @@ pub struct Agent {
     /// The person it acts for, who then can't review what it asks.
     #[serde(default)]
     pub on_behalf_of: Option<PersonId>,
+    /// The people who run it, who then can't review what it asks either.
+    #[serde(default)]
+    pub operators: BTreeSet<PersonId>,
 }
 
 /// One executor.

@@ -6,6 +6,7 @@ pub mod sessions;
 mod show;
 mod words;
 
+pub(crate) use local::rendering;
 pub use local::{LocalDesk, VoteRefused};
 pub use show::{Listing, View};
 

@@ -59,6 +59,9 @@ pub const MAX_BYTES: usize = parse::MAX_BYTES;
 /// What keeps a policy's digest apart from every other SHA-256.
 const LABEL: &[u8] = b"countersign/policy/v1\n";
 
+/// How many escalations one agent may have open where the policy does not say.
+const OPEN_PER_AGENT: usize = 1000;
+
 /// A policy that was read and checked whole.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -127,6 +130,12 @@ impl Policy {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// How many escalations one agent may have open at the same time.
+    #[must_use]
+    pub const fn open_per_agent(&self) -> usize {
+        OPEN_PER_AGENT
     }
 
     /// The digest of the text, whole and as it was loaded, comments included:

@@ -214,6 +214,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         domain: config.trust_domain.clone(),
         origin: LogOrigin::new(&format!("{}/sidecar", config.trust_domain)).map_err(failed)?,
         in_force,
+        operators: config.agents.iter().map(|agent| (agent.id.clone(), agent.operators.clone())).collect(),
         executors,
         store: store.clone(),
         desk: desk.clone(),

@@ -1,5 +1,6 @@
 //! The sidecar: answers an agent's request, follows what people decide, and mints what was allowed.
 
+mod amend;
 mod authorize;
 pub mod brake;
 mod follow;
@@ -11,6 +12,7 @@ mod propose;
 pub mod reload;
 mod report;
 
+pub use amend::{Draft as AmendmentDraft, Offer};
 pub use authorize::{Answer, Ask};
 pub use follow::Progress;
 pub use force::InForce;
@@ -32,7 +34,7 @@ use brake::Brake;
 use core::fmt;
 use issuance::Issuance;
 use memory::Memories;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Who asks, as the connection proved it.
@@ -52,6 +54,8 @@ pub struct Sidecar {
     pub origin: LogOrigin,
     /// The policy and the roster in force; a reload swaps them whole.
     pub in_force: Arc<ArcSwap<InForce>>,
+    /// The people who run each agent: they can't vote on what it asks for.
+    pub operators: HashMap<AgentId, BTreeSet<PersonId>>,
     /// The executors that tokens may be minted for.
     pub executors: HashMap<ExecutorId, Executor>,
     /// Where everything is recorded.
@@ -102,6 +106,8 @@ pub enum SidecarError {
     Store(StoreError),
     /// The event could not be put into its canonical form.
     Record(RecordError),
+    /// A changed operation may not be proposed, and why.
+    NotAmendable(Vec<String>),
     /// A changed policy or roster could not be put as a proposal.
     Proposal(String),
     /// The desk could not be reached or refused.
@@ -133,6 +139,7 @@ impl fmt::Display for SidecarError {
             Self::NoEntropy => NoEntropy.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
+            Self::NotAmendable(why) => write!(f, "the changed operation may not run: {}", why.join("; ")),
             Self::Proposal(why) => write!(f, "the change could not be proposed: {why}"),
             Self::Desk(error) => error.fmt(f),
         }

@@ -3,7 +3,10 @@
 use super::connection::AgentConnection;
 use super::exit::{Exit, Failed};
 use super::output::{Output, Tone, relative, thousandths, visible};
-use crate::client::{AgentClient, Answer, Ask, Context, Declared, Grant, Progress, Risk, Status, Verdict};
+use crate::client::{
+    AgentClient, Answer, Ask, Context, Declared, DifferenceLine, Grant, Offer, Progress, Risk, Status,
+    Verdict,
+};
 use crate::moment::Moment;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -33,6 +36,9 @@ pub(super) struct Args {
     /// Wait until people have decided
     #[arg(long)]
     wait: bool,
+    /// Take a changed operation that a reviewer proposes instead, and wait for that
+    #[arg(long, requires = "wait")]
+    accept_changes: bool,
     /// Write the grant (token, certificates, evidence, operation) to this file, mode 0600
     #[arg(long, value_name = "FILE")]
     grant: Option<PathBuf>,
@@ -130,12 +136,21 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     if !args.json {
         output.line(answer_words(output, &answer, None));
     }
+    let mut told = None;
     let end = wait(&client, &pending.escalation, |progress| {
         if !args.json && progress.status == Status::Pending {
             eprintln!("waiting: {}", progress.reasons.join("; "));
         }
+        if let Some(offer) = progress.offer.as_ref().filter(|offer| told.as_ref() != Some(*offer)) {
+            eprintln!("{}", offer_words(output, offer, args.accept_changes));
+            told = Some(offer.clone());
+        }
+        progress.offer.is_some() && args.accept_changes
     });
     let end = end.await?;
+    if end.offer.is_some() {
+        return take(&client, &pending.escalation, args.grant.as_deref(), args.json).await;
+    }
     let exit = exit_of(end.status);
     output.print(|| end_json(&answer, &end), |output| end_words(output, &end, args.grant.as_deref()));
     if let Some(grant) = &end.grant {
@@ -144,14 +159,71 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     Ok(exit)
 }
 
-/// Follows an escalation to its end, reconnecting as often as needed.
+/// Takes the changed operation, and waits for that where people decide it. It is not taken to be changed once more.
+async fn take(
+    client: &AgentClient,
+    escalation: &str,
+    kept: Option<&Path>,
+    json: bool,
+) -> Result<Exit, Failed> {
+    let output = Output::new(json);
+    let answer = client.accept(escalation).await?;
+    let Some(pending) = &answer.pending else {
+        output.print(|| answer_json(&answer), |output| answer_words(output, &answer, kept));
+        return match (answer.verdict, &answer.grant) {
+            (Verdict::Allow, Some(grant)) => save(grant, kept).map(|()| Exit::Success),
+            (Verdict::Allow | Verdict::Deny | Verdict::Escalate, _) => Ok(Exit::Denied),
+        };
+    };
+    if !json {
+        output.line(answer_words(output, &answer, None));
+    }
+    let end = wait(client, &pending.escalation, |progress| {
+        if !json && progress.status == Status::Pending {
+            eprintln!("waiting: {}", progress.reasons.join("; "));
+        }
+        false
+    });
+    let end = end.await?;
+    output.print(|| end_json(&answer, &end), |output| end_words(output, &end, kept));
+    if let Some(grant) = &end.grant {
+        save(grant, kept)?;
+    }
+    Ok(exit_of(end.status))
+}
+
+/// A changed operation that a reviewer proposes, laid beside the one that was asked for.
+pub(super) fn offer_words(output: Output, offer: &Offer, accepting: bool) -> String {
+    let mut text =
+        format!("{} proposes another operation: {}", visible(&offer.reviewer), visible(&offer.reason));
+    for line in &offer.difference {
+        text.push_str(&match line {
+            DifferenceLine::Kept(line) => format!("\n    {}", visible(line)),
+            DifferenceLine::Removed(line) => {
+                format!("\n  {}", output.paint(Tone::Bad, format!("- {}", visible(line))))
+            }
+            DifferenceLine::Added(line) => {
+                format!("\n  {}", output.paint(Tone::Good, format!("+ {}", visible(line))))
+            }
+        });
+    }
+    let next = match accepting {
+        true => "taking it",
+        false => {
+            "the operation as it was asked for is not approved any more: ask again with --accept-changes, or cancel"
+        }
+    };
+    format!("{text}\n{next}")
+}
+
+/// Follows an escalation to its end, or until `each` says that it was enough, reconnecting as often as needed.
 ///
 /// # Errors
 /// [`Failed`] if the service stays away for a minute or refuses to tell.
 pub(super) async fn wait(
     client: &AgentClient,
     escalation: &str,
-    mut each: impl FnMut(&Progress),
+    mut each: impl FnMut(&Progress) -> bool,
 ) -> Result<Progress, Failed> {
     let mut failures = 0;
     loop {
@@ -160,8 +232,8 @@ pub(super) async fn wait(
                 match following.next().await {
                     Ok(Some(progress)) => {
                         failures = 0;
-                        each(&progress);
-                        if !matches!(progress.status, Status::Pending | Status::Approved) {
+                        let enough = each(&progress);
+                        if enough || !matches!(progress.status, Status::Pending | Status::Approved) {
                             return Ok(progress);
                         }
                     }

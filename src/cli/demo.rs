@@ -154,7 +154,7 @@ async fn risky(
             ),
         ));
     }
-    let end: Progress = wait(agent, &pending.escalation, |_| {}).await?;
+    let end: Progress = wait(agent, &pending.escalation, |_| false).await?;
     let how = match &end.grant {
         Some(grant) => {
             format!("waited, and now holds a token with the condition {}", grant.conditions.join(", "))

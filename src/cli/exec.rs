@@ -1,8 +1,9 @@
 //! `countersign exec`: asks for a command, waits, verifies the token, and runs exactly that command.
 
-use super::authorize::{Asking, exit_of as exit_of_status, wait};
+use super::authorize::{Asking, exit_of as exit_of_status, offer_words, wait};
 use super::connection::AgentConnection;
 use super::exit::{Exit, Failed};
+use super::output::Output;
 use super::trust::Trust;
 use super::verify::exit_of;
 use crate::client::{AgentClient, Grant, Outcome, Status, Verdict};
@@ -75,7 +76,14 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
         }
         (Verdict::Escalate, _, Some(pending)) => {
             eprintln!("countersign: waiting for {} (escalation {})", pending.requirement, pending.escalation);
-            let end = wait(&client, &pending.escalation, |_| {}).await?;
+            let end = wait(&client, &pending.escalation, |progress| progress.offer.is_some()).await?;
+            if let Some(offer) = &end.offer {
+                // It runs what it was told to or nothing.
+                let cancelled = client.cancel(&pending.escalation, "exec takes no changed operation").await;
+                drop(cancelled);
+                let words = offer_words(Output::new(false), offer, false);
+                return Err(Failed::new(Exit::Denied, words));
+            }
             match (end.status, end.grant) {
                 (Status::Claimed, Some(grant)) => grant,
                 (status, _) => {

@@ -239,6 +239,34 @@ pub struct Progress {
     pub grant: Option<Grant>,
     /// Approvals so far.
     pub approvals: u32,
+    /// With [`Status::Pending`]: a changed operation that a reviewer proposes instead.
+    pub offer: Option<Offer>,
+}
+
+/// An operation that a reviewer proposes in the place of the one that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Who.
+    pub reviewer: String,
+    /// Why.
+    pub reason: String,
+    /// The changed operation, canonical.
+    pub op_bytes: Vec<u8>,
+    /// The changed payload; empty where there is none.
+    pub payload: Vec<u8>,
+    /// How it differs from what was asked for.
+    pub difference: Vec<DifferenceLine>,
+}
+
+/// A line of two operations laid beside each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DifferenceLine {
+    /// In both.
+    Kept(String),
+    /// Only in the operation as it was.
+    Removed(String),
+    /// Only in the changed operation.
+    Added(String),
 }
 
 /// The trust bundle as the service hands it out; its receiver verifies it.

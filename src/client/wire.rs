@@ -2,8 +2,8 @@
 
 use super::ClientError;
 use super::types::{
-    Answer, Ask, CastVote, Context, Escalation, Factor, Grant, Listed, Pending, Progress, Risk, Status,
-    Summary, Verdict,
+    Answer, Ask, CastVote, Context, DifferenceLine, Escalation, Factor, Grant, Listed, Offer, Pending,
+    Progress, Risk, Status, Summary, Verdict,
 };
 use crate::proto;
 
@@ -99,6 +99,32 @@ impl TryFrom<proto::AuthorizeResponse> for Answer {
     }
 }
 
+impl TryFrom<proto::DifferenceLine> for DifferenceLine {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::DifferenceLine) -> Result<Self, ClientError> {
+        match wire.side() {
+            proto::Side::Kept => Ok(Self::Kept(wire.text)),
+            proto::Side::Removed => Ok(Self::Removed(wire.text)),
+            proto::Side::Added => Ok(Self::Added(wire.text)),
+            proto::Side::Unspecified => {
+                Err(ClientError::Unintelligible("a line of a difference is of no side"))
+            }
+        }
+    }
+}
+
+impl TryFrom<proto::Offer> for Offer {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::Offer) -> Result<Self, ClientError> {
+        let difference =
+            wire.difference.into_iter().map(DifferenceLine::try_from).collect::<Result<_, _>>()?;
+        let proto::Offer { reviewer, reason, op_bytes, payload, .. } = wire;
+        Ok(Self { reviewer, reason, op_bytes, payload, difference })
+    }
+}
+
 impl TryFrom<proto::AwaitResponse> for Progress {
     type Error = ClientError;
 
@@ -108,7 +134,9 @@ impl TryFrom<proto::AwaitResponse> for Progress {
             return Err(ClientError::Unintelligible("the status and what came with it do not fit"));
         }
         let grant = wire.grant.map(Grant::from);
+        let offer = wire.offer.map(Offer::try_from).transpose()?;
         Ok(Self {
+            offer,
             status,
             decide_by: wire.decide_by,
             reasons: wire.reasons,

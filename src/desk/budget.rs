@@ -27,7 +27,11 @@ impl Budget {
     pub(super) fn note(&self, agent: &AgentId, id: EscalationId, waits: bool) {
         let mut agents = self.agents();
         let used = agents.entry(agent.clone()).or_default();
-        if waits { used.open.insert(id) } else { used.open.remove(&id) };
+        if waits {
+            used.open.insert(id)
+        } else {
+            used.open.remove(&id)
+        };
         if used.open.is_empty() && used.under_way == 0 {
             agents.remove(agent);
         }

@@ -1,18 +1,24 @@
 //! The desk in this process: every step is read, judged, recorded, and judged anew if somebody was faster.
 
+use super::budget::Budget;
 use super::words::reasons;
-use super::{Answering, Desk, DeskError, Docket, Opened, Proposal, Roster};
+use super::{Answering, Desk, DeskError, Docket, Opened, Proposal, Room, Roster};
 use crate::audit::event::{Decided, Event};
 use crate::clock::Clock;
 use crate::condition::ConditionKind;
 use crate::digest::from_base64url;
+use crate::escalation;
 use crate::escalation::vote::{self, SignedVote, VoteError};
-use crate::escalation::{Ballot, Counted, Escalation, Opening, Step, TransitionError, VoteRefusal};
+use crate::escalation::{
+    Amendment, Attestation, Ballot, Cast, Counted, Escalation, Opening, Step, TransitionError, VoteRefusal,
+};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::operation::render::{Rendering, render};
 use crate::party::{AgentId, EscalationId, ExecutorId};
+use crate::reviewer::Directory;
 use crate::store::{Change, Course, Store, StoreError};
+use crate::token::Assurance;
 use core::convert::Infallible;
 use core::fmt;
 use std::collections::{BTreeSet, HashMap};
@@ -29,6 +35,7 @@ pub struct LocalDesk {
     /// Which conditions each executor enforces: the only ones that an approval may attach.
     pub(super) enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>>,
     clock: Arc<dyn Clock>,
+    budget: Arc<Budget>,
     /// What ends by itself, and when.
     deadlines: Mutex<BTreeSet<(Moment, EscalationId)>>,
     sooner: Notify,
@@ -68,8 +75,8 @@ impl LocalDesk {
         enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, DeskError> {
-        let desk =
-            Self { store, roster, enforced, clock, deadlines: Mutex::default(), sooner: Notify::new() };
+        let (budget, deadlines) = (Arc::default(), Mutex::default());
+        let desk = Self { store, roster, enforced, clock, budget, deadlines, sooner: Notify::new() };
         for id in desk.store.open()? {
             desk.remember(id, &replay(id, &desk.store.course(id)?)?);
         }
@@ -134,6 +141,8 @@ impl LocalDesk {
     }
 
     fn remember(&self, id: EscalationId, escalation: &Escalation) {
+        let waits = matches!(escalation, Escalation::Pending(_));
+        self.budget.note(&escalation.case().opening().agent, id, waits);
         if let Some(deadline) = escalation.deadline(self.clock.now()) {
             self.deadlines().insert((deadline, id));
             self.sooner.notify_one();
@@ -195,8 +204,12 @@ impl LocalDesk {
     async fn open_once(&self, proposal: Proposal) -> Result<Opened, DeskError> {
         let id = proposal.id;
         if self.store.course(id)?.records.is_empty() {
+            let vote = proposal.amends.as_ref().map(|amended| amended.vote.clone());
             let opening = self.opening(proposal)?;
-            let events = Escalation::open(opening, self.roster.directory().as_ref());
+            let mut events = Escalation::open(opening, self.roster.directory().as_ref());
+            if let Some(vote) = vote {
+                events.extend(self.carried_over(&events, &vote)?);
+            }
             let recorded = events.iter().cloned().map(|step| Event::Escalation { id, step });
             match self.store.commit(Change::of(self.clock.now(), recorded).after(id, 0)).await {
                 // Somebody opened it meanwhile: as good.
@@ -211,7 +224,7 @@ impl LocalDesk {
     }
 
     fn opening(&self, proposal: Proposal) -> Result<Opening, DeskError> {
-        let Proposal { id, decided, terms } = proposal;
+        let Proposal { id, decided, terms, operators, amends } = proposal;
         let now = self.clock.now();
         let shown = rendering(id, &decided)?.0.digest;
         Ok(Opening {
@@ -219,21 +232,50 @@ impl LocalDesk {
             txn: decided.txn,
             agent: decided.agent,
             on_behalf_of: decided.on_behalf_of,
-            operators: BTreeSet::new(),
+            operators,
             operation: decided.digest,
             shown,
             policy: decided.decision.policy,
             terms,
             enforceable: self.enforced.get(&decided.executor).cloned().unwrap_or_default(),
             opened_at: now,
-            amends: None,
+            amends: amends.map(|amended| amended.from),
             drill: false,
         })
+    }
+
+    /// The vote of the reviewer who changed the operation, as it is brought to the escalation of the changed one: it is
+    /// judged like any other, and may be refused.
+    fn carried_over(
+        &self,
+        opened: &[escalation::Event],
+        vote: &Cast,
+    ) -> Result<Vec<escalation::Event>, DeskError> {
+        let directory = self.roster.directory();
+        let id = vote.statement.escalation;
+        let Some(ballot) = ballot_of(vote, directory.as_ref()) else { return Ok(Vec::new()) };
+        let escalation = Escalation::replay(opened).map_err(|error| senseless(id, &error))?;
+        Ok(escalation.vote(&ballot, &vote.flags, directory.as_ref(), self.clock.now()).events)
+    }
+}
+
+/// A recorded vote as it is brought again; `None` if it is not its reviewer's any more.
+fn ballot_of(vote: &Cast, directory: &Directory) -> Option<Ballot> {
+    match (vote.assurance, vote.signed()) {
+        (Assurance::Signed, signed) => {
+            Some(Ballot::Signed(Box::new(vote::verify(&signed?, directory).ok()?)))
+        }
+        (Assurance::Session, _) => {
+            Some(Ballot::Attested(Box::new(vote.statement.clone()), Attestation::Session))
+        }
+        (Assurance::Channel, _) => {
+            Some(Ballot::Attested(Box::new(vote.statement.clone()), Attestation::Channel))
+        }
     }
 }
 
 /// What a reviewer is shown of a decision, and the payload it was made from.
-pub(super) fn rendering(id: EscalationId, decided: &Decided) -> Result<(Rendering, Vec<u8>), DeskError> {
+pub(crate) fn rendering(id: EscalationId, decided: &Decided) -> Result<(Rendering, Vec<u8>), DeskError> {
     let operation = Operation::from_op_bytes(decided.op.as_bytes()).map_err(|error| senseless(id, &error))?;
     let payload = match &decided.payload {
         None => None,
@@ -261,7 +303,10 @@ fn senseless(id: EscalationId, why: &dyn fmt::Display) -> DeskError {
 }
 
 fn over(id: EscalationId) -> impl Fn(TransitionError) -> DeskError {
-    move |_| DeskError::Over(id)
+    move |error| match error {
+        TransitionError::Over(_) | TransitionError::NotApproved(_) => DeskError::Over(id),
+        other => DeskError::Refused(other),
+    }
 }
 
 impl Desk for LocalDesk {
@@ -295,6 +340,29 @@ impl Desk for LocalDesk {
             let (docket, result) = self.step(id, judge).await?;
             result.map(|()| docket).map_err(over(id))
         })
+    }
+
+    fn amend(&self, id: EscalationId, amendment: Amendment) -> Answering<'_, Docket> {
+        Box::pin(async move {
+            let directory = self.roster.directory();
+            let judge = |escalation: &Escalation, now| {
+                escalation.amend(Amendment { at: now, ..amendment.clone() }, directory.as_ref(), now)
+            };
+            let (docket, result) = self.step(id, judge).await?;
+            result.map(|()| docket).map_err(over(id))
+        })
+    }
+
+    fn accept(&self, id: EscalationId, by: AgentId) -> Answering<'_, Docket> {
+        Box::pin(async move {
+            let judge = |escalation: &Escalation, now| escalation.accept(&by, now);
+            let (docket, result) = self.step(id, judge).await?;
+            result.map(|_| docket).map_err(over(id))
+        })
+    }
+
+    fn room(&self, agent: &AgentId, most: usize) -> Option<Room> {
+        self.budget.room(agent, most)
     }
 
     fn changes(&self, id: EscalationId) -> watch::Receiver<u64> {

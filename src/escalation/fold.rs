@@ -1,6 +1,7 @@
 //! The fold: an escalation rebuilt from its events, refusing a course that could not have happened.
 
 use super::case::Case;
+use super::conduct::amends;
 use super::diligence::OnPoor;
 use super::event::{Amendment, Cast, Denial, Event, Grant};
 use super::ladder::OnTimeout;
@@ -8,7 +9,6 @@ use super::refusal::VoteRefusal;
 use super::state::{
     Approved, Blocked, Cancelled, Claimed, Denied, Escalation, Expired, Lapsed, Pending, Status,
 };
-use super::conduct::amends;
 use super::step::MAX_WITHDRAWALS;
 use super::vote::Choice;
 use crate::condition::{Condition, Contradiction, tightest};

@@ -65,6 +65,17 @@ impl proto::authority_server::Authority for AuthorityService {
         Ok(Response::new(Box::pin(Until { stream, deadline, over: false })))
     }
 
+    async fn accept(
+        &self,
+        request: Request<proto::AcceptRequest>,
+    ) -> Result<Response<proto::AuthorizeResponse>, Status> {
+        let caller = self.agents.caller(&request)?;
+        let id = convert::escalation_id(&request.get_ref().escalation_id)?;
+        let answer = self.sidecar.accept(&caller, id).await.map_err(convert::sidecar_error)?;
+        tracing::info!(agent = %caller.agent, escalation = %id, decision = %answer.txn, "a changed operation was accepted");
+        Ok(Response::new(convert::answer(answer)))
+    }
+
     async fn cancel(
         &self,
         request: Request<proto::CancelRequest>,

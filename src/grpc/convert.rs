@@ -3,6 +3,7 @@
 use crate::audit::event::{self, Context};
 use crate::desk::DeskError;
 use crate::operation::Operation;
+use crate::operation::render::Line;
 use crate::party::{EscalationId, ExecutorId, TxnId};
 use crate::proto;
 use crate::risk::{Assessment, Claims, Environment, Kind, Level, Sensitivity};
@@ -222,7 +223,27 @@ pub(super) fn progress(id: EscalationId, progress: Progress) -> proto::AwaitResp
         reasons: progress.reasons,
         grant: progress.granted.map(grant),
         approvals: u32::try_from(progress.approvals).unwrap_or(u32::MAX),
+        offer: progress.offer.map(|offer| proto::Offer {
+            reviewer: offer.by.to_string(),
+            reason: offer.reason,
+            op_bytes: offer.op_bytes,
+            payload: offer.payload.unwrap_or_default(),
+            difference: difference(offer.difference),
+        }),
     }
+}
+
+/// Two renderings laid beside each other.
+pub(super) fn difference(lines: Vec<Line>) -> Vec<proto::DifferenceLine> {
+    let line = |line| {
+        let (side, text) = match line {
+            Line::Kept(text) => (proto::Side::Kept, text),
+            Line::Removed(text) => (proto::Side::Removed, text),
+            Line::Added(text) => (proto::Side::Added, text),
+        };
+        proto::DifferenceLine { side: side.into(), text }
+    };
+    lines.into_iter().map(line).collect()
 }
 
 pub(super) const fn status(status: crate::escalation::Status) -> proto::Status {
@@ -247,9 +268,10 @@ pub(super) fn sidecar_error(error: SidecarError) -> Status {
         SidecarError::RequestReused { .. } => Status::already_exists(words),
         SidecarError::UnknownDecision(_) | SidecarError::UnknownEscalation(_) => Status::not_found(words),
         SidecarError::Suspended(_) => Status::permission_denied(words),
-        SidecarError::KeyGone | SidecarError::Draft(_) | SidecarError::Proposal(_) => {
-            Status::failed_precondition(words)
-        }
+        SidecarError::KeyGone
+        | SidecarError::Draft(_)
+        | SidecarError::NotAmendable(_)
+        | SidecarError::Proposal(_) => Status::failed_precondition(words),
         SidecarError::ClockInDoubt
         | SidecarError::NoKey(_)
         | SidecarError::Sign(_)
@@ -265,6 +287,7 @@ pub(super) fn desk_error(error: &DeskError) -> Status {
     match error {
         DeskError::Unknown(_) => Status::not_found(error.to_string()),
         DeskError::Over(_) => Status::failed_precondition(error.to_string()),
+        DeskError::Refused(refusal) => Status::failed_precondition(format!("{refusal} ({})", refusal.code())),
         DeskError::Contended(_) => Status::aborted(error.to_string()),
         DeskError::Senseless(_, cause) => {
             tracing::error!(%cause, "the record of an escalation makes no sense");

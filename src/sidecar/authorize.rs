@@ -6,7 +6,7 @@ use super::{Caller, Sidecar, SidecarError};
 use crate::audit::event::{Context, Decided, Event, RequestKey};
 use crate::clock::Reading;
 use crate::decision::{Decision, Outcome, Request, judge};
-use crate::desk::{Opened, Proposal};
+use crate::desk::{Amended, Opened, Proposal, Room};
 use crate::digest::{OperationDigest, base64url};
 use crate::moment::Moment;
 use crate::operation::Operation;
@@ -84,15 +84,25 @@ impl Sidecar {
     /// # Errors
     /// [`SidecarError`] if it could not be judged or recorded: then nothing may run.
     pub async fn authorize(&self, ask: Ask) -> Result<Answer, SidecarError> {
+        self.answer(ask, None).await
+    }
+
+    /// … that may be what a reviewer changed an earlier one into: then its escalation has the id that they voted for,
+    /// and their vote.
+    pub(super) async fn answer(
+        &self,
+        ask: Ask,
+        amended: Option<(EscalationId, Amended)>,
+    ) -> Result<Answer, SidecarError> {
         let executor = self.executors.get(&ask.executor);
         let executor = executor.ok_or_else(|| SidecarError::UnknownExecutor(ask.executor.clone()))?;
         let request = ask.request_id.as_deref().map(|id| RequestKey::new(&ask.caller.agent, id));
         if let Some(answered) = request.map(|key| self.store.answered(key)).transpose()?.flatten() {
-            return self.repeat(&ask, answered).await;
+            return self.repeat(&ask, answered, amended).await;
         }
-        match self.decide_anew(&ask, executor, request).await {
+        match self.decide_anew(&ask, executor, request, amended.clone()).await {
             // The same request was under way twice; this one was the later.
-            Err(SidecarError::Store(StoreError::Answered(index))) => self.repeat(&ask, index).await,
+            Err(SidecarError::Store(StoreError::Answered(index))) => self.repeat(&ask, index, amended).await,
             other => other,
         }
     }
@@ -102,6 +112,7 @@ impl Sidecar {
         ask: &Ask,
         executor: &Executor,
         request: Option<RequestKey>,
+        amended: Option<(EscalationId, Amended)>,
     ) -> Result<Answer, SidecarError> {
         let now = self.sure_time()?;
         let txn = TxnId::from_random(self.entropy.bits128()?);
@@ -118,9 +129,12 @@ impl Sidecar {
             decision.reasons.insert(0, suspension.to_string());
         }
         let suspension = suspension.map(|suspension| suspension.id);
-        let escalation = match &decision.outcome {
-            Outcome::Escalate(_) => Some(EscalationId::from_random(self.entropy.bits128()?)),
-            Outcome::Allow { .. } | Outcome::Deny => None,
+        // Held until the escalation is open: what others of this agent are about to open counts as well.
+        let _room = self.room_for(&mut decision, ask, amended.is_some());
+        let escalation = match (&decision.outcome, &amended) {
+            (Outcome::Escalate(_), Some((successor, _))) => Some(*successor),
+            (Outcome::Escalate(_), None) => Some(EscalationId::from_random(self.entropy.bits128()?)),
+            (Outcome::Allow { .. } | Outcome::Deny, _) => None,
         };
         let decided = Box::new(Decided { suspension, ..decided(ask, txn, decision, escalation) });
         if let Outcome::Allow { conditions } = &decided.decision.outcome {
@@ -152,8 +166,26 @@ impl Sidecar {
             Some(_) => weighing.stopped(),
             None => weighing.settle(&decided.decision, decided.escalation),
         }
-        let opened = self.open(&decided).await?;
+        let opened = self.open(&decided, amended).await?;
         Ok(Answer { txn, operation: decided.digest, decision: decided.decision, granted: None, opened })
+    }
+
+    /// Room for one more open escalation of this agent, where people are to be asked. Where it has too many, it is
+    /// denied: it can wait for those or cancel them, and nobody else's request waits behind them.
+    fn room_for(&self, decision: &mut Decision, ask: &Ask, instead: bool) -> Option<Room> {
+        let Outcome::Escalate(_) = &decision.outcome else { return None };
+        let most = self.in_force.load().policy.open_per_agent();
+        // A changed operation takes the place of the one that it was changed from.
+        let room = self.desk.room(&ask.caller.agent, most + usize::from(instead));
+        if room.is_none() {
+            decision.outcome = Outcome::Deny;
+            decision.rule = None;
+            decision.reasons.insert(
+                0,
+                format!("{most} requests of this agent wait for people already, and the policy allows no more: wait for them, or cancel some"),
+            );
+        }
+        room
     }
 
     /// The decision of the policy in force on an operation that was decided before.
@@ -175,16 +207,27 @@ impl Sidecar {
         }
     }
 
-    async fn open(&self, decided: &Decided) -> Result<Option<Opened>, SidecarError> {
+    async fn open(
+        &self,
+        decided: &Decided,
+        amended: Option<(EscalationId, Amended)>,
+    ) -> Result<Option<Opened>, SidecarError> {
         let (Some(id), Outcome::Escalate(terms)) = (decided.escalation, &decided.decision.outcome) else {
             return Ok(None);
         };
-        let proposal = Proposal { id, decided: decided.clone(), terms: terms.clone() };
+        let operators = self.operators.get(&decided.agent).cloned().unwrap_or_default();
+        let amends = amended.map(|(_, amended)| Box::new(amended));
+        let proposal = Proposal { id, decided: decided.clone(), terms: terms.clone(), operators, amends };
         Ok(Some(self.desk.open(proposal).await?))
     }
 
     /// Gives the answer again that was recorded at `index`.
-    async fn repeat(&self, ask: &Ask, index: Index) -> Result<Answer, SidecarError> {
+    async fn repeat(
+        &self,
+        ask: &Ask,
+        index: Index,
+        amended: Option<(EscalationId, Amended)>,
+    ) -> Result<Answer, SidecarError> {
         let record = self.store.record(index)?;
         let Event::Decided(decided) = record.event else {
             return Err(StoreError::Damaged(format!("record {index} is not a decision")).into());
@@ -201,7 +244,7 @@ impl Sidecar {
             Outcome::Deny | Outcome::Escalate(_) => None,
         };
         // Opening is idempotent too: whatever a crash left undone between the two is done now.
-        let opened = self.open(&decided).await?;
+        let opened = self.open(&decided, amended).await?;
         Ok(Answer {
             txn: decided.txn,
             operation: decided.digest,

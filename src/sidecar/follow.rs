@@ -1,7 +1,7 @@
 //! Waiting for people: an escalation's states as they come, and the token at its end.
 
 use super::mint::{Granted, Mint};
-use super::{Ask, Caller, Sidecar, SidecarError};
+use super::{Ask, Caller, Offer, Sidecar, SidecarError};
 use crate::audit::event::{Event, Minted};
 use crate::clock::Reading;
 use crate::desk::{DeskError, Docket};
@@ -32,6 +32,8 @@ pub struct Progress {
     pub reasons: Vec<String>,
     /// The token, once it is claimed.
     pub granted: Option<Granted>,
+    /// The changed operation that a reviewer proposes instead, while it waits for the agent.
+    pub offer: Option<Offer>,
 }
 
 impl Sidecar {
@@ -107,7 +109,7 @@ impl Sidecar {
             match docket.escalation.status(self.clock.now()) {
                 Status::Approved => self.claim(&docket).await?,
                 Status::Claimed => match self.collect(&docket).await? {
-                    Some(granted) => return Ok(progress(&docket, Status::Claimed, Some(granted))),
+                    Some(granted) => return progress(&docket, Status::Claimed, Some(granted)),
                     None => continue,
                 },
                 status @ (Status::Pending
@@ -115,13 +117,13 @@ impl Sidecar {
                 | Status::Expired
                 | Status::Cancelled
                 | Status::Blocked
-                | Status::Lapsed) => return Ok(progress(&docket, status, None)),
+                | Status::Lapsed) => return progress(&docket, status, None),
             }
         }
         Err(StoreError::Moved(id).into())
     }
 
-    async fn docket_of(&self, caller: &Caller, id: EscalationId) -> Result<Docket, SidecarError> {
+    pub(super) async fn docket_of(&self, caller: &Caller, id: EscalationId) -> Result<Docket, SidecarError> {
         match self.desk.docket(id).await {
             Ok(docket) if docket.decided.agent == caller.agent => Ok(docket),
             // Whether another agent's escalation exists is nobody's business.
@@ -228,14 +230,16 @@ fn mint_in((index, record): &(Index, crate::audit::event::Record)) -> Option<(In
     if let Event::Minted(minted) = &record.event { Some((*index, minted)) } else { None }
 }
 
-fn progress(docket: &Docket, status: Status, granted: Option<Granted>) -> Progress {
-    Progress {
+fn progress(docket: &Docket, status: Status, granted: Option<Granted>) -> Result<Progress, SidecarError> {
+    let offer = if status == Status::Pending { Offer::of(docket)? } else { None };
+    Ok(Progress {
         status,
         decide_by: docket.escalation.case().opening().decide_by(),
         approvals: docket.escalation.case().agreed(),
         reasons: docket.reasons.clone(),
         granted,
-    }
+        offer,
+    })
 }
 
 fn damaged(what: &str) -> SidecarError {

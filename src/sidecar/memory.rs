@@ -230,6 +230,7 @@ impl Weighing {
             | SidecarError::Draft(_)
             | SidecarError::NoEntropy
             | SidecarError::Record(_)
+            | SidecarError::NotAmendable(_)
             | SidecarError::Proposal(_) => self.stopped(),
         }
     }

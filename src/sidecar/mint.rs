@@ -131,7 +131,7 @@ impl Sidecar {
     }
 }
 
-fn holder(decided: &Decided) -> Result<Option<PublicKey>, SidecarError> {
+pub(super) fn holder(decided: &Decided) -> Result<Option<PublicKey>, SidecarError> {
     let Some(text) = &decided.holder_key else { return Ok(None) };
     let bytes = from_base64url(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let key = bytes.and_then(|bytes| PublicKey::from_bytes(&bytes, Algorithm::EdDsa).ok());

@@ -69,6 +69,7 @@ pub(crate) fn world() -> World {
     let entropy = Arc::new(SystemEntropy);
     let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone()).unwrap();
     let sidecar = Arc::new(Sidecar {
+        operators: HashMap::new(),
         domain,
         origin: LogOrigin::new("https://acme.example/sidecar").unwrap(),
         in_force: in_force.clone(),
