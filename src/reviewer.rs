@@ -6,12 +6,14 @@
 
 mod absence;
 mod account;
+mod attendance;
 mod hours;
 mod person;
 mod roster;
 
 pub use crate::policy::SourceError as RosterError;
-pub use absence::Absence;
+pub use absence::{Absence, AbsenceError, Absences, LONGEST, MAX_ANNOUNCED};
+pub use attendance::{Attendance, Presence};
 pub use hours::Hours;
 pub use person::{DAILY_CAP, Expertise, Person};
 
