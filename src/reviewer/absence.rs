@@ -132,9 +132,11 @@ impl Absences {
 
     /// The next moment after `now` at which an absence of this person begins or ends.
     pub(super) fn change_after(&self, person: &PersonId, planned: &[Absence], now: Moment) -> Option<Moment> {
-        let announced =
-            self.people.get(person).map(|announced| announced.away.as_slice()).unwrap_or_default();
-        let edges = announced.iter().chain(planned).flat_map(|absence| [absence.from, absence.until]);
+        let announced = self.people.get(person);
+        let (away, back) =
+            announced.map(|one| (one.away.as_slice(), one.back.as_slice())).unwrap_or_default();
+        let edges = away.iter().chain(planned).flat_map(|absence| [absence.from, absence.until]);
+        let edges = edges.chain(back.iter().copied());
         let was = self.at(person, planned, now).is_some();
         let mut edges: Vec<Moment> = edges.filter(|edge| *edge > now).collect();
         edges.sort_unstable();
