@@ -10,12 +10,21 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "vote/assertion.rs"]
+mod assertion;
+#[path = "vote/authenticator.rs"]
+mod authenticator;
 #[cfg(feature = "engine")]
 #[path = "vote/algebra.rs"]
 mod algebra;
 #[cfg(feature = "engine")]
 #[path = "vote/course.rs"]
 mod course;
+#[path = "vote/credential.rs"]
+mod credential;
+#[cfg(feature = "engine")]
+#[path = "vote/enrolled.rs"]
+mod enrolled;
 #[cfg(feature = "engine")]
 #[path = "vote/escalation.rs"]
 mod escalation;
@@ -29,8 +38,12 @@ mod interleavings;
 mod ladder;
 #[path = "vote/mutation.rs"]
 mod mutation;
+#[path = "vote/node.rs"]
+mod node;
 #[path = "vote/openssh.rs"]
 mod openssh;
+#[path = "vote/passkey.rs"]
+mod passkey;
 #[path = "vote/people.rs"]
 mod people;
 #[cfg(feature = "engine")]
@@ -45,3 +58,5 @@ mod security_key;
 mod signature;
 #[path = "vote/statement.rs"]
 mod statement;
+#[path = "vote/webauthn.rs"]
+mod webauthn;

@@ -1,5 +1,6 @@
 //! What an executor with its own pinned reviewers makes of evidence, good and bad.
 
+use crate::authenticator::{ALGORITHMS, Algorithm, Authenticator, ORIGIN, RP_ID, console, signed_by_passkey};
 use crate::people::{NOON, approve, condition, key_of, person, signed_by, statement};
 use core::num::NonZeroUsize;
 use core::time::Duration;
@@ -12,6 +13,7 @@ use countersign::moment::Moment;
 use countersign::party::{
     AgentId, EscalationId, ExecutorId, LogOrigin, SeatName, TokenId, TrustDomain, TxnId,
 };
+use countersign::presence::passkey::PasskeyError;
 use countersign::presence::ssh::SshError;
 use countersign::token::{
     Approval, Assurance, Claims, EvidenceCheck as _, EvidenceError, Executor, LogLeaf, RiskScore, Times,
@@ -263,6 +265,84 @@ fn evidence_has_one_form() {
     ] {
         assert_eq!(from_bytes(bad.as_bytes()), None, "{bad}");
     }
+}
+
+/// The line that pins somebody's passkey.
+fn passkey_line(name: &str, algorithm: Algorithm) -> String {
+    let passkey = Authenticator::of(name, algorithm).passkey();
+    format!("{name} passkey {RP_ID} {ORIGIN} {} {}", passkey.id, passkey.key)
+}
+
+#[test]
+fn a_passkeys_vote_carries_a_token_as_well() {
+    let lines = [passkey_line("ada", Algorithm::Es256), format!("bob {}", key_of("bob").public_key())];
+    let pins = PinnedKeys::parse(&lines.join("\n")).unwrap();
+    let judge = RosterEvidence::new(pins, NonZeroUsize::new(2).unwrap()).unwrap();
+    let votes = ada_and_bob();
+    let claims = claims(&votes, &BOTH);
+    let by_key = to_bytes(&signed_by("bob", &votes[1]));
+    let prove = |ada: &[u8]| judge.prove(&claims, &[ada, &by_key]);
+    let good = to_bytes(&signed_by_passkey(Algorithm::Es256, &votes[0]));
+    assert!(good.len() <= MAX_EVIDENCE);
+    assert_eq!(prove(&good), Ok(()));
+    let other = to_bytes(&signed_by_passkey(Algorithm::EdDsa, &votes[0]));
+    assert_eq!(
+        prove(&other),
+        Err(EvidenceFault::Vote(VoteError::UnknownKey)),
+        "a passkey that is not pinned"
+    );
+    let by_ssh = to_bytes(&signed_by("ada", &votes[0]));
+    assert_eq!(prove(&by_ssh), Err(EvidenceFault::Vote(VoteError::UnknownKey)), "a key that is not pinned");
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        assert!(prove(&bad).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn passkeys_are_pinned_strictly() {
+    let [ec, ed] = ALGORITHMS;
+    let good = [passkey_line("ada", ec), passkey_line("ada", ed) + " phone of ada", passkey_line("bob", ec)];
+    assert_eq!(PinnedKeys::parse(&good.join("\n")).unwrap().people(), 2);
+    let both = format!("ada {}\n{}", key_of("ada").public_key(), passkey_line("ada", ec));
+    assert_eq!(PinnedKeys::parse(&both).unwrap().people(), 1, "one person with a key and a passkey");
+    assert!(PinnedKeys::parse(&format!("{0}\n{0}", passkey_line("ada", ec))).is_ok(), "the same line twice");
+    let line = passkey_line("ada", ec);
+    let [id, key] = [4, 5].map(|at| line.split(' ').nth(at).unwrap().to_owned());
+    let refused = |error| PinError::Passkey(1, error);
+    for (bad, expected) in [
+        (line.rsplit_once(' ').unwrap().0.to_owned(), PinError::Line(1)),
+        ("ada passkey ".into(), PinError::Line(1)),
+        (line.replacen(RP_ID, "Console.example.com", 1), refused(PasskeyError::RpId)),
+        (line.replace(ORIGIN, "https://evil.example"), refused(PasskeyError::Origin)),
+        (line.replace(ORIGIN, &format!("{ORIGIN},")), refused(PasskeyError::Origin)),
+        (line.replace(ORIGIN, &vec![ORIGIN; 17].join(",")), refused(PasskeyError::Origins)),
+        (line.replace(&id, "AAAA"), refused(PasskeyError::CredentialId)),
+        (line.replace(&key, "AAAA"), refused(PasskeyError::KeyType)),
+        (line.replace(" passkey ", " passkey  "), refused(PasskeyError::RpId)),
+        (line.replace(" passkey ", " Passkey "), PinError::Key(1, SshError::KeyType)),
+        (format!("{line}\n{}", line.replacen("ada", "bob", 1)), PinError::SharedKey),
+        (
+            format!("{line}\n{}", line.replace(&id, "AAAAAAAAAAAAAAAAAAAAAA").replacen("ada", "bob", 1)),
+            PinError::SharedKey,
+        ),
+        (format!("{line}\n{}", line.replace(ORIGIN, &format!("{ORIGIN}:8443"))), PinError::SharedKey),
+    ] {
+        assert_eq!(PinnedKeys::parse(&bad).err(), Some(expected), "{bad:.200}");
+    }
+    // One credential of two people, with a key each.
+    let [ada, mut bob] = ["ada", "bob"].map(|name| Authenticator::of(name, ec).passkey());
+    bob.id = ada.id.clone();
+    let pins = PinnedKeys::default().with_passkey(person("ada"), ada, console()).unwrap();
+    assert_eq!(pins.with_passkey(person("bob"), bob, console()).err(), Some(PinError::SharedKey));
+    // One key of two people, one of whom uses it with SSH.
+    let point = key_of("ada").public_key().point_bytes();
+    let spki = countersign::digest::base64url(&crate::authenticator::spki_ed25519(&point));
+    let ssh = format!("ada {}", key_of("ada").public_key());
+    let lending = format!("{ssh}\nbob passkey {RP_ID} {ORIGIN} {id} {spki}");
+    assert_eq!(PinnedKeys::parse(&lending).err(), Some(PinError::SharedKey));
+    assert!(PinnedKeys::parse(&lending.replace("bob", "ada")).is_ok());
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Parse, write, compare: whatever a parser accepts it writes back byte for byte, and nothing makes it panic.
 
+use crate::authenticator::{ALGORITHMS, Authenticator, Ceremony, assertion_text, signed_by_passkey};
 use crate::people::{approve, signed_by, statement};
 use crate::security_key::DEVICES;
 use countersign::escalation::evidence::{from_bytes, to_bytes};
 use countersign::escalation::vote::Statement;
+use countersign::presence::passkey::{Assertion, CredentialId, CredentialKey};
 use countersign::presence::ssh::{PrivateKey, PublicKey, Signature, VOTE_NAMESPACE};
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -27,6 +29,12 @@ fn samples() -> Vec<Vec<u8>> {
     for device in DEVICES {
         samples.push(device.sign(1, 7));
         samples.push(device.line().into_bytes());
+    }
+    for algorithm in ALGORITHMS {
+        let signed = signed_by_passkey(algorithm, &vote);
+        samples.push(to_bytes(&signed));
+        samples.push(signed.signature.into_bytes());
+        samples.push(Authenticator::of("ada", algorithm).spki());
     }
     samples
 }
@@ -54,7 +62,17 @@ fn parse_all(bytes: &[u8]) -> Result<usize, TestCaseError> {
         prop_assert_eq!(to_bytes(&vote), bytes);
         accepted += 1;
     }
+    if let Ok(key) = CredentialKey::from_spki(bytes) {
+        prop_assert_eq!(key.to_spki(), bytes);
+        let text = key.to_string();
+        prop_assert_eq!(CredentialKey::parse(&text), Ok(key));
+        accepted += 1;
+    }
     let Ok(text) = core::str::from_utf8(bytes) else { return Ok(accepted) };
+    if let Ok(assertion) = Assertion::from_text(text) {
+        prop_assert_eq!(assertion.to_text(), text);
+        accepted += 1;
+    }
     if let Ok(signature) = Signature::from_armored(text) {
         prop_assert_eq!(Signature::from_blob(&signature.to_blob()), Ok(signature));
         accepted += 1;
@@ -101,6 +119,25 @@ proptest! {
             }
         }
         parse_all(&bytes)?;
+    }
+
+    /// What a browser hands over is either refused, or written and read back as it was.
+    #[test]
+    fn what_is_put_together_is_read_back(
+        id in prop::collection::vec(any::<u8>(), 0..80),
+        tail in prop::collection::vec(any::<u8>(), 0..3),
+        flags in prop_oneof![Just(0x05), Just(0x1d), any::<u8>()],
+        counter in any::<u32>(),
+        more in ".{0,40}",
+        signature in prop::collection::vec(any::<u8>(), 0..80),
+    ) {
+        let more = format!(",\"x\":{}", serde_json::Value::from(more));
+        let ceremony = Ceremony { flags, counter, tail, more, ..Ceremony::of("x") };
+        let (data, client) = (ceremony.authenticator_data(), ceremony.client_data());
+        let text = assertion_text(&id, &data, &client, &signature);
+        let made = CredentialId::new(&id).and_then(|id| Assertion::new(id, &data, &client, &signature));
+        prop_assert_eq!(made.as_ref().map(Assertion::to_text), made.as_ref().map(|_| text.clone()));
+        prop_assert_eq!(Assertion::from_text(&text), made);
     }
 
     #[test]

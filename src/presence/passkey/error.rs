@@ -129,11 +129,13 @@ impl fmt::Display for PasskeyError {
         f.write_str(match self {
             Self::KeyBase64 => "the passkey's public key is not base64url or base64",
             Self::KeyType => {
-                "not a passkey's public key as a browser's `getPublicKey()` gives it: SPKI of P-256 or Ed25519"
+                "a passkey's key has to be SPKI of P-256 or Ed25519, as a browser's `getPublicKey()` gives it"
             }
             Self::KeyPoint => "the passkey's public key is not a point of its curve in canonical form",
             Self::KeyWeak => "the passkey's public key has small order and can prove nothing",
-            Self::CredentialId => "not a credential id: expected 16 to 1023 bytes as base64url without padding",
+            Self::CredentialId => {
+                "not a credential id: expected 16 to 1023 bytes as base64url without padding"
+            }
             Self::RpId => "not a relying party's id: expected a domain in lowercase, without scheme and port",
             Self::Origin => {
                 "not an origin of the relying party: expected `https://`, its domain or one below it, \
@@ -144,9 +146,13 @@ impl fmt::Display for PasskeyError {
             Self::AssertionForm => "the passkey assertion is not in its one form",
             Self::OtherCredential => "the assertion was made by another passkey",
             Self::ClientDataForm => "the assertion's client data is too large or not what a browser writes",
-            Self::ClientDataType => "the passkey was used for something else than signing in (`webauthn.get`)",
+            Self::ClientDataType => {
+                "the passkey was used for something else than signing in (`webauthn.get`)"
+            }
             Self::OtherChallenge => "the assertion is not over this statement (challenge)",
-            Self::OtherOrigin => "the page that asked for the assertion is not of this relying party (origin)",
+            Self::OtherOrigin => {
+                "the page that asked for the assertion is not of this relying party (origin)"
+            }
             Self::CrossOrigin => "the page that asked for the assertion was inside another site's page",
             Self::AuthenticatorDataForm => "the authenticator data is cut short or has bytes left over",
             Self::ReservedFlag => "the authenticator data has a flag that means nothing yet",
