@@ -59,9 +59,6 @@ pub const MAX_BYTES: usize = parse::MAX_BYTES;
 /// What keeps a policy's digest apart from every other SHA-256.
 const LABEL: &[u8] = b"countersign/policy/v1\n";
 
-/// How many escalations one agent may have open where the policy does not say.
-const OPEN_PER_AGENT: usize = 1000;
-
 /// A policy that was read and checked whole.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -79,6 +76,7 @@ pub struct Policy {
     reads_request: bool,
     index: RuleIndex,
     levels: Levels,
+    open_per_agent: usize,
 }
 
 /// What each level gets where no rule matches. Critical is always denied.
@@ -97,6 +95,9 @@ struct Entry {
 }
 
 impl Policy {
+    /// How many escalations of one agent may be open where a policy does not say.
+    pub const OPEN_PER_AGENT: usize = 20;
+
     /// Reads a policy; `file_name` is what errors call it.
     ///
     /// # Errors
@@ -132,10 +133,10 @@ impl Policy {
         &self.text
     }
 
-    /// How many escalations one agent may have open at the same time.
+    /// How many escalations one agent may have open at the same time; never zero.
     #[must_use]
     pub const fn open_per_agent(&self) -> usize {
-        OPEN_PER_AGENT
+        self.open_per_agent
     }
 
     /// The digest of the text, whole and as it was loaded, comments included:

@@ -28,4 +28,5 @@ mod decision {
     mod starter;
     mod suite;
     mod support;
+    mod terms;
 }

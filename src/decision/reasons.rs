@@ -1,8 +1,9 @@
 //! Reasons: why a decision is what it is and what would change it, in words that people read (D1).
 
+mod asked;
+
 use super::{Beside, By, Decision, Ruling};
-use crate::escalation::OnTimeout;
-use crate::policy::{Outcome, Policy, Span, Terms};
+use crate::policy::{Outcome, Policy, Span};
 use crate::risk::model::Thresholds;
 use crate::risk::{Assessment, Facts, Level, LiftedBy, Novelty, Score, Totals, quoted};
 
@@ -50,8 +51,8 @@ pub(super) fn explain(
         reasons.push(assessment.facts.cost.reason.clone());
     }
     if let Outcome::Escalate(terms) = &ruling.outcome {
-        reasons.push(asks(terms));
-        reasons.extend(later(terms));
+        reasons.push(asked::asks(terms));
+        reasons.extend(asked::besides(terms));
     }
     let conditions = ruling.outcome.conditions().iter();
     reasons.extend(conditions.map(|condition| format!("only if: {}", condition.describe())));
@@ -171,31 +172,6 @@ fn news(new: &Novelty) -> Option<String> {
     let said = [(new.action, "action"), (new.resource, "kind of resource"), (new.environment, "environment")];
     let said: Vec<&str> = said.into_iter().filter_map(|(is, what)| is.then_some(what)).collect();
     (!said.is_empty()).then(|| format!("new to this agent: the {}", said.join(", the ")))
-}
-
-fn asks(terms: &Terms) -> String {
-    format!(
-        "it takes {}, within {}; the token must be collected within {} and used within {}",
-        terms.requirement,
-        Span::of(terms.decide_within),
-        Span::of(terms.claim_within),
-        Span::of(terms.execute_within)
-    )
-}
-
-/// Who is asked later, and what happens if nobody decides.
-fn later(terms: &Terms) -> impl Iterator<Item = String> + '_ {
-    let stages = terms
-        .ladder
-        .iter()
-        .map(|stage| format!("after {}, {} will do as well", Span::of(stage.after), stage.requirement));
-    let allows = terms.on_timeout == OnTimeout::Allow;
-    let looked = (!terms.min_review.is_zero())
-        .then(|| format!("an approval counts once it has been open for {}", Span::of(terms.min_review)));
-    looked
-        .into_iter()
-        .chain(stages)
-        .chain(allows.then(|| "if nobody decides in time, it may run: the policy says so".to_owned()))
 }
 
 /// What would have to be otherwise for another answer.

@@ -86,6 +86,9 @@ pub enum OnPoor {
 }
 
 impl OnPoor {
+    /// Every name, the mildest first.
+    pub const NAMES: [&str; 4] = ["flag", "ask_again", "not_count", "add_seat"];
+
     /// The name, as policies write it.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

@@ -1,6 +1,6 @@
 //! The terms of an escalation: who has to agree, what counts, and until when.
 
-use super::diligence::Diligence;
+use super::diligence::{Diligence, OnPoor};
 use super::ladder::{OnTimeout, Stage, seconds};
 use super::requirement::{Pool, Requirement, RequirementError, Seat};
 use crate::condition::Condition;
@@ -165,6 +165,29 @@ impl Terms {
             claim_within: Duration::from_secs(10 * 60),
             execute_within: Duration::from_secs(5 * 60),
         }
+    }
+
+    /// Who may agree without an emergency: as it is opened, by stage, and at last the escalation pool.
+    pub fn whole(&self) -> impl Iterator<Item = &Requirement> {
+        let stages = self.ladder.iter().map(|stage| &stage.requirement);
+        core::iter::once(&self.requirement).chain(stages).chain(&self.escalation_pool)
+    }
+
+    /// Everybody whom the terms name: who may agree, by whichever way, and who reviews that.
+    pub fn parties(&self) -> impl Iterator<Item = &Requirement> {
+        let added = match &self.diligence.on_poor {
+            OnPoor::AddSeat(seat) => Some(seat),
+            OnPoor::Flag | OnPoor::AskAgain | OnPoor::NotCount => None,
+        };
+        let emergency =
+            self.break_glass.iter().flat_map(|emergency| [&emergency.requirement, &emergency.review]);
+        self.whole().chain(added).chain(emergency)
+    }
+
+    /// Whether a stage or the escalation pool can begin where nobody can complete it as it was opened.
+    #[must_use]
+    pub const fn widens(&self) -> bool {
+        !self.ladder.is_empty() || self.escalation_pool.is_some()
     }
 
     /// These terms where this person, who denied the like lately, has to agree in a seat of their own as well as

@@ -1,5 +1,6 @@
 //! The check of a policy: what in it can never happen, would surprise, or could not be approved by anybody.
 
+mod besides;
 mod concern;
 mod cover;
 mod people;
@@ -160,6 +161,7 @@ impl<'a> Check<'a> {
         }
         self.channels();
         self.payloads();
+        self.emergencies();
     }
 
     /// Where channels are named, once.

@@ -3,7 +3,7 @@
 use super::blocks;
 use super::expression::Expression;
 use super::index::RuleIndex;
-use super::keys::{DOCUMENT, LEVEL, LEVELS, MATCH, RULE};
+use super::keys::{DOCUMENT, ESCALATIONS, LEVEL, LEVELS, MATCH, RULE};
 use super::model;
 use super::parse::{self, Node, Yaml};
 use super::read::{self, Fields, expected, list, one_or_more, sentence, text, word};
@@ -35,6 +35,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
     let limits = fields.read("limits", blocks::limits)?.unwrap_or_default();
     let context = Context { defaults: &defaults, roles: &roles };
     let rules = fields.read("rules", |node| context.rules(node))?.unwrap_or_default();
+    let open_per_agent = fields.read("escalations", open_per_agent)?.unwrap_or(Policy::OPEN_PER_AGENT);
     let elsewhere = fields.key("defaults").map_or(root.at, |key| key.at);
     let levels = context.levels(fields.get("levels"), elsewhere)?;
     ends_with_levels(&root)?;
@@ -53,6 +54,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
         reads_request: rules.iter().filter_map(|rule| rule.when.as_ref()).any(Expression::reads_request),
         rules,
         levels,
+        open_per_agent,
     })
 }
 
@@ -96,6 +98,16 @@ fn thresholds(model: &Model, floors: &[Floor], limits: &[Limit], rules: &[Rule])
         amounts.retain(|amount| *amount >= 5);
     }
     found
+}
+
+/// `escalations:`
+fn open_per_agent(node: &Node) -> Result<usize, Fault> {
+    let fields = Fields::of(node, &ESCALATIONS)?;
+    let read = |node| match read::whole::<usize>(node)? {
+        open @ 1..=1000 => Ok(open),
+        _ => Err(read::out_of_range(node, "from 1 to 1000 escalations")),
+    };
+    Ok(fields.read("open_per_agent", read)?.unwrap_or(Policy::OPEN_PER_AGENT))
 }
 
 fn roles(node: &Node) -> Result<Vec<(RoleName, At)>, Fault> {

@@ -1,8 +1,12 @@
 //! Keys: every key that a policy may have, the form of its value, and what it says; the reader and the editors'
 //! schema are both made of these tables.
 
+mod escalation;
 mod risk;
 
+pub(super) use escalation::{
+    BREAK_GLASS, BURST, DEFAULTS, DILIGENCE, ESCALATION, ESCALATIONS, FURTHER, PARTY, REVIEW, STAGE,
+};
 pub(super) use risk::{
     BEHAVIOUR, ENVIRONMENT, EVASION, OPERATION, RISK, SCOPE, SENSITIVITY, THRESHOLDS, TIMING, WEIGHTS,
     WORKING_HOURS,
@@ -11,7 +15,6 @@ pub(super) use risk::{
 use crate::classify::{Kind, Language, Why};
 use crate::risk::calendar::WEEKDAYS;
 use crate::risk::{Environment, Level, Scope, Sensitivity};
-use crate::token::Assurance;
 
 /// A mapping with a closed set of keys.
 pub(crate) struct Block {
@@ -74,9 +77,7 @@ const CONDITIONS: Form = Form::OneOrMore(&Form::Condition);
 const COUNT: Form = Form::Whole(0, u64::MAX);
 const SMALL: Form = Form::Whole(0, u32::MAX as u64);
 const AT_LEAST_ONE: Form = Form::Whole(1, u32::MAX as u64);
-const APPROVALS: Form = Form::Whole(1, 32);
 const LINES: Form = Form::OneOrMore(&Form::Text(1024));
-const CHANNEL: Form = Form::Shaped("^(slack|email|sms|push|webhook|console)(:[!-~]+)?$");
 
 fn kinds() -> Vec<&'static str> {
     Kind::ALL.iter().map(|one| one.as_str()).collect()
@@ -114,20 +115,12 @@ fn languages() -> Vec<&'static str> {
     Language::ALL.iter().map(|one| one.as_str()).collect()
 }
 
-fn assurances() -> Vec<&'static str> {
-    Assurance::ALL.iter().map(|one| one.as_str()).collect()
-}
-
 fn decisions() -> Vec<&'static str> {
     vec!["allow", "deny", "escalate"]
 }
 
 fn denials() -> Vec<&'static str> {
     vec!["deny"]
-}
-
-fn timeout_actions() -> Vec<&'static str> {
-    vec!["deny", "escalate", "allow"]
 }
 
 fn no_payload() -> Vec<&'static str> {
@@ -137,20 +130,6 @@ fn no_payload() -> Vec<&'static str> {
 /// The days of the week, also by their first three letters.
 fn weekdays() -> Vec<&'static str> {
     WEEKDAYS.iter().flat_map(|day| [Some(*day), day.get(..3)]).flatten().collect()
-}
-
-fn types() -> Vec<&'static str> {
-    vec![
-        "single",
-        "multi_party",
-        "multi-party",
-        "all_of",
-        "all-of",
-        "any_of",
-        "any-of",
-        "min_role",
-        "min-role",
-    ]
 }
 
 const ENVIRONMENT_WORD: Form = Form::Words(environments);
@@ -163,6 +142,7 @@ pub(super) static DOCUMENT: Block = Block {
         must("version", Form::Version, "The version of the format: 1."),
         must("name", LINE, "The policy's name."),
         key("defaults", Form::Map(&DEFAULTS), "What every escalation has that does not say otherwise."),
+        key("escalations", Form::Map(&ESCALATIONS), "What holds for all escalations together."),
         key("risk", Form::Map(&RISK), "What is changed in the published model of risk."),
         key(
             "classify",
@@ -325,74 +305,3 @@ pub(super) static LIMIT: Block = Block {
         must("level", LEVEL_WORD, "The least level of what goes beyond it."),
     ],
 };
-
-const TIMEOUT: Key = key("timeout", SPAN, "How long people have to decide.");
-const TIMEOUT_ACTION: Key = key(
-    "timeout_action",
-    Form::Words(timeout_actions),
-    "What becomes of it then; `deny`, where nothing is said.",
-);
-const MIN_REVIEW: Key =
-    key("min_review", SPAN, "How long a proposal must have been open before an approval counts.");
-const CLAIM_WITHIN: Key = key("claim_within", SPAN, "How long the agent has to collect what was approved.");
-const EXECUTE_WITHIN: Key = key("execute_within", SPAN, "How long the token lives.");
-const CHANNELS: Key = key("channels", Form::OneOrMore(&CHANNEL), "How people are told.");
-const REVIEWERS: Key = key("reviewers", MEMBERS, "Who may approve: `role:…`, `user:…`, `team:…`.");
-const MIN_ROLE: Key = key("min_role", NAME, "The least role of whoever approves.");
-const ASSURANCE: Key = key("assurance", Form::Words(assurances), "How surely a vote is the reviewer's own.");
-
-/// The keys that say who must agree, after those that only some have.
-macro_rules! party {
-    ($($more:expr),* $(,)?) => {
-        &[
-            $($more,)*
-            key("approvals", APPROVALS, "How many people must approve."),
-            REVIEWERS,
-            key("all_of", Form::List(&PART), "Parts that must all be fulfilled."),
-            key("any_of", Form::List(&PART), "Parts of which some must be fulfilled."),
-            key("min_approvals", Form::Whole(1, 32), "How many parts of `any_of`; 1, where nothing is said."),
-            MIN_ROLE,
-            ASSURANCE,
-        ]
-    };
-}
-
-static PART: Form = Form::Either(&[Form::Member, Form::Map(&PARTY)]);
-
-pub(super) static DEFAULTS: Block = Block {
-    name: "defaults",
-    keys: &[
-        REVIEWERS,
-        MIN_ROLE,
-        ASSURANCE,
-        MIN_REVIEW,
-        TIMEOUT,
-        TIMEOUT_ACTION,
-        CLAIM_WITHIN,
-        EXECUTE_WITHIN,
-        CHANNELS,
-    ],
-};
-
-pub(super) static ESCALATION: Block = Block {
-    name: "escalation",
-    keys: party![
-        key("type", Form::Words(types), "Which form this is meant to be, so that a slip is noticed."),
-        key("delegation", Form::List(&Form::Map(&STAGE)), "Who may agree instead after a while."),
-        key("escalate_to", Form::Map(&FURTHER), "Who is asked when the time is over."),
-        TIMEOUT,
-        TIMEOUT_ACTION,
-        MIN_REVIEW,
-        CLAIM_WITHIN,
-        EXECUTE_WITHIN,
-        CHANNELS,
-    ],
-};
-
-pub(super) static PARTY: Block = Block { name: "party", keys: party![] };
-
-pub(super) static STAGE: Block =
-    Block { name: "stage", keys: party![must("after", SPAN, "After how long they may agree too.")] };
-
-pub(super) static FURTHER: Block =
-    Block { name: "further", keys: party![must("timeout", SPAN, "How long they have to decide.")] };

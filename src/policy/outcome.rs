@@ -2,7 +2,7 @@
 
 use crate::condition::{Condition, Contradiction, tightest};
 use crate::escalation::requirement::{Requirement, Seat};
-use crate::escalation::{OnTimeout, Terms};
+use crate::escalation::{BreakGlass, OnTimeout, Terms};
 use serde::{Deserialize, Serialize};
 
 /// What is to become of an operation.
@@ -68,7 +68,7 @@ impl Outcome {
                 // Every other way widens who may agree, and waiting may even allow: both must say so.
                 ladder: if terms.ladder == others.ladder { terms.ladder.clone() } else { Vec::new() },
                 escalation_pool: agreed(&terms.escalation_pool, &others.escalation_pool),
-                break_glass: agreed(&terms.break_glass, &others.break_glass),
+                break_glass: emergency(terms.break_glass.as_ref(), others.break_glass.as_ref()),
                 denials: terms.denials.min(others.denials),
                 exclude: terms.exclude.union(&others.exclude).copied().collect(),
                 diligence: terms.diligence.strictest(&others.diligence),
@@ -95,6 +95,17 @@ impl Outcome {
 /// What both say, if they say the same.
 fn agreed<T: Clone + PartialEq>(one: &Option<T>, other: &Option<T>) -> Option<T> {
     one.clone().filter(|_| one == other)
+}
+
+/// An emergency approval by the same people, reviewed by the same, is as short as either says.
+fn emergency(one: Option<&BreakGlass>, other: Option<&BreakGlass>) -> Option<BreakGlass> {
+    let (one, other) = (one?, other?);
+    let same = one.requirement == other.requirement && one.review == other.review;
+    same.then(|| BreakGlass {
+        execute_within: one.execute_within.min(other.execute_within),
+        review_within: one.review_within.min(other.review_within),
+        ..one.clone()
+    })
 }
 
 /// A requirement that is met only if both are. Two seats of one pool are one, as large and as sure as either

@@ -64,6 +64,8 @@ pub enum Problem {
     Requirement(RequirementError),
     /// A stage begins when the time to decide is over: the two.
     StageAfterTimeout(String, String),
+    /// An emergency approval by people who are not known as surely as they can be.
+    EmergencyNotSigned,
     /// The escalation is of another type than it says.
     OtherType(&'static str),
     /// An escalation block where nothing is escalated.
@@ -136,6 +138,7 @@ impl Problem {
             Self::NeedsBeside(..) | Self::NotBeside(..) => "policy.keys_together",
             Self::Requirement(_) => "policy.requirement",
             Self::StageAfterTimeout(..) => "policy.stage_after_timeout",
+            Self::EmergencyNotSigned => "policy.emergency_not_signed",
             Self::OtherType(_) => "policy.other_type",
             Self::EscalationWithoutEscalate => "policy.escalation_without_escalate",
             Self::ConditionsOnDeny => "policy.conditions_on_deny",
@@ -200,6 +203,7 @@ impl Problem {
             | Self::NotBeside(..)
             | Self::Requirement(_)
             | Self::StageAfterTimeout(..)
+            | Self::EmergencyNotSigned
             | Self::OtherType(_)
             | Self::EscalationWithoutEscalate
             | Self::ConditionsOnDeny
@@ -246,6 +250,9 @@ impl fmt::Display for Problem {
             Self::Requirement(error) => error.fmt(f),
             Self::StageAfterTimeout(stage, timeout) => {
                 write!(f, "this begins after {stage}, and the time to decide is over after {timeout}")
+            }
+            Self::EmergencyNotSigned => {
+                f.write_str("in an emergency fewer people agree, so each has to sign: `assurance: signed`")
             }
             Self::OtherType(name) => write!(f, "the escalation is not `{name}`"),
             Self::EscalationWithoutEscalate => {

@@ -1,17 +1,18 @@
 //! The terms of an escalation as a policy writes them: who must agree, who is asked later, and how long it takes.
 
-use super::blocks::{assurance, name};
+mod diligence;
+mod emergency;
+mod party;
+
 use super::keys::{DEFAULTS, ESCALATION, FURTHER, PARTY, STAGE};
 use super::parse::{Node, Yaml};
-use super::read::{Fields, expected, list, malformed, one_or_more, out_of_range, span, text, whole, word};
+use super::read::{Fields, list, malformed, one_or_more, out_of_range, span, text, whole, word};
 use super::source::{At, Fault, Problem};
-use crate::escalation::requirement::{
-    MAX_PEOPLE, Pool, Requirement, RequirementError, RoleName, Seat, TeamName,
-};
-use crate::escalation::{Channel, OnTimeout, Stage, Terms};
-use crate::party::PersonId;
+use crate::escalation::requirement::{MAX_PEOPLE, Pool, Requirement, RoleName};
+use crate::escalation::{Channel, Denials, Diligence, Exclusion, OnPoor, OnTimeout, Stage, Terms};
 use crate::token::Assurance;
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 /// What an escalation has where it does not say otherwise.
 #[derive(Clone, Debug)]
@@ -19,6 +20,9 @@ pub(super) struct Defaults {
     pool: Option<Pool>,
     min_role: Option<RoleName>,
     assurance: Assurance,
+    exclude: BTreeSet<Exclusion>,
+    escalation_pool: Option<Requirement>,
+    diligence: Diligence,
     decide_within: Duration,
     min_review: Duration,
     claim_within: Duration,
@@ -35,6 +39,9 @@ impl Default for Defaults {
             pool: None,
             min_role: None,
             assurance: Assurance::Signed,
+            exclude: BTreeSet::new(),
+            escalation_pool: None,
+            diligence: Diligence::default(),
             decide_within: Duration::from_secs(30 * 60),
             min_review: Duration::ZERO,
             claim_within: Duration::from_secs(10 * 60),
@@ -73,11 +80,11 @@ impl Defaults {
         // Escalating further is a last stage, which begins when the time of the others is over.
         if let Some(node) = fields.get("escalate_to") {
             let further = Fields::of(node, &FURTHER)?;
-            let requirement = own.clone_without_pool().party(&further, node.at, 1, roles, 1)?;
+            let requirement = own.other_party(&further, node.at, roles)?;
             ladder.push(Stage { after: decide_within, requirement });
             decide_within += within(further.required("timeout")?, THIRTY_DAYS, "at most `30d`")?;
         }
-        self.check_ladder(node, &requirement, &ladder)?;
+        own.check_size(node, &requirement, &ladder)?;
         if own.min_review >= decide_within {
             let at = fields.get("min_review").map_or(node.at, |node| node.at);
             return Err(Fault::new(
@@ -87,6 +94,11 @@ impl Defaults {
         }
         Ok(Terms {
             ladder,
+            denials: fields.read("deny_threshold", denials)?.unwrap_or_default(),
+            break_glass: fields.read("break_glass", |node| own.break_glass(node, &fields, roles))?,
+            escalation_pool: own.escalation_pool,
+            exclude: own.exclude,
+            diligence: own.diligence,
             on_timeout: own.on_timeout,
             channels: own.channels,
             decide_within,
@@ -95,88 +107,6 @@ impl Defaults {
             execute_within: own.execute_within,
             ..Terms::new(requirement)
         })
-    }
-
-    fn clone_without_pool(&self) -> Self {
-        Self { pool: None, min_role: None, ..self.clone() }
-    }
-
-    /// One requirement: a pool with a number, `all_of`, or `any_of`.
-    fn party(
-        &self,
-        fields: &Fields<'_>,
-        at: At,
-        approvals: usize,
-        roles: &[(RoleName, At)],
-        depth: usize,
-    ) -> Result<Requirement, Fault> {
-        let mut own = self.clone();
-        own.seat_fields(fields, roles)?;
-        let (all, any) = (fields.get("all_of"), fields.get("any_of"));
-        if let Some(node) = fields.get("min_approvals")
-            && any.is_none()
-        {
-            return Err(Fault::new(node.at, Problem::NeedsBeside("min_approvals", "any_of")));
-        }
-        let parties = all.or(any);
-        if let Some(parties) = parties {
-            for key in ["approvals", "reviewers", "min_role"] {
-                if let Some(node) = fields.key(key) {
-                    return Err(Fault::new(node.at, Problem::NotBeside(key, "all_of` or `any_of")));
-                }
-            }
-            if let (Some(_), Some(node)) = (all, fields.key("any_of")) {
-                return Err(Fault::new(node.at, Problem::NotBeside("any_of", "all_of")));
-            }
-            let wrong = |error| Fault::new(parties.at, Problem::Requirement(error));
-            if depth >= crate::escalation::requirement::MAX_DEPTH {
-                return Err(wrong(RequirementError::TooLarge));
-            }
-            // Each part says itself who may fill it.
-            let parts = own.clone_without_pool();
-            let parts: Result<Vec<_>, Fault> =
-                list(parties)?.iter().map(|node| parts.part(node, roles, depth + 1)).collect();
-            let least = fields.read("min_approvals", whole::<usize>)?.unwrap_or(1);
-            let joined = match all {
-                Some(_) => Requirement::all(parts?),
-                None => Requirement::any(least, parts?),
-            };
-            return joined.map_err(wrong);
-        }
-        let (people, at) = match fields.get("approvals") {
-            None => (approvals, at),
-            Some(node) => {
-                let people = whole::<usize>(node)?;
-                if !(1..=MAX_PEOPLE).contains(&people) {
-                    return Err(out_of_range(node, "from 1 to 32 approvals"));
-                }
-                (people, node.at)
-            }
-        };
-        let pool = own.pool.ok_or_else(|| Fault::new(at, Problem::NoReviewers))?;
-        let too_small = Problem::PoolTooSmall { approvals: people, people: pool.people().len() };
-        let seat = Seat::new(pool, people, own.assurance).map_err(|_| Fault::new(at, too_small))?;
-        Ok(Requirement::seat(match own.min_role {
-            Some(role) => seat.at_least(role),
-            None => seat,
-        }))
-    }
-
-    /// A part of `all_of` or `any_of`: `role:dba`, or a mapping.
-    fn part(&self, node: &Node, roles: &[(RoleName, At)], depth: usize) -> Result<Requirement, Fault> {
-        match &node.value {
-            Yaml::Map(entries) if !is_member(entries) => {
-                self.party(&Fields::of(node, &PARTY)?, node.at, 1, roles, depth)
-            }
-            Yaml::Map(_) | Yaml::Text(_) => {
-                let seat = Seat::new(pool(node, roles)?, 1, self.assurance);
-                let seat = seat.map_err(|error| Fault::new(node.at, Problem::Requirement(error)))?;
-                Ok(Requirement::seat(seat))
-            }
-            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
-                Err(expected(node, "`role:…`, `user:…`, `team:…`, or a mapping"))
-            }
-        }
     }
 
     /// `delegation:`, who may agree instead after a while.
@@ -196,34 +126,36 @@ impl Defaults {
                     Problem::StageAfterTimeout(shown(after), shown(self.decide_within)),
                 ));
             }
-            let requirement = self.clone_without_pool().party(&stage, node.at, 1, roles, 1)?;
+            let requirement = self.other_party(&stage, node.at, roles)?;
             stages.push(Stage { after, requirement });
         }
         Ok(stages)
     }
 
-    /// All stages together are one requirement, and that has its bounds.
-    fn check_ladder(&self, node: &Node, requirement: &Requirement, ladder: &[Stage]) -> Result<(), Fault> {
-        let all = core::iter::once(requirement).chain(ladder.iter().map(|stage| &stage.requirement));
-        let wrong = |error| Fault::new(node.at, Problem::Requirement(error));
-        Requirement::any(1, all.cloned().collect()).map(drop).map_err(wrong)
-    }
-
-    /// What a seat has: reviewers, a least role, an assurance.
-    fn seat_fields(&mut self, fields: &Fields<'_>, roles: &[(RoleName, At)]) -> Result<(), Fault> {
-        if let Some(node) = fields.get("reviewers") {
-            self.pool = Some(pool(node, roles)?);
-        }
-        if let Some(node) = fields.get("min_role") {
-            let role = name(node, text(node)?)?;
-            declared(node, &role, roles)?;
-            self.min_role = Some(role);
-        }
-        fields.set("assurance", &mut self.assurance, assurance)
+    /// All stages together are one requirement, and with the seat that a poor vote adds it is one, too; that has its
+    /// bounds.
+    fn check_size(&self, node: &Node, requirement: &Requirement, ladder: &[Stage]) -> Result<(), Fault> {
+        let later = ladder.iter().map(|stage| &stage.requirement).chain(&self.escalation_pool);
+        let any = Requirement::any(1, core::iter::once(requirement).chain(later).cloned().collect());
+        let whole = match &self.diligence.on_poor {
+            OnPoor::AddSeat(more) => any.and_then(|any| Requirement::all(vec![any, more.clone()])),
+            OnPoor::Flag | OnPoor::AskAgain | OnPoor::NotCount => any,
+        };
+        whole.map(drop).map_err(|error| Fault::new(node.at, Problem::Requirement(error)))
     }
 
     fn read(&mut self, fields: &Fields<'_>, roles: &[(RoleName, At)]) -> Result<(), Fault> {
         self.seat_fields(fields, roles)?;
+        fields.set("exclude", &mut self.exclude, exclude)?;
+        if let Some(node) = fields.get("escalation_pool") {
+            self.escalation_pool = match is_none(node) {
+                true => None,
+                false => Some(self.other_party(&Fields::of(node, &PARTY)?, node.at, roles)?),
+            };
+        }
+        if let Some(node) = fields.get("diligence") {
+            self.read_diligence(node, roles)?;
+        }
         fields.set("timeout", &mut self.decide_within, |node| within(node, THIRTY_DAYS, "at most `30d`"))?;
         fields.set("min_review", &mut self.min_review, |node| within(node, A_DAY, "at most `1d`"))?;
         fields.set("claim_within", &mut self.claim_within, |node| within(node, A_DAY, "at most `1d`"))?;
@@ -294,6 +226,27 @@ fn check_type(fields: &Fields<'_>, requirement: &Requirement) -> Result<(), Faul
 }
 
 /// Where people are told.
+/// How many denials end it.
+fn denials(node: &Node) -> Result<Denials, Fault> {
+    let range = "from 1 to 32 denials";
+    let denials = Denials::new(whole::<u8>(node)?).filter(|denials| denials.get() <= MAX_PEOPLE);
+    denials.ok_or_else(|| out_of_range(node, range))
+}
+
+/// `exclude:`, one or more, or `none`, where the defaults exclude somebody.
+fn exclude(node: &Node) -> Result<BTreeSet<Exclusion>, Fault> {
+    if is_none(node) {
+        return Ok(BTreeSet::new());
+    }
+    let names = || Exclusion::ALL.iter().map(ToString::to_string).collect();
+    let excluded = one_or_more(node, |node| word(node, Exclusion::parse, names))?;
+    Ok(excluded.into_iter().collect())
+}
+
+fn is_none(node: &Node) -> bool {
+    matches!(&node.value, Yaml::Text(text) if text == "none")
+}
+
 pub(crate) fn channel(node: &Node) -> Result<Channel, Fault> {
     let text = text(node)?;
     const FORM: &str =
@@ -305,11 +258,6 @@ fn shown(span: Duration) -> String {
     crate::risk::span::Span::of(span).to_string()
 }
 
-/// Whether a mapping is what YAML makes of `role: oncall`.
-fn is_member(entries: &[(Node, Node)]) -> bool {
-    matches!(entries, [(Node { value: Yaml::Text(key), .. }, _)] if ["user", "role", "team"].contains(&key.as_str()))
-}
-
 const THIRTY_DAYS: u64 = 30 * 24 * 60 * 60;
 const A_DAY: u64 = 24 * 60 * 60;
 /// TOKEN §3: a token lives an hour at most.
@@ -318,46 +266,4 @@ const AN_HOUR: u64 = 60 * 60;
 fn within(node: &Node, longest: u64, range: &'static str) -> Result<Duration, Fault> {
     let span = span(node)?;
     if span.as_seconds() > longest { Err(out_of_range(node, range)) } else { Ok(span.duration()) }
-}
-
-/// `reviewers:`, a list of `user:…`, `role:…` and `team:…`, with or without a space after the colon.
-fn pool(node: &Node, roles: &[(RoleName, At)]) -> Result<Pool, Fault> {
-    let (mut people, mut held, mut teams) = (Vec::new(), Vec::new(), Vec::new());
-    for (node, group, member) in one_or_more(node, member)? {
-        match group {
-            "user" => people.push(PersonId::new(member).map_err(|_| malformed(node, member, MEMBER))?),
-            "role" => {
-                let role = name(node, member)?;
-                declared(node, &role, roles)?;
-                held.push(role);
-            }
-            "team" => teams.push(name::<TeamName>(node, member)?),
-            other => return Err(malformed(node, &format!("{other}:{member}"), MEMBER)),
-        }
-    }
-    Pool::new(people, held, teams).map_err(|_| Fault::new(node.at, Problem::EmptyList))
-}
-
-const MEMBER: &str = "`user:…`, `role:…` or `team:…`";
-
-/// `role:oncall`, or with a space the mapping that YAML makes of it.
-fn member(node: &Node) -> Result<(&Node, &str, &str), Fault> {
-    if let Yaml::Map(entries) = &node.value {
-        return match entries.as_slice() {
-            [(group, member)] => Ok((member, text(group)?, text(member)?)),
-            _ => Err(expected(node, MEMBER)),
-        };
-    }
-    let text = text(node)?;
-    let (group, member) = text.split_once(':').ok_or_else(|| malformed(node, text, MEMBER))?;
-    Ok((node, group, member))
-}
-
-/// Where the policy lists its roles, it uses no other.
-fn declared(node: &Node, role: &RoleName, roles: &[(RoleName, At)]) -> Result<(), Fault> {
-    if roles.is_empty() || roles.iter().any(|(declared, _)| declared == role) {
-        return Ok(());
-    }
-    let known = roles.iter().map(|(role, _)| role.to_string()).collect();
-    Err(Fault::new(node.at, Problem::Undeclared("role", role.to_string(), known)))
 }

@@ -60,6 +60,11 @@ fn the_examples_are_what_they_say() {
     let policy = Policy::parse(policy, "docs/policy.md").unwrap_or_else(|error| panic!("{error}"));
     let findings = policy.findings(None);
     assert!(findings.iter().all(|finding| finding.severity < Severity::Warning), "{findings:?}");
+    let rules = yaml.iter().find(|text| text.starts_with("rules:")).unwrap();
+    let text = format!("version: 1\nname: p\ndefaults: {{reviewers: [role:a]}}\n{rules}levels: {{}}\n");
+    let policy = Policy::parse(&text, "docs/policy.md").unwrap_or_else(|error| panic!("{error}"));
+    let findings = policy.findings(None);
+    assert!(findings.iter().all(|finding| finding.severity < Severity::Warning), "{findings:?}");
     let suite = yaml.iter().find(|text| text.starts_with("version: 1\npolicy:")).unwrap();
     let suite = Suite::parse(suite, "docs/policy.md").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(suite.len(), 1);

@@ -77,6 +77,13 @@ fn explanations_say_everything() {
     let decision = case.decided_as(&operation, &starter);
     golden(&folder().join("explanations/raw-payload.txt"), &explained(&case, &decision));
 
+    // Everything that an escalation can say besides who must agree.
+    let asking = policy(include_str!("explanations/asking.yaml"));
+    for name in ["asking", "asking-otherwise"] {
+        let case = Case::new(&format!("x.{name}"), "y", "{}");
+        golden(&folder().join(format!("explanations/{name}.txt")), &explained(&case, &case.decided(&asking)));
+    }
+
     // By level, with conditions, and where the claims and the policy cannot be reconciled.
     let odd = policy(
         "version: 1\nname: odd\ndefaults: {reviewers: ['role:dba']}\nclassify: [{action: '*.write', kind: write}]\n\

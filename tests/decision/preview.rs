@@ -156,6 +156,22 @@ fn a_direction_is_what_people_would_feel() {
          - {name: later, match: {action: x.later}, decision: escalate, escalation: {delegation: [{after: 5m, reviewers: [role:dba]}]}}\n\
          - {name: waits, match: {action: x.waits}, decision: escalate, escalation: {timeout_action: allow}}\n\
          - {name: deny, match: {action: x.deny}, decision: deny}\n\
+         - {name: outvoted, match: {action: x.outvoted}, decision: escalate, escalation: {deny_threshold: 2}}\n\
+         - {name: pool, match: {action: x.pool}, decision: escalate, escalation: {escalation_pool: {reviewers: [role:dba]}}}\n\
+         - {name: far, match: {action: x.far}, decision: escalate, escalation: {exclude: team}}\n\
+         - {name: farther, match: {action: x.farther}, decision: escalate, escalation: {exclude: [manager, team]}}\n\
+         - {name: opened, match: {action: x.opened}, decision: escalate, escalation: {diligence: {must_open: true}}}\n\
+         - {name: careless, match: {action: x.careless}, decision: escalate, escalation: {diligence: {streak: 0, reading_speed: 0}}}\n\
+         - {name: again, match: {action: x.again}, decision: escalate, escalation: {diligence: {poor_votes: ask_again}}}\n\
+         - {name: uncounted, match: {action: x.uncounted}, decision: escalate, escalation: {diligence: {poor_votes: not_count}}}\n\
+         - {name: seat, match: {action: x.seat}, decision: escalate,\n\
+         \x20   escalation: {diligence: {poor_votes: add_seat, add_seat: {reviewers: [role:dba]}}}}\n\
+         - {name: glass, match: {action: x.glass}, decision: escalate,\n\
+         \x20   escalation: {break_glass: {reviewers: [role:dba], review: {reviewers: [role:oncall]}}}}\n\
+         - {name: brief, match: {action: x.brief}, decision: escalate,\n\
+         \x20   escalation: {break_glass: {reviewers: [role:dba], execute_within: 1m, review: {reviewers: [role:oncall]}}}}\n\
+         - {name: unreviewed, match: {action: x.unreviewed}, decision: escalate,\n\
+         \x20   escalation: {break_glass: {reviewers: [role:dba], review: {reviewers: [role:dba]}}}}\n\
          levels: {}\n",
     );
     let outcome = |name: &str| Case::new(&format!("x.{name}"), "test", "{}").decided(&policy).outcome;
@@ -171,6 +187,19 @@ fn a_direction_is_what_people_would_feel() {
         ("clicked", "one"),
         ("later", "one"),
         ("waits", "one"),
+        ("outvoted", "one"),
+        ("pool", "one"),
+        ("one", "far"),
+        ("far", "farther"),
+        ("one", "opened"),
+        ("careless", "one"),
+        ("one", "again"),
+        ("again", "uncounted"),
+        ("one", "seat"),
+        ("seat", "uncounted"),
+        ("glass", "one"),
+        ("glass", "brief"),
+        ("brief", "one"),
     ] {
         let (a, b) = (outcome(looser), outcome(stricter));
         assert_eq!(Direction::of(&a, &b), Direction::Stricter, "{looser} {stricter}");
@@ -181,6 +210,9 @@ fn a_direction_is_what_people_would_feel() {
         ("one", "others", Direction::Otherwise),
         ("dry", "few", Direction::Otherwise),
         ("quick", "others", Direction::Otherwise),
+        ("glass", "pool", Direction::Otherwise),
+        ("glass", "unreviewed", Direction::Otherwise),
+        ("outvoted", "far", Direction::Stricter),
     ] {
         assert_eq!(Direction::of(&outcome(one), &outcome(other)), direction, "{one} {other}");
     }

@@ -96,7 +96,9 @@ const EVERYTHING: &str = r#"
 version: 1
 name: everything
 defaults: {reviewers: ['role:a', role: b], min_role: a, assurance: signed, timeout: 1h30m, timeout_action: deny,
-  claim_within: 10m, execute_within: 5m, min_review: 10s, channels: [slack:#ops, email]}
+  claim_within: 10m, execute_within: 5m, min_review: 10s, channels: [slack:#ops, email], exclude: team,
+  escalation_pool: none, diligence: {poor_votes: flag, nights: false}}
+escalations: {open_per_agent: 5}
 risk:
   weights: {operation: 0.25, environment: 0.25, sensitivity: 0.2, behaviour: 0.15, scope: 0.1, timing: 0.05}
   operation: {read: 0, write: 0.3, update: 0.4, external_call: 0.5, delete: 0.7, admin: 0.8, unknown: 1}
@@ -135,7 +137,11 @@ rules:
   escalation: {type: multi_party, approvals: 2, reviewers: 'user:x@example.com', min_role: a, assurance: channel,
     delegation: [{after: 5m, any_of: ['role:a', {approvals: 2, reviewers: 'role:b'}], min_approvals: 1}], timeout: 1h,
     timeout_action: escalate, escalate_to: {timeout: 1h, reviewers: 'role:a'}, min_review: 1m, claim_within: 5m, execute_within: 5m,
-    channels: console}
+    channels: console, deny_threshold: 2, exclude: [team, manager], escalation_pool: {any_of: ['role:a', {reviewers: 'role:b'}]},
+    diligence: {poor_votes: add_seat, add_seat: {all_of: ['role:a']}, must_open: true, must_open_evidence: false, reading_speed: 0,
+      burst: {votes: 15, within: 8s}, streak: 50, nights: true},
+    break_glass: {approvals: 1, reviewers: 'role:b', assurance: signed, execute_within: 1m, review_within: 2h,
+      review: {reviewers: ['team:t', role: a], min_role: b, assurance: session}}}
 - name: three
   decision: escalate
   escalation: {type: all-of, all_of: ['role:a', role: b]}

@@ -27,6 +27,7 @@ rules:
   - name: pay
     match: {action: 'pay.*', level: [low, medium]}
     decision: allow
+escalations: {open_per_agent: 1000}
 levels: {low: allow}
 ";
 

@@ -78,7 +78,7 @@ pub enum Concern {
     },
     /// More comparisons than a check makes.
     NotCompared(usize),
-    /// A stage that changes nothing.
+    /// A stage, or the escalation pool, that changes nothing.
     StageAddsNobody(String),
     /// A stage that nobody could fill.
     StageForNobody {
@@ -86,6 +86,42 @@ pub enum Concern {
         after: String,
         /// What it asks for.
         requirement: String,
+    },
+    /// An escalation pool that nobody could fill.
+    PoolForNobody(String),
+    /// A seat that poor votes add, and that nobody could fill.
+    SeatForNobody(String),
+    /// More denials than people who could give one.
+    DenialsOutOfReach {
+        /// How many denials are asked for.
+        denials: usize,
+        /// How many people could give one.
+        people: usize,
+    },
+    /// Nobody is left who may agree where one of these is asking, because of who is excluded.
+    ExclusionLeavesNobody {
+        /// Who is excluded.
+        excluded: String,
+        /// Who is asking.
+        asking: Vec<String>,
+        /// Whether it is so whoever of the roster is asking.
+        always: bool,
+    },
+    /// An emergency approval that takes as many people as any other.
+    NoEmergency {
+        /// How many people an emergency takes.
+        emergency: usize,
+        /// How many it takes otherwise.
+        usual: usize,
+    },
+    /// An emergency that nobody could agree to.
+    EmergencyForNobody(String),
+    /// An emergency approval that nobody but those who gave it could review.
+    NobodyReviews {
+        /// Who reviews it.
+        review: String,
+        /// Whether that is so whoever gave it.
+        always: bool,
     },
     /// Nobody could meet a requirement.
     Unsatisfiable {
@@ -139,6 +175,13 @@ impl Concern {
             Self::NotCompared(_) => "policy.not_compared",
             Self::StageAddsNobody(_) => "policy.stage_adds_nobody",
             Self::StageForNobody { .. } => "policy.stage_for_nobody",
+            Self::PoolForNobody(_) => "policy.pool_for_nobody",
+            Self::SeatForNobody(_) => "policy.seat_for_nobody",
+            Self::DenialsOutOfReach { .. } => "policy.denials_out_of_reach",
+            Self::ExclusionLeavesNobody { .. } => "policy.exclusion_leaves_nobody",
+            Self::NoEmergency { .. } => "policy.no_emergency",
+            Self::EmergencyForNobody(_) => "policy.emergency_for_nobody",
+            Self::NobodyReviews { .. } => "policy.nobody_reviews",
             Self::Unsatisfiable { .. } => "policy.unsatisfiable",
             Self::UnsatisfiableWithout { .. } => "policy.unsatisfiable_without",
             Self::PayloadWithoutLimits(_) => "policy.payload_without_limits",
@@ -159,6 +202,16 @@ impl Concern {
                  `timeout_action` out"
             }
             Self::StageAddsNobody(_) => "a stage widens who may agree, or lowers how many must",
+            Self::DenialsOutOfReach { .. } => {
+                "lower `deny_threshold`: as it is, it can only end by running out of people"
+            }
+            Self::ExclusionLeavesNobody { .. } => {
+                "name reviewers of more than one team, or an `escalation_pool`"
+            }
+            Self::NoEmergency { .. } => {
+                "an emergency asks for fewer people, known more surely: lower its `approvals`, or leave it out"
+            }
+            Self::NobodyReviews { .. } => "name somebody under `review:` who does not break the glass",
             Self::NeverMatches { why: Never::NothingCritical, .. } => {
                 "declare one under `resources:` with `critical: true`"
             }
@@ -170,6 +223,9 @@ impl Concern {
             | Self::PatternMatchesNothing { .. }
             | Self::NotCompared(_)
             | Self::StageForNobody { .. }
+            | Self::PoolForNobody(_)
+            | Self::SeatForNobody(_)
+            | Self::EmergencyForNobody(_)
             | Self::Unsatisfiable { .. }
             | Self::UnsatisfiableWithout { .. }
             | Self::NoChannels(_) => return None,
@@ -252,10 +308,40 @@ impl fmt::Display for Concern {
             Self::NotCompared(rules) => {
                 write!(f, "the patterns of {rules} rules were not compared with all before them: too many")
             }
-            Self::StageAddsNobody(after) => {
+            Self::StageAddsNobody(stage) => {
+                write!(f, "{stage} changes nothing: everybody whom it asks could agree before")
+            }
+            Self::PoolForNobody(requirement) => {
+                write!(f, "nobody can fill the escalation pool: {requirement}")
+            }
+            Self::SeatForNobody(requirement) => {
+                write!(f, "nobody can fill the seat that a poor vote adds: {requirement}")
+            }
+            Self::DenialsOutOfReach { denials, people } => {
+                let could = if *people == 1 { "person" } else { "people" };
+                write!(f, "{denials} denials are asked for to end this, and {people} {could} could give one")
+            }
+            Self::ExclusionLeavesNobody { excluded, always: true, .. } => {
+                write!(f, "nobody could approve this, whoever is asking: {excluded} may not")
+            }
+            Self::ExclusionLeavesNobody { excluded, asking, always: false } => write!(
+                f,
+                "nobody could approve this where {} is asking: {excluded} may not",
+                listed(asking, "nobody")
+            ),
+            Self::NoEmergency { emergency, usual } => {
+                let takes =
+                    if *emergency == 1 { "1 person".to_owned() } else { format!("{emergency} people") };
+                write!(f, "breaking the glass is no shorter way: it takes {takes}, and {usual} otherwise")
+            }
+            Self::EmergencyForNobody(requirement) => {
+                write!(f, "nobody can break the glass: it takes {requirement}")
+            }
+            Self::NobodyReviews { review, always } => {
+                let may = if *always { "nobody is left" } else { "nobody may be left" };
                 write!(
                     f,
-                    "the stage after {after} changes nothing: everybody whom it asks could agree before"
+                    "{may} to review a broken glass: it takes somebody of {review}, who did not break it"
                 )
             }
             Self::StageForNobody { after, requirement } => {

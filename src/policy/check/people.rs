@@ -2,7 +2,7 @@
 //! of them is asking.
 
 use super::{Asking, Check, Concern, Severity};
-use crate::escalation::Stage;
+use crate::escalation::Terms;
 use crate::escalation::requirement::{
     Agreement, Membership as _, Pool, Requirement, RoleName, Seat, Standing, TeamName,
 };
@@ -16,17 +16,19 @@ use crate::token::Assurance;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// As surely as anybody can be known.
-const SUREST: Assurance = Assurance::Signed;
+pub(super) const SUREST: Assurance = Assurance::Signed;
 
 /// The roster, and what was found out about it.
 pub(super) struct People<'a> {
-    directory: &'a Directory,
-    everyone: Vec<PersonId>,
+    pub(super) directory: &'a Directory,
+    pub(super) everyone: Vec<PersonId>,
     teams: BTreeSet<&'a TeamName>,
     /// Names that were reported.
     reported: HashSet<(&'static str, String)>,
     /// What became of each requirement, by its words.
     judged: HashMap<String, Judged>,
+    /// For whom an exclusion leaves nobody, by the words of who may agree.
+    pub(super) excluded: HashMap<String, Vec<PersonId>>,
 }
 
 /// Whether people could meet a requirement.
@@ -48,6 +50,7 @@ impl<'a> People<'a> {
             teams: directory.teams(),
             reported: HashSet::new(),
             judged: HashMap::new(),
+            excluded: HashMap::new(),
         }
     }
 
@@ -79,17 +82,17 @@ impl<'a> People<'a> {
 
     fn asking(&mut self, check: &mut Check<'_>, asking: &Asking<'_>) {
         let Outcome::Escalate(terms) = asking.outcome else { return };
-        let stages = terms.ladder.iter().map(|stage| &stage.requirement);
         let mut known = true;
-        for requirement in core::iter::once(&terms.requirement).chain(stages) {
+        for requirement in terms.parties() {
             known &= self.names(check, requirement);
         }
         // A name that nobody has is the mistake; what follows from it is none.
         if !known {
             return;
         }
-        self.met(check, &terms.requirement, asking);
-        self.ladder(check, &terms.requirement, &terms.ladder, asking);
+        self.met(check, terms, asking);
+        self.ladder(check, terms, asking);
+        self.besides(check, terms, asking);
     }
 
     /// Whether the roster has everybody whom a requirement names.
@@ -151,7 +154,8 @@ impl<'a> People<'a> {
     }
 
     /// Whether the people of the roster can meet it, whoever of them is asking.
-    fn met(&mut self, check: &mut Check<'_>, requirement: &Requirement, asking: &Asking<'_>) {
+    fn met(&mut self, check: &mut Check<'_>, terms: &Terms, asking: &Asking<'_>) {
+        let requirement = &terms.requirement;
         let words = requirement.to_string();
         let judged = match self.judged.get(&words) {
             Some(judged) => judged.clone(),
@@ -160,6 +164,14 @@ impl<'a> People<'a> {
                 self.judged.insert(words.clone(), judged.clone());
                 judged
             }
+        };
+        // Where somebody is not there because they ask, the next stage or the pool begins at once.
+        let judged = match judged {
+            Judged::Without(mut people) if terms.widens() => {
+                people.retain(|person| !self.could(terms, &[person.clone()].into()));
+                if people.is_empty() { Judged::Yes } else { Judged::Without(people) }
+            }
+            judged @ (Judged::Yes | Judged::Never(_) | Judged::Without(_)) => judged,
         };
         match judged {
             Judged::Yes => {}
@@ -194,7 +206,7 @@ impl<'a> People<'a> {
         }
     }
 
-    fn eligible(&self, requirement: &Requirement) -> BTreeSet<&'a PersonId> {
+    pub(super) fn eligible(&self, requirement: &Requirement) -> BTreeSet<&'a PersonId> {
         self.directory.eligible(requirement)
     }
 
@@ -232,15 +244,20 @@ impl<'a> People<'a> {
         people(on_behalf_of).or_else(|| people(agent))
     }
 
-    /// What each stage adds to those before it.
-    fn ladder(&self, check: &mut Check<'_>, first: &Requirement, ladder: &[Stage], asking: &Asking<'_>) {
-        let mut before: Vec<&Requirement> = vec![first];
-        for stage in ladder {
-            let requirement = &stage.requirement;
-            let after = Span::of(stage.after).to_string();
+    /// What each stage, and at last the escalation pool, adds to those before it.
+    fn ladder(&self, check: &mut Check<'_>, terms: &Terms, asking: &Asking<'_>) {
+        let stages =
+            terms.ladder.iter().map(|stage| (Some(Span::of(stage.after).to_string()), &stage.requirement));
+        let pool = terms.escalation_pool.iter().map(|pool| (None, pool));
+        let mut before: Vec<&Requirement> = vec![&terms.requirement];
+        for (after, requirement) in stages.chain(pool) {
             let eligible = self.eligible(requirement);
-            if matches!(requirement.standing(&[], &self.everyone, self.directory), Standing::Impossible) {
-                let concern = Concern::StageForNobody { after, requirement: requirement.to_string() };
+            if self.is_for_nobody(requirement) {
+                let requirement = requirement.to_string();
+                let concern = match after {
+                    Some(after) => Concern::StageForNobody { after, requirement },
+                    None => Concern::PoolForNobody(requirement),
+                };
                 check.concern(Severity::Warning, asking.at, concern);
             } else if before.iter().any(|earlier| {
                 eligible.is_subset(&self.eligible(earlier))
@@ -248,10 +265,19 @@ impl<'a> People<'a> {
                     && is_any_of_them(earlier)
                     && assurance(requirement, false) >= assurance(earlier, true)
             }) {
-                check.concern(Severity::Warning, asking.at, Concern::StageAddsNobody(after));
+                let stage = after.map_or_else(
+                    || "the escalation pool".to_owned(),
+                    |after| format!("the stage after {after}"),
+                );
+                check.concern(Severity::Warning, asking.at, Concern::StageAddsNobody(stage));
             }
             before.push(requirement);
         }
+    }
+
+    /// Whether not even all people together could meet it.
+    pub(super) fn is_for_nobody(&self, requirement: &Requirement) -> bool {
+        matches!(requirement.standing(&[], &self.everyone, self.directory), Standing::Impossible)
     }
 }
 
