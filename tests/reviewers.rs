@@ -12,3 +12,5 @@
 
 #[path = "reviewers/attendance.rs"]
 mod attendance;
+#[path = "reviewers/diligence.rs"]
+mod diligence;

@@ -10,13 +10,13 @@
     reason = "tests say what they expect"
 )]
 
+#[cfg(feature = "engine")]
+#[path = "vote/algebra.rs"]
+mod algebra;
 #[path = "vote/assertion.rs"]
 mod assertion;
 #[path = "vote/authenticator.rs"]
 mod authenticator;
-#[cfg(feature = "engine")]
-#[path = "vote/algebra.rs"]
-mod algebra;
 #[cfg(feature = "engine")]
 #[path = "vote/course.rs"]
 mod course;

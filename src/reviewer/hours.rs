@@ -3,7 +3,7 @@
 use crate::moment::Moment;
 use core::time::Duration;
 use jiff::Timestamp;
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
 /// Spans of time that come back every week.
@@ -80,9 +80,18 @@ impl Hours {
 
 /// The date that a calendar on the wall shows.
 pub(super) fn local_date(zone: &TimeZone, now: Moment) -> Date {
+    local(zone, now).date()
+}
+
+/// The hour of this moment.
+pub(super) fn local_hour(zone: &TimeZone, now: Moment) -> u8 {
+    local(zone, now).hour().unsigned_abs()
+}
+
+fn local(zone: &TimeZone, now: Moment) -> DateTime {
     let stamp =
         i64::try_from(now.unix_millis()).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    zone.to_datetime(stamp.unwrap_or(Timestamp::MAX)).date()
+    zone.to_datetime(stamp.unwrap_or(Timestamp::MAX))
 }
 
 /// The moment at which a clock on the wall shows this minute, counted from the midnight at which `day` begins. Where

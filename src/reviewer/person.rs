@@ -1,7 +1,7 @@
 //! A person who may be asked: what they hold, what they know, and when they are there.
 
 use super::absence::Absence;
-use super::hours::{Hours, local_date, moment};
+use super::hours::{Hours, local_date, local_hour, moment};
 use crate::escalation::requirement::{RoleName, TeamName};
 use crate::moment::Moment;
 use crate::party::PersonId;
@@ -39,7 +39,8 @@ pub struct Person {
     pub channels: Vec<Channel>,
     /// What they know well: they are asked first for it.
     pub expertise: Vec<Expertise>,
-    /// The time zone in which they live and in which their days are counted.
+    /// The time zone in which they live and in which their days are counted; unknown, which counts as UTC, where the
+    /// roster does not say.
     pub time_zone: TimeZone,
     /// When they work; at any time where nothing is said.
     pub hours: Option<Hours>,
@@ -54,6 +55,12 @@ impl Person {
     #[must_use]
     pub fn knows(&self, action: &Named<'_>, resource: &Named<'_>) -> Option<&Expertise> {
         self.expertise.iter().find(|expertise| expertise.covers(action, resource))
+    }
+
+    /// The hour of the clock on their wall, where it is known in which time zone that hangs.
+    #[must_use]
+    pub fn hour_of(&self, now: Moment) -> Option<u8> {
+        (!self.time_zone.is_unknown()).then(|| local_hour(&self.time_zone, now))
     }
 
     /// When their day of this moment began.

@@ -145,7 +145,7 @@ impl Roster {
             return Err(Fault::new(id_node.at, Problem::Duplicate(id.to_string(), first)));
         }
         self.known_as(id_node, id.as_str(), &id)?;
-        let zone = fields.read("time_zone", time::zone)?.unwrap_or(TimeZone::UTC);
+        let zone = fields.read("time_zone", time::zone)?.unwrap_or_else(TimeZone::unknown);
         let mentions = &mut self.mentions;
         let manager = fields.read("manager", |node| mentions.other(node, &id, "manager"))?;
         let away = fields.read("away", |node| time::away(node, &zone, &id, mentions))?.unwrap_or_default();

@@ -166,7 +166,7 @@ pub(in crate::policy) static DILIGENCE: Block = Block {
 pub(in crate::policy) static BURST: Block = Block {
     name: "burst",
     keys: &[
-        must("votes", Form::Whole(0, 1000), "So many approvals; any number will do for 0."),
+        must("votes", Form::Whole(0, 500), "So many approvals; any number will do for 0."),
         must("within", SPAN, "Within so long a time, at most an hour."),
     ],
 };

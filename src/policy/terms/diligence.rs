@@ -11,8 +11,8 @@ use crate::policy::source::{At, Fault, Problem};
 const AN_HOUR: u64 = 60 * 60;
 /// The most characters a second, and the longest streak.
 const MOST: u32 = 10_000;
-/// The largest burst.
-const MOST_AT_ONCE: u32 = 1000;
+/// The largest burst: as many of a reviewer's votes are remembered.
+const MOST_AT_ONCE: u32 = 500;
 
 impl Defaults {
     /// What the block says; the rest stays as it is.
@@ -33,7 +33,7 @@ impl Defaults {
         fields.set("nights", &mut care.nights, truth)?;
         if let Some(node) = fields.get("burst") {
             let burst = Fields::of(node, &BURST)?;
-            let range = "0, or from 2 to 1000 approvals";
+            let range = "0, or from 2 to 500 approvals";
             care.burst = several(burst.required("votes")?, MOST_AT_ONCE, range)?;
             care.burst_within = within(burst.required("within")?, AN_HOUR, "at most `1h`")?;
         }
