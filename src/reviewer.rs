@@ -11,12 +11,15 @@ pub mod diligence;
 mod hours;
 mod person;
 mod roster;
+pub mod routing;
+pub mod workload;
 
 pub use crate::policy::SourceError as RosterError;
 pub use absence::{Absence, AbsenceError, Absences, LONGEST, MAX_ANNOUNCED};
 pub use attendance::{Attendance, Presence};
 pub use hours::Hours;
 pub use person::{DAILY_CAP, Expertise, Person};
+pub use workload::Workload;
 
 use crate::digest::{RosterDigest, sha256};
 use crate::escalation::requirement::{Membership, Pool, Requirement, RoleName, TeamName};

@@ -14,3 +14,9 @@
 mod attendance;
 #[path = "reviewers/diligence.rs"]
 mod diligence;
+#[path = "reviewers/routing.rs"]
+mod routing;
+#[path = "reviewers/support.rs"]
+mod support;
+#[path = "reviewers/workload.rs"]
+mod workload;
