@@ -47,7 +47,8 @@ pub(super) struct Trust {
     /// How many people must have approved, whatever the policy asked for
     #[arg(long, value_name = "N", default_value_t = 0)]
     min_approvals: usize,
-    /// Check the reviewers' own signatures against these keys, one "person key-type base64" a line
+    /// Check the reviewers' own signatures against these keys, one "person key-type base64" or "person passkey rp-id
+    /// origin,origin credential-id public-key" a line
     #[arg(long, value_name = "FILE")]
     reviewers: Option<PathBuf>,
 }

@@ -1,6 +1,8 @@
 //! What an executor with its own pinned reviewers makes of evidence, good and bad.
 
-use crate::authenticator::{ALGORITHMS, Algorithm, Authenticator, ORIGIN, RP_ID, console, signed_by_passkey};
+use crate::authenticator::{
+    ALGORITHMS, Algorithm, Authenticator, Ceremony, ORIGIN, RP_ID, console, signed_by_passkey,
+};
 use crate::people::{NOON, approve, condition, key_of, person, signed_by, statement};
 use core::num::NonZeroUsize;
 use core::time::Duration;
@@ -8,7 +10,7 @@ use countersign::digest::{OperationDigest, PolicyDigest, RenderingDigest};
 use countersign::escalation::evidence::{
     EvidenceFault, MAX_EVIDENCE, MAX_VOTE_AGE, PinError, PinnedKeys, RosterEvidence, from_bytes, to_bytes,
 };
-use countersign::escalation::vote::{CLOCK_SKEW, Choice, Statement, VoteError};
+use countersign::escalation::vote::{CLOCK_SKEW, Choice, Statement, VoteError, verify};
 use countersign::moment::Moment;
 use countersign::party::{
     AgentId, EscalationId, ExecutorId, LogOrigin, SeatName, TokenId, TrustDomain, TxnId,
@@ -298,6 +300,20 @@ fn a_passkeys_vote_carries_a_token_as_well() {
         bad[at] ^= 1;
         assert!(prove(&bad).is_err(), "byte {at}");
     }
+}
+
+#[test]
+fn a_pinned_passkey_votes_for_its_owner_alone() {
+    let lines = [passkey_line("ada", Algorithm::Es256), passkey_line("bob", Algorithm::Es256)];
+    let pins = PinnedKeys::parse(&lines.join("\n")).unwrap();
+    let text = statement("bob", approve(&[])).to_text();
+    let by = |name: &str| Authenticator::of(name, Algorithm::Es256).vote(&text, &Ceremony::of(&text));
+    assert!(verify(&by("bob"), &pins).is_ok());
+    assert_eq!(verify(&by("ada"), &pins).err(), Some(VoteError::UnknownKey));
+    // An origin that the desk may know, and this executor does not.
+    let elsewhere = Ceremony { origin: "https://console.example.com:8443".into(), ..Ceremony::of(&text) };
+    let vote = Authenticator::of("bob", Algorithm::Es256).vote(&text, &elsewhere);
+    assert_eq!(verify(&vote, &pins).err(), Some(VoteError::Passkey(PasskeyError::OtherOrigin)));
 }
 
 #[test]
