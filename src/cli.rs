@@ -3,6 +3,7 @@
 mod authorize;
 mod connection;
 mod demo;
+mod drill;
 mod exec;
 mod exit;
 mod init;
@@ -48,6 +49,9 @@ enum Command {
     /// Check, test, explain and preview policies; show what a running service decides under, and reload it
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Put proposals that ought to be denied before people, and see who lets them through
+    #[command(subcommand)]
+    Drill(drill::Command),
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Suspensions(suspend::ListArgs),
@@ -81,6 +85,7 @@ pub fn run() -> u8 {
             Command::Verify(args) => verify::run(&args),
             Command::Review(command) => review::run(command).await,
             Command::Policy(command) => policy::run(command).await,
+            Command::Drill(command) => drill::run(command).await,
             Command::Suspend(args) => suspend::suspend(args).await,
             Command::Resume(args) => suspend::resume(args).await,
             Command::Suspensions(args) => suspend::list(args).await,

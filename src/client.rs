@@ -7,7 +7,7 @@ mod review;
 mod types;
 mod wire;
 
-pub use admin::{AdminClient, PolicyStatus, ReloadOutcome, Scope, Suspended, Suspension};
+pub use admin::{AdminClient, Drill, DrillResult, PolicyStatus, ReloadOutcome, Scope, Suspended, Suspension};
 pub use connect::{Connect, Target};
 pub use review::{Myself, ReviewClient, SignedIn};
 pub use types::{

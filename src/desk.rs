@@ -1,14 +1,23 @@
 //! The desk: where escalations are opened and people decide. A sidecar reaches it through one port.
 
+mod away;
 mod budget;
+mod diligence;
+mod drills;
 mod local;
+mod opening;
+mod port;
 pub mod sessions;
 mod show;
+mod voting;
 mod words;
 
-pub(crate) use local::rendering;
-pub use local::{LocalDesk, VoteRefused};
+pub use away::{AwayRefused, Whereabouts};
+pub use drills::{Drill, DrillResult};
+pub use local::LocalDesk;
+pub(crate) use opening::rendering;
 pub use show::{Listing, View};
+pub use voting::{VoteRefused, attested};
 
 use crate::audit::event::Decided;
 use crate::decision::Terms;
@@ -138,6 +147,9 @@ pub trait Desk: Send + Sync {
 
     /// How an escalation stands now; a deadline that has passed has taken effect.
     fn docket(&self, id: EscalationId) -> Answering<'_, Docket>;
+
+    /// Opens a drill: a proposal that ought to be denied, for which no token is ever minted.
+    fn drill(&self, proposal: Proposal, by: String) -> Answering<'_, Opened>;
 
     /// Withdraws an escalation.
     fn cancel(&self, id: EscalationId, by: AgentId, reason: String) -> Answering<'_, Docket>;

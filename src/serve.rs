@@ -239,7 +239,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     addresses.agent_socket.clone_from(&config.listen.agents.socket);
     addresses.agent_tcp = bind(&mut listening, &config.listen.agents).await?;
     let sidecar_in_force = sidecar.in_force.clone();
-    let agents = AuthorityService::new(sidecar, Arc::new(agents(config)?), stopping.clone());
+    let agents = AuthorityService::new(sidecar.clone(), Arc::new(agents(config)?), stopping.clone());
     let mut servers = vec![run(serve_agents(agents, listening, stopping.clone()), fail.clone())];
     let mut listening = Listening::default();
     addresses.reviewer_socket.clone_from(&config.listen.reviewers.socket);
@@ -249,6 +249,8 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let reviewers = ReviewService::new(desk.clone(), Arc::new(readers));
     let operators = config.operators.iter().map(|one| Ok((proof(&one.access())?, one.title())));
     let admin = AdminService::new(
+        sidecar,
+        desk.clone(),
         brake,
         reloader.clone(),
         sidecar_in_force,

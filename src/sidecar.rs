@@ -3,6 +3,7 @@
 mod amend;
 mod authorize;
 pub mod brake;
+mod drill;
 mod follow;
 mod force;
 pub mod issuance;
@@ -108,6 +109,8 @@ pub enum SidecarError {
     Record(RecordError),
     /// A changed operation may not be proposed, and why.
     NotAmendable(Vec<String>),
+    /// The policy would ask nobody about a drill, and why.
+    NoDrill(Vec<String>),
     /// A changed policy or roster could not be put as a proposal.
     Proposal(String),
     /// The desk could not be reached or refused.
@@ -140,6 +143,13 @@ impl fmt::Display for SidecarError {
             Self::Store(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
             Self::NotAmendable(why) => write!(f, "the changed operation may not run: {}", why.join("; ")),
+            Self::NoDrill(why) => {
+                write!(
+                    f,
+                    "the policy asks nobody about the like, so there is nothing to rehearse: {}",
+                    why.join("; ")
+                )
+            }
             Self::Proposal(why) => write!(f, "the change could not be proposed: {why}"),
             Self::Desk(error) => error.fmt(f),
         }

@@ -58,6 +58,8 @@ pub enum Document {
     Policy,
     /// The roster.
     Roster,
+    /// Who is away.
+    Absences,
 }
 
 /// The course of one escalation as recorded.

@@ -89,7 +89,20 @@ const MAP: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
-    ("audit", &["decision", "digest", "escalation", "moment", "operation", "party", "risk", "suspension"]),
+    (
+        "audit",
+        &[
+            "decision",
+            "digest",
+            "escalation",
+            "moment",
+            "operation",
+            "party",
+            "reviewer",
+            "risk",
+            "suspension",
+        ],
+    ),
     // The promises. The journal is what the store and the durable replay guard are both kept on.
     ("clock", &["moment"]),
     ("entropy", &[]),

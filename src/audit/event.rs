@@ -7,6 +7,7 @@ use crate::moment::Moment;
 pub use crate::operation::context::Context;
 use crate::operation::json::{self, Limits};
 use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
+use crate::reviewer::{Absence, Absences};
 use crate::risk::Claims;
 use crate::suspension::Suspension;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,16 @@ pub enum Event {
         /// Its whole text.
         text: String,
     },
+    /// Somebody said when they are away, or that they are back.
+    Absence {
+        /// Who.
+        person: PersonId,
+        /// When they are away and who stands in; nothing where they are back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        absence: Option<Absence>,
+        /// What is known of all absences with this, so that the latest of these events says it all.
+        absences: Absences,
+    },
     /// A key may sign from now on.
     KeyCertified {
         /// The key.
@@ -66,6 +77,16 @@ pub enum Event {
         id: EscalationId,
         /// The step.
         step: escalation::Event,
+    },
+    /// A drill is about to be opened: a proposal of nobody, that ought to be denied. It is no decision, counts for no
+    /// agent, and no token is ever minted for it.
+    Drill {
+        /// The escalation that it becomes.
+        id: EscalationId,
+        /// The proposal, as if the agent that it names had asked.
+        proposal: Box<Decided>,
+        /// The operator who ordered it.
+        by: String,
     },
     /// A token is about to be signed; its place in the log is this record's.
     Minted(Box<Minted>),
@@ -205,12 +226,13 @@ impl Event {
     #[must_use]
     pub fn escalation(&self) -> Option<EscalationId> {
         match self {
-            Self::Escalation { id, .. } => Some(*id),
+            Self::Escalation { id, .. } | Self::Drill { id, .. } => Some(*id),
             Self::Minted(minted) => minted.escalation,
             Self::Started { .. }
             | Self::Stopped {}
             | Self::PolicyLoaded { .. }
             | Self::RosterLoaded { .. }
+            | Self::Absence { .. }
             | Self::KeyCertified { .. }
             | Self::Decided(_)
             | Self::Reported(_)
@@ -234,9 +256,11 @@ impl Event {
             | Self::Stopped {}
             | Self::PolicyLoaded { .. }
             | Self::RosterLoaded { .. }
+            | Self::Absence { .. }
             | Self::KeyCertified { .. }
             | Self::Decided(_)
             | Self::Escalation { .. }
+            | Self::Drill { .. }
             | Self::Minted(_)
             | Self::Reported(_)
             | Self::ClockInDoubt { .. }

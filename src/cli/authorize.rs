@@ -266,7 +266,7 @@ pub(super) const fn exit_of(status: Status) -> Exit {
     }
 }
 
-fn read_parameters(text: &str) -> Result<Vec<u8>, Failed> {
+pub(super) fn read_parameters(text: &str) -> Result<Vec<u8>, Failed> {
     match text.strip_prefix('@') {
         Some(path) => read_file(Path::new(path)),
         None if text == "-" => {

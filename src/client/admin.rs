@@ -1,6 +1,6 @@
 //! An operator's connection: stop agents, let them go on, and see to the policy.
 
-use super::{ClientError, Connect};
+use super::{Ask, ClientError, Connect, Pending};
 use crate::proto::{self, admin_client::AdminClient as Inner};
 use core::time::Duration;
 use tonic::transport::Channel;
@@ -189,6 +189,33 @@ impl AdminClient {
         Ok((outcome, status.into()))
     }
 
+    /// Puts a proposal that ought to be denied before people, as if `agent` had made it for `on_behalf_of`.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the policy would ask nobody, or there is no answer.
+    pub async fn start_drill(
+        &self,
+        agent: &str,
+        on_behalf_of: &str,
+        ask: Ask,
+    ) -> Result<Pending, ClientError> {
+        let (agent, on_behalf_of) = (agent.to_owned(), on_behalf_of.to_owned());
+        let message = proto::StartDrillRequest { agent, on_behalf_of, ask: Some(ask.into()) };
+        let opened = self.inner.clone().start_drill(self.connect.request(message)).await?.into_inner();
+        let proto::StartDrillResponse { escalation_id: escalation, decide_by, requirement } = opened;
+        Ok(Pending { escalation, decide_by, requirement })
+    }
+
+    /// The drills, latest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer.
+    pub async fn drills(&self, limit: u32) -> Result<Vec<Drill>, ClientError> {
+        let request = self.connect.request(proto::ListDrillsRequest { limit });
+        let answer = self.inner.clone().list_drills(request).await?.into_inner();
+        answer.drills.into_iter().map(Drill::try_from).collect()
+    }
+
     /// The suspensions in force, oldest first.
     ///
     /// # Errors
@@ -197,6 +224,86 @@ impl AdminClient {
         let request = self.connect.request(proto::ListSuspensionsRequest {});
         let answer = self.inner.clone().list_suspensions(request).await?.into_inner();
         Ok(answer.suspensions.into_iter().map(Suspension::from).collect())
+    }
+}
+
+/// A drill, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drill {
+    /// Its escalation's id.
+    pub escalation: String,
+    /// What became of it.
+    pub result: DrillResult,
+    /// What is done.
+    pub action: String,
+    /// To what.
+    pub resource: String,
+    /// Unix milliseconds.
+    pub opened_at: u64,
+    /// Unix milliseconds, once it is over.
+    pub ended_at: Option<u64>,
+    /// The operator who ordered it.
+    pub by: String,
+    /// Who denied it.
+    pub denied_by: Vec<String>,
+    /// Who would have approved it.
+    pub approved_by: Vec<String>,
+}
+
+/// What became of a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrillResult {
+    /// People may still decide.
+    Open,
+    /// Somebody denied it.
+    Caught,
+    /// Enough people would have approved it.
+    Missed,
+    /// Nobody decided in time.
+    Unanswered,
+    /// It ended otherwise.
+    Over,
+}
+
+impl DrillResult {
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Caught => "caught",
+            Self::Missed => "missed",
+            Self::Unanswered => "unanswered",
+            Self::Over => "over",
+        }
+    }
+}
+
+impl TryFrom<proto::Drill> for Drill {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::Drill) -> Result<Self, ClientError> {
+        let result = match wire.result() {
+            proto::DrillResult::Open => DrillResult::Open,
+            proto::DrillResult::Caught => DrillResult::Caught,
+            proto::DrillResult::Missed => DrillResult::Missed,
+            proto::DrillResult::Unanswered => DrillResult::Unanswered,
+            proto::DrillResult::Over => DrillResult::Over,
+            proto::DrillResult::Unspecified => {
+                return Err(ClientError::Unintelligible("no result of a drill"));
+            }
+        };
+        Ok(Self {
+            escalation: wire.escalation_id,
+            result,
+            action: wire.action,
+            resource: wire.resource,
+            opened_at: wire.opened_at,
+            ended_at: (wire.ended_at != 0).then_some(wire.ended_at),
+            by: wire.by,
+            denied_by: wire.denied_by,
+            approved_by: wire.approved_by,
+        })
     }
 }
 

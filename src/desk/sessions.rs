@@ -20,6 +20,7 @@ use crate::moment::Moment;
 use crate::party::{PersonId, TrustDomain};
 use crate::presence::sign_in::{Challenge, SIGN_IN_NAMESPACE};
 use crate::presence::ssh::{PublicKey, Signature};
+use crate::token::Assurance;
 use core::time::Duration;
 use ring::hmac;
 use std::collections::HashMap;
@@ -71,6 +72,15 @@ impl Reviewer {
     #[must_use]
     pub const fn until(&self) -> Moment {
         self.until
+    }
+
+    /// How surely they are known.
+    #[must_use]
+    pub const fn assurance(&self) -> Assurance {
+        match self.attestation() {
+            Attestation::Session => Assurance::Session,
+            Attestation::Channel => Assurance::Channel,
+        }
     }
 
     /// How surely a statement that they make without signing it is theirs.

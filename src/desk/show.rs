@@ -1,6 +1,7 @@
 //! What a reviewer is shown: the queue, and one escalation with all that is needed to decide.
 
-use super::local::{LocalDesk, rendering};
+use super::local::LocalDesk;
+use super::opening::rendering;
 use super::words::can_complete;
 use super::{Desk as _, DeskError, Docket};
 use crate::audit::event::{Decided, Event};
@@ -71,11 +72,11 @@ impl LocalDesk {
     pub async fn show(&self, id: EscalationId) -> Result<View, DeskError> {
         let docket = self.docket(id).await?;
         let (rendering, payload) = rendering(id, &docket.decided)?;
-        let directory = self.roster.directory();
+        let here = self.here();
         let enforced = self.enforced.get(&docket.decided.executor);
         let conditions_allowed =
             enforced.into_iter().flatten().map(|kind| kind.as_str().to_owned()).collect();
-        let can_complete = can_complete(&docket.escalation, &directory, self.now());
+        let can_complete = can_complete(&docket.escalation, &here.attendance());
         let recent_activity = self.recent_activity(&docket.decided)?;
         Ok(View { docket, payload, rendering, can_complete, conditions_allowed, recent_activity })
     }

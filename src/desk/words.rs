@@ -3,23 +3,39 @@
 use crate::condition::Condition;
 use crate::escalation::requirement::Standing;
 use crate::escalation::{Denial, Escalation, Status};
-use crate::moment::Moment;
 use crate::party::PersonId;
-use crate::reviewer::Directory;
+use crate::reviewer::Attendance;
 use std::collections::BTreeSet;
 
 /// What is missing, or why it ended.
-pub(super) fn reasons(escalation: &Escalation, directory: &Directory, now: Moment) -> Vec<String> {
+pub(super) fn reasons(escalation: &Escalation, here: &Attendance<'_>) -> Vec<String> {
+    let now = here.at();
     match escalation {
         Escalation::Pending(_) if escalation.status(now) == Status::Expired => vec![expired(escalation)],
-        Escalation::Pending(_) => vec![match escalation.case().standing(directory, now) {
+        Escalation::Pending(_) if escalation.case().amendment().is_some() => {
+            vec!["a changed operation was proposed instead, and waits for the agent to accept it".to_owned()]
+        }
+        Escalation::Pending(_) => vec![match escalation.case().standing(here, now) {
             Standing::Met(_) => "enough people have agreed".to_owned(),
             Standing::Missing(1) => "one more person must agree".to_owned(),
             Standing::Missing(people) => format!("{people} more people must agree"),
             Standing::Impossible => "nobody is left who could complete it".to_owned(),
         }],
-        Escalation::Approved(_) | Escalation::Claimed(_) => approvals(escalation),
+        Escalation::Approved(_) | Escalation::Claimed(_) => {
+            let mut words = approvals(escalation);
+            if let Some(due) = escalation.review_due() {
+                words.push(format!("it was an emergency, and has to be reviewed by {due}"));
+            }
+            if let Some(review) = escalation.case().review() {
+                let verdict = if review.justified { "justified" } else { "not justified" };
+                words.push(format!("{} reviewed the emergency: {verdict}: {}", review.by, review.note));
+            }
+            words
+        }
         Escalation::Denied(denied) => match &denied.cause {
+            Denial::Reviewer(person) if escalation.case().opening().drill => {
+                vec![denial(escalation, person), "it was a drill: nobody had asked for it".to_owned()]
+            }
             Denial::Reviewer(person) => vec![denial(escalation, person)],
             Denial::Drill => vec!["it was a drill, and ought to have been denied".to_owned()],
             Denial::Contradiction(kind) => {
@@ -39,9 +55,9 @@ pub(super) fn reasons(escalation: &Escalation, directory: &Directory, now: Momen
 }
 
 /// The smallest sets of people who could still complete it.
-pub(super) fn can_complete(escalation: &Escalation, directory: &Directory, now: Moment) -> Vec<String> {
+pub(super) fn can_complete(escalation: &Escalation, here: &Attendance<'_>) -> Vec<String> {
     let Escalation::Pending(_) = escalation else { return Vec::new() };
-    let sets = escalation.case().completions(directory, now, 10);
+    let sets = escalation.case().completions(here, here.at(), 10);
     sets.iter()
         .map(|people: &BTreeSet<PersonId>| {
             let names: Vec<&str> = people.iter().map(PersonId::as_str).collect();

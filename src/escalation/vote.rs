@@ -30,6 +30,14 @@ pub struct SignedVote {
     pub signature: String,
 }
 
+impl SignedVote {
+    /// Whether the signature is a passkey's assertion and not an SSH signature.
+    #[must_use]
+    pub fn is_by_passkey(&self) -> bool {
+        self.signature.starts_with('{')
+    }
+}
+
 /// Knows whose keys are whose.
 pub trait Keys {
     /// Whether `key` is one of this person's own.
@@ -131,7 +139,7 @@ impl From<PasskeyError> for VoteError {
 /// [`VoteError`]: what is wrong with it.
 pub fn verify(signed: &SignedVote, keys: &dyn Keys) -> Result<VerifiedVote, VoteError> {
     // An assertion is a JSON object, and armour begins with dashes.
-    let passkey = signed.signature.starts_with('{');
+    let passkey = signed.is_by_passkey();
     // Bounded before anything is parsed: a stranger may send this.
     if passkey && signed.signature.len() > MAX_ASSERTION {
         return Err(PasskeyError::AssertionSize.into());

@@ -2,13 +2,14 @@
 
 use super::convert;
 use super::identity::Operators;
+use crate::desk::{Drill, DrillResult, LocalDesk};
 use crate::escalation::vote::Reason;
-use crate::party::SuspensionId;
+use crate::party::{AgentId, PersonId, SuspensionId};
 use crate::proto;
 use crate::risk::pattern::Glob;
-use crate::sidecar::InForce;
 use crate::sidecar::brake::{Brake, BrakeError, Living, Order, Ordered, Which};
 use crate::sidecar::reload::{Changes, Outcome, Reloader};
+use crate::sidecar::{Caller, InForce, Sidecar};
 use crate::suspension::Suspension;
 use arc_swap::ArcSwap;
 use core::time::Duration;
@@ -21,6 +22,8 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// Answers operators.
 #[derive(Clone)]
 pub struct AdminService {
+    sidecar: Arc<Sidecar>,
+    desk: Arc<LocalDesk>,
     brake: Arc<Brake>,
     reloader: Arc<Reloader>,
     in_force: Arc<ArcSwap<InForce>>,
@@ -31,12 +34,14 @@ impl AdminService {
     /// Lets the known operators stop agents and see to the policy.
     #[must_use]
     pub const fn new(
+        sidecar: Arc<Sidecar>,
+        desk: Arc<LocalDesk>,
         brake: Arc<Brake>,
         reloader: Arc<Reloader>,
         in_force: Arc<ArcSwap<InForce>>,
         operators: Arc<Operators>,
     ) -> Self {
-        Self { brake, reloader, in_force, operators }
+        Self { sidecar, desk, brake, reloader, in_force, operators }
     }
 
     async fn status(&self) -> proto::PolicyStatusResponse {
@@ -135,6 +140,68 @@ impl proto::admin_server::Admin for AdminService {
         };
         let status = Some(self.status().await);
         Ok(Response::new(proto::ReloadPolicyResponse { outcome: outcome.into(), status }))
+    }
+
+    async fn start_drill(
+        &self,
+        request: Request<proto::StartDrillRequest>,
+    ) -> Result<Response<proto::StartDrillResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        let request = request.into_inner();
+        let agent = AgentId::new(&request.agent);
+        let agent = agent.map_err(|error| convert::invalid(format!("`agent`: {error}")))?;
+        let on_behalf_of = match request.on_behalf_of.as_str() {
+            "" => None,
+            name => Some(
+                PersonId::new(name).map_err(|error| convert::invalid(format!("`on_behalf_of`: {error}")))?,
+            ),
+        };
+        let ask = request.ask.ok_or_else(|| convert::invalid("`ask` is missing"))?;
+        let ask = convert::ask(Caller { agent, on_behalf_of }, ask)?;
+        let opened = self.sidecar.drill(&ask, by).await.map_err(convert::sidecar_error)?;
+        tracing::info!(escalation = %opened.id, "a drill was started");
+        Ok(Response::new(proto::StartDrillResponse {
+            escalation_id: opened.id.to_string(),
+            decide_by: opened.decide_by.unix_millis(),
+            requirement: opened.requirement,
+        }))
+    }
+
+    async fn list_drills(
+        &self,
+        request: Request<proto::ListDrillsRequest>,
+    ) -> Result<Response<proto::ListDrillsResponse>, Status> {
+        self.operators.admit(&request)?;
+        let limit = match request.get_ref().limit {
+            0 => 100,
+            limit => limit.min(500),
+        };
+        let drills = self.desk.drills(usize::try_from(limit).unwrap_or(usize::MAX));
+        let drills = drills.map_err(|error| convert::desk_error(&error))?.iter().map(drill).collect();
+        Ok(Response::new(proto::ListDrillsResponse { drills }))
+    }
+}
+
+fn drill(drill: &Drill) -> proto::Drill {
+    let (action, resource) = drill.docket.subject();
+    let result = match drill.result {
+        DrillResult::Open => proto::DrillResult::Open,
+        DrillResult::Caught => proto::DrillResult::Caught,
+        DrillResult::Missed => proto::DrillResult::Missed,
+        DrillResult::Unanswered => proto::DrillResult::Unanswered,
+        DrillResult::Over => proto::DrillResult::Over,
+    };
+    let names = |people: &[PersonId]| people.iter().map(ToString::to_string).collect();
+    proto::Drill {
+        escalation_id: drill.docket.id.to_string(),
+        result: result.into(),
+        action,
+        resource,
+        opened_at: drill.docket.escalation.case().opening().opened_at.unix_millis(),
+        ended_at: drill.ended_at.map_or(0, crate::moment::Moment::unix_millis),
+        by: drill.by.clone(),
+        denied_by: names(&drill.denied_by),
+        approved_by: names(&drill.approved_by),
     }
 }
 

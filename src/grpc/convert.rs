@@ -271,6 +271,7 @@ pub(super) fn sidecar_error(error: SidecarError) -> Status {
         SidecarError::KeyGone
         | SidecarError::Draft(_)
         | SidecarError::NotAmendable(_)
+        | SidecarError::NoDrill(_)
         | SidecarError::Proposal(_) => Status::failed_precondition(words),
         SidecarError::ClockInDoubt
         | SidecarError::NoKey(_)

@@ -66,12 +66,14 @@ impl std::error::Error for AbsenceError {}
 ///
 /// What is announced later counts: an absence ends where one that was announced after it begins, and whoever says that
 /// they are back is back, whatever they or the roster said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Absences {
     people: BTreeMap<PersonId, Announced>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Announced {
     /// In the order in which they were announced; none overlaps another.
     away: Vec<Absence>,

@@ -270,7 +270,12 @@ fn judged(weighed: Weighed, ask: &Ask, executor: &Executor, now: Moment) -> Deci
     decision
 }
 
-fn decided(ask: &Ask, txn: TxnId, decision: Decision, escalation: Option<EscalationId>) -> Decided {
+pub(super) fn decided(
+    ask: &Ask,
+    txn: TxnId,
+    decision: Decision,
+    escalation: Option<EscalationId>,
+) -> Decided {
     Decided {
         txn,
         agent: ask.caller.agent.clone(),

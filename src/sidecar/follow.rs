@@ -125,7 +125,11 @@ impl Sidecar {
 
     pub(super) async fn docket_of(&self, caller: &Caller, id: EscalationId) -> Result<Docket, SidecarError> {
         match self.desk.docket(id).await {
-            Ok(docket) if docket.decided.agent == caller.agent => Ok(docket),
+            Ok(docket)
+                if docket.decided.agent == caller.agent && !docket.escalation.case().opening().drill =>
+            {
+                Ok(docket)
+            }
             // Whether another agent's escalation exists is nobody's business.
             Ok(_) | Err(DeskError::Unknown(_)) => Err(SidecarError::UnknownEscalation(id)),
             Err(error) => Err(error.into()),

@@ -231,6 +231,7 @@ impl Weighing {
             | SidecarError::NoEntropy
             | SidecarError::Record(_)
             | SidecarError::NotAmendable(_)
+            | SidecarError::NoDrill(_)
             | SidecarError::Proposal(_) => self.stopped(),
         }
     }
@@ -470,6 +471,8 @@ fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
         | Event::RosterLoaded { .. }
         | Event::KeyCertified { .. }
         | Event::Decided(_)
+        | Event::Drill { .. }
+        | Event::Absence { .. }
         | Event::Minted(_)
         | Event::Reported(_)
         | Event::Suspended { .. }

@@ -80,6 +80,8 @@ impl Proposal {
         match self.document {
             Document::Policy => "policy",
             Document::Roster => "roster",
+            // People say themselves when they are away; nobody has to agree.
+            Document::Absences => "absences",
         }
     }
 

@@ -123,10 +123,12 @@ impl Facts {
             Event::Resumed { id, .. } => facts.resumed = Some(*id),
             Event::PolicyLoaded { .. } => facts.document = Some(Document::Policy),
             Event::RosterLoaded { .. } => facts.document = Some(Document::Roster),
+            Event::Absence { .. } => facts.document = Some(Document::Absences),
             Event::Started { .. }
             | Event::Stopped {}
             | Event::KeyCertified { .. }
             | Event::Escalation { .. }
+            | Event::Drill { .. }
             | Event::Reported(_)
             | Event::ClockInDoubt { .. } => {}
         }

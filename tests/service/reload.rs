@@ -342,6 +342,8 @@ async fn no_decision_is_made_under_a_mixture_and_none_is_lost() {
             | Event::KeyCertified { .. }
             | Event::Escalation { .. }
             | Event::Minted(_)
+            | Event::Drill { .. }
+            | Event::Absence { .. }
             | Event::Reported(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }

@@ -257,7 +257,9 @@ async fn nothing_is_minted_after_a_suspension_was_acknowledged() {
             | Event::PolicyLoaded { .. }
             | Event::RosterLoaded { .. }
             | Event::KeyCertified { .. }
+            | Event::Absence { .. }
             | Event::Escalation { .. }
+            | Event::Drill { .. }
             | Event::Reported(_)
             | Event::ClockInDoubt { .. } => {}
         }

@@ -162,6 +162,8 @@ pub(super) fn read(source: &Source, since: Moment, wanted: Option<TxnId>) -> Res
             | Event::Stopped {}
             | Event::KeyCertified { .. }
             | Event::Minted(_)
+            | Event::Drill { .. }
+            | Event::Absence { .. }
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

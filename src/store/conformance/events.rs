@@ -7,6 +7,7 @@ use crate::escalation;
 use crate::escalation::requirement::{Pool, Requirement, Seat};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
+use crate::reviewer::Absences;
 use crate::risk::facts::{Environment, Fact, Facts, Kind, Scope, Sensitivity, Source, Touched};
 use crate::risk::{Assessment, Claims, Level, Novelty, Score, Totals};
 use crate::suspension::Suspension;
@@ -131,6 +132,12 @@ pub fn minted(txn: TxnId, escalation: Option<EscalationId>) -> Event {
 pub fn reported(txn: TxnId, agent: &AgentId, outcome: Outcome) -> Event {
     let agent = agent.clone();
     Event::Reported(Reported { txn, agent, outcome, code: String::new(), detail: String::new() })
+}
+
+/// Somebody is back.
+#[must_use]
+pub fn absence() -> Event {
+    Event::Absence { person: PersonId::new("ada").unwrap(), absence: None, absences: Absences::default() }
 }
 
 /// The opening of an escalation.

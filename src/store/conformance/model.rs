@@ -103,8 +103,12 @@ impl Model {
         answers.suspensions = self.suspensions();
         let policies = self.places(|event| matches!(event, Event::PolicyLoaded { .. }));
         let rosters = self.places(|event| matches!(event, Event::RosterLoaded { .. }));
-        answers.in_force =
-            vec![(Document::Policy, policies.last().copied()), (Document::Roster, rosters.last().copied())];
+        let absences = self.places(|event| matches!(event, Event::Absence { .. }));
+        answers.in_force = vec![
+            (Document::Policy, policies.last().copied()),
+            (Document::Roster, rosters.last().copied()),
+            (Document::Absences, absences.last().copied()),
+        ];
         answers.courses = self.courses();
         let is_over = |course: &[(Index, Record)]| {
             course.iter().any(|(_, record)| match &record.event {

@@ -2,8 +2,8 @@
 
 use super::Place;
 use super::events::{
-    Dice, agent, allowed, denied, ending, minted, opened, policy, refused_vote, reported, resumed, roster,
-    step, stopped, suspended,
+    Dice, absence, agent, allowed, denied, ending, minted, opened, policy, refused_vote, reported, resumed,
+    roster, step, stopped, suspended,
 };
 use super::model::Model;
 use crate::audit::event::{Event, Outcome, Record, RequestKey};
@@ -239,10 +239,11 @@ pub(super) async fn the_documents_in_force_are_the_last_ones(place: &mut dyn Pla
     let mut store = place.open().await;
     store.commit(Change::of(at(0), [policy("a"), policy("b")])).await.unwrap();
     assert_eq!((store.in_force(Document::Policy), store.in_force(Document::Roster)), (Ok(Some(1)), Ok(None)));
-    store.commit(Change::of(at(0), [roster("c"), policy("d"), started("e")])).await.unwrap();
+    store.commit(Change::of(at(0), [roster("c"), policy("d"), absence(), started("e")])).await.unwrap();
     for _ in 0..2 {
         assert_eq!(store.in_force(Document::Policy), Ok(Some(3)));
         assert_eq!(store.in_force(Document::Roster), Ok(Some(2)));
+        assert_eq!(store.in_force(Document::Absences), Ok(Some(4)));
         drop(store);
         store = place.open().await;
     }

@@ -146,6 +146,7 @@ pub(super) fn document(document: Document) -> Key {
     let name: &[u8] = match document {
         Document::Policy => b"cp",
         Document::Roster => b"cr",
+        Document::Absences => b"ca",
     };
     Key::of(&[name])
 }

@@ -1,0 +1,94 @@
+//! Out of office: people say when they are away and who stands in, and what waits for them finds others at once.
+
+use super::DeskError;
+use super::local::LocalDesk;
+use super::sessions::Reviewer;
+use crate::audit::event::Event;
+use crate::party::PersonId;
+use crate::reviewer::{Absence, AbsenceError, Attendance, Presence};
+use crate::store::Change;
+use core::fmt;
+use std::sync::Arc;
+
+/// Why an absence was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AwayRefused {
+    /// It can't be announced.
+    Absence(AbsenceError),
+    /// It could not be recorded.
+    Desk(DeskError),
+}
+
+impl fmt::Display for AwayRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absence(error) => error.fmt(f),
+            Self::Desk(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AwayRefused {}
+
+/// Whether a person is there, and for whom they stand in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Who.
+    pub person: PersonId,
+    /// Whether they are there.
+    pub presence: Presence,
+    /// Those who are away and for whom they stand in.
+    pub stands_in_for: Vec<PersonId>,
+}
+
+impl LocalDesk {
+    /// Announces that somebody is away; it replaces what it overlaps.
+    ///
+    /// # Errors
+    /// [`AwayRefused`].
+    pub async fn announce(&self, reviewer: &Reviewer, absence: Absence) -> Result<(), AwayRefused> {
+        let person = reviewer.person();
+        self.here().attendance().may_announce(person, &absence).map_err(AwayRefused::Absence)?;
+        self.record_absence(person, Some(absence)).await.map_err(AwayRefused::Desk)
+    }
+
+    /// Ends whatever absence somebody is in.
+    ///
+    /// # Errors
+    /// [`DeskError`] if it could not be recorded.
+    pub async fn come_back(&self, reviewer: &Reviewer) -> Result<(), DeskError> {
+        self.record_absence(reviewer.person(), None).await
+    }
+
+    async fn record_absence(&self, person: &PersonId, absence: Option<Absence>) -> Result<(), DeskError> {
+        let _alone = self.announcing.lock().await;
+        let now = self.now();
+        let mut absences = self.absences.borrow().as_ref().clone();
+        match &absence {
+            Some(absence) => absences.announce(person, absence.clone(), now),
+            None => absences.end(person, now),
+        }
+        let event = Event::Absence { person: person.clone(), absence, absences: absences.clone() };
+        self.store.commit(Change::of(now, [event])).await?;
+        self.absences.send_replace(Arc::new(absences));
+        // Whoever was counted upon may not be there any more, or somebody else may decide now.
+        for id in self.store.open()? {
+            self.settle(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is there, everyone by id.
+    #[must_use]
+    pub fn whereabouts(&self) -> Vec<Whereabouts> {
+        let here = self.here();
+        let attendance: Attendance<'_> = here.attendance();
+        let of = |person: &PersonId| {
+            let stands_in_for = attendance.stand_ins().filter(|(_, to)| *to == person);
+            let stands_in_for = stands_in_for.map(|(absent, _)| absent.clone()).collect();
+            let presence = attendance.presence(person)?;
+            Some(Whereabouts { person: person.clone(), presence, stands_in_for })
+        };
+        here.directory.people().filter_map(|person| of(&person.id)).collect()
+    }
+}
