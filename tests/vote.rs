@@ -23,6 +23,12 @@ mod course;
 #[path = "vote/credential.rs"]
 mod credential;
 #[cfg(feature = "engine")]
+#[path = "vote/diligence.rs"]
+mod diligence;
+#[cfg(feature = "engine")]
+#[path = "vote/emergency.rs"]
+mod emergency;
+#[cfg(feature = "engine")]
 #[path = "vote/enrolled.rs"]
 mod enrolled;
 #[cfg(feature = "engine")]
@@ -52,6 +58,9 @@ mod requirement;
 #[cfg(feature = "engine")]
 #[path = "vote/roster.rs"]
 mod roster;
+#[cfg(feature = "engine")]
+#[path = "vote/second_thoughts.rs"]
+mod second_thoughts;
 #[path = "vote/security_key.rs"]
 mod security_key;
 #[path = "vote/signature.rs"]

@@ -144,11 +144,6 @@ impl Case {
         self.review.as_deref()
     }
 
-    /// Whether more refused votes are recorded; a flood of them must not fill the log.
-    pub(super) const fn records_refusals(&self) -> bool {
-        self.refusals < MAX_REFUSALS
-    }
-
     /// The people who ask, operate the agent that asks, or are acted for; each by the name that the roster knows.
     fn principals(&self, roster: &dyn Membership) -> BTreeSet<PersonId> {
         let opening = &self.opening;
@@ -200,10 +195,38 @@ impl Case {
         self.votes.iter().filter(|vote| vote.statement.choice == Choice::Deny).nth(last)
     }
 
-    /// Whether a vote fills a seat, or is a poor one that the rule does not count.
+    /// Whether a vote fills a seat of those that have to be filled where there is no emergency: a poor one may not,
+    /// and whoever cried emergency is waited for and asked as anybody else would have been.
     #[must_use]
     pub fn counts(&self, vote: &Cast) -> bool {
-        vote.flags.is_empty() || self.opening.terms.diligence.on_poor != OnPoor::NotCount
+        let poor = !vote.flags.is_empty();
+        match (&vote.statement.choice, &self.opening.terms.diligence.on_poor) {
+            (Choice::BreakGlass(_), _) if vote.at < self.counts_from() => false,
+            (Choice::BreakGlass(_), OnPoor::AskAgain) | (_, OnPoor::NotCount) => !poor,
+            (_, OnPoor::Flag | OnPoor::AskAgain | OnPoor::AddSeat(_)) => true,
+        }
+    }
+
+    /// From when on an approval counts where there is no emergency.
+    pub(super) fn counts_from(&self) -> Moment {
+        self.opening.before_people_since().plus(self.opening.terms.min_review)
+    }
+
+    /// Whether this person says yes.
+    pub(super) fn has_agreed(&self, person: &PersonId) -> bool {
+        self.vote_of(person).is_some_and(Cast::approves)
+    }
+
+    /// Whether nobody says no.
+    pub(super) fn is_undisputed(&self) -> bool {
+        self.votes.iter().all(Cast::approves)
+    }
+
+    /// Whether a vote that was refused so is recorded. Of those without care each person has one, and it must not be
+    /// lost in a flood of others: their next one counts.
+    pub(super) fn records(&self, refusal: VoteRefusal, person: &PersonId) -> bool {
+        let first = refusal == VoteRefusal::Careless && !self.asked_again.contains(person);
+        first || self.refusals < MAX_REFUSALS
     }
 
     /// How many people have agreed so far, whichever seats they fill.

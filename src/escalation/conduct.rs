@@ -121,7 +121,7 @@ impl Escalation {
         let Some(emergency) = &case.opening.terms.break_glass else {
             return refuse(TransitionError::NoReviewDue);
         };
-        if case.has_voted(&review.by) {
+        if case.has_agreed(&review.by) {
             return refuse(TransitionError::OwnEmergency);
         }
         let refusal = match emergency.review.assurance_for(&review.by, membership) {

@@ -271,7 +271,7 @@ pub struct Amendment {
 pub struct Review {
     /// When.
     pub at: Moment,
-    /// Who; nobody who broke the glass.
+    /// Who; nobody who agreed to it.
     pub by: PersonId,
     /// How surely they were known.
     pub assurance: Assurance,

@@ -146,7 +146,8 @@ impl Escalation {
                 Ok(Self::Claimed(Claimed { case, grant, at: *at, review_by: due }))
             }
             (Self::Claimed(Claimed { mut case, grant, at, review_by }), Event::Reviewed(review)) => {
-                require(review_by.is_some() && case.review.is_none() && !case.has_voted(&review.by))?;
+                require(review_by.is_some() && case.review.is_none())?;
+                require(!case.has_agreed(&review.by) && !case.is_principal(&review.by))?;
                 case.review = Some(review.clone());
                 Ok(Self::Claimed(Claimed { case, grant, at, review_by }))
             }
@@ -157,7 +158,7 @@ impl Escalation {
             // A refused vote changes nothing, whenever it came, but that its reviewer was told why.
             (mut any, Event::VoteRefused { person, refusal, .. }) => {
                 let case = any.case_mut();
-                require(case.records_refusals())?;
+                require(case.records(*refusal, person))?;
                 case.refusals += 1;
                 if *refusal == VoteRefusal::Careless {
                     case.asked_again.insert(person.clone());
@@ -200,11 +201,11 @@ impl Case {
     /// Whether this vote can have been counted. Whether the reviewer was in the pool, only the roster of that time
     /// could say.
     fn may_follow(&self, vote: &Cast) -> bool {
-        let (terms, since) = (&self.opening.terms, self.opening.before_people_since());
+        let terms = &self.opening.terms;
         let choice = match &vote.statement.choice {
             Choice::Approve(_) => {
                 let ask_again = terms.diligence.on_poor == OnPoor::AskAgain && !vote.flags.is_empty();
-                vote.at >= since.plus(terms.min_review)
+                vote.at >= self.counts_from()
                     && self.amendment.is_none()
                     && (!ask_again || self.asked_again.contains(vote.person()))
             }
@@ -284,6 +285,7 @@ impl Case {
     fn may_run_undecided(&self, grant: &Grant) -> bool {
         self.opening.terms.on_timeout == OnTimeout::Allow
             && !grant.emergency
+            && self.is_undisputed()
             && grant.at == self.opening.decide_by()
     }
 

@@ -158,7 +158,7 @@ pub enum TransitionError {
     NotEligible(VoteRefusal),
     /// No review of an emergency approval is due.
     NoReviewDue,
-    /// Whoever broke the glass can't review that.
+    /// Whoever agreed to an emergency can't review that.
     OwnEmergency,
     /// It was not they who were asked.
     NotAsked,
@@ -192,7 +192,7 @@ impl fmt::Display for TransitionError {
             Self::AmendedAlready => f.write_str("a changed operation was proposed already"),
             Self::NotEligible(refusal) => refusal.fmt(f),
             Self::NoReviewDue => f.write_str("no emergency approval waits for a review here"),
-            Self::OwnEmergency => f.write_str("whoever broke the glass can't review that"),
+            Self::OwnEmergency => f.write_str("whoever agreed to an emergency can't review that"),
             Self::NotAsked => f.write_str("this person was not asked, so there is nothing to pass on"),
         }
     }

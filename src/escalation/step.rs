@@ -164,8 +164,8 @@ impl Escalation {
                 Step { events, result: Ok(outcome) }
             }
             Err(refusal) => {
-                if self.case().records_refusals() {
-                    let statement = ballot.statement();
+                let statement = ballot.statement();
+                if self.case().records(refusal, &statement.reviewer) {
                     let (person, vote) = (statement.reviewer.clone(), statement.digest());
                     events.push(Event::VoteRefused { at: now, person, vote, refusal });
                 }
@@ -225,8 +225,7 @@ impl Escalation {
             }
         }
         if let Choice::Approve(_) = &statement.choice {
-            let since = opening.before_people_since();
-            require(now >= since.plus(opening.terms.min_review), VoteRefusal::TooSoon)?;
+            require(now >= case.counts_from(), VoteRefusal::TooSoon)?;
             let ask_again = opening.terms.diligence.on_poor == OnPoor::AskAgain
                 && !flags.is_empty()
                 && !case.asked_again.contains(&statement.reviewer);
@@ -428,12 +427,12 @@ impl Case {
         Event::Approved(Box::new(Grant { at, claim_by, seated, conditions, emergency }))
     }
 
-    /// What happens because nobody decided until `at`.
+    /// What happens because nobody decided until `at`. Where somebody said no, waiting allows nothing, though it takes
+    /// more of them to end it.
     fn timeout(&self, at: Moment) -> Event {
+        let open = self.amendment.is_none() && !self.opening.drill && self.is_undisputed();
         match (self.opening.terms.on_timeout, self.merged_conditions()) {
-            (OnTimeout::Allow, Ok(conditions)) if self.amendment.is_none() && !self.opening.drill => {
-                self.approved(&[], conditions, false, at)
-            }
+            (OnTimeout::Allow, Ok(conditions)) if open => self.approved(&[], conditions, false, at),
             (OnTimeout::Deny | OnTimeout::Allow, _) => Event::Expired { at },
         }
     }

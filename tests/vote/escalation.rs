@@ -67,7 +67,7 @@ fn nobody_counts_twice() {
     let Some(Event::VoteRefused { refusal, person: who, .. }) = course.events.last() else {
         panic!("not recorded")
     };
-    assert_eq!((*refusal, who), (VoteRefusal::AlreadyVoted, &person("ada")));
+    assert_eq!((*refusal, who), (VoteRefusal::Conflicting, &person("ada")));
 }
 
 #[test]
