@@ -9,10 +9,10 @@ mod wire;
 
 pub use admin::{AdminClient, Drill, DrillResult, PolicyStatus, ReloadOutcome, Scope, Suspended, Suspension};
 pub use connect::{Connect, Target};
-pub use review::{Myself, ReviewClient, SignedIn};
+pub use review::{Myself, ReviewClient, SignedIn, Watching};
 pub use types::{
-    Answer, Ask, CastVote, Context, Declared, DifferenceLine, Escalation, Factor, Grant, Level, Listed,
-    Offer, Outcome, Pending, Progress, Risk, Status, Summary, TrustBundle, Verdict,
+    Answer, Ask, CastVote, Context, Declared, DifferenceLine, Escalation, Factor, Filter, Grant, Level,
+    Listed, News, Offer, Order, Outcome, Pending, Progress, Risk, Status, Summary, TrustBundle, Verdict,
 };
 
 use crate::proto;

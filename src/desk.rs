@@ -7,6 +7,7 @@ mod drills;
 mod local;
 mod opening;
 mod port;
+pub mod queue;
 pub mod sessions;
 mod show;
 mod voting;
@@ -16,7 +17,7 @@ pub use away::{AwayRefused, Whereabouts};
 pub use drills::{Drill, DrillResult};
 pub use local::LocalDesk;
 pub(crate) use opening::rendering;
-pub use show::{Listing, View};
+pub use show::View;
 pub use voting::{VoteRefused, attested};
 
 use crate::audit::event::Decided;

@@ -6,6 +6,7 @@ mod convert;
 pub mod identity;
 pub mod listen;
 mod review;
+mod until;
 
 pub use admin::AdminService;
 pub use authority::AuthorityService;

@@ -201,4 +201,9 @@ pub trait Store: Send + Sync {
 
     /// A counter that changes whenever this escalation does.
     fn watch(&self, id: EscalationId) -> tokio::sync::watch::Receiver<u64>;
+
+    /// Tells which escalation changed, for each change from now on, once it can be read and before its
+    /// [`commit`](Self::commit) is answered. It waits for nobody: a receiver that falls far behind is told that it
+    /// missed some, and looks at everything anew.
+    fn watch_all(&self) -> tokio::sync::broadcast::Receiver<EscalationId>;
 }

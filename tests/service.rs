@@ -18,6 +18,8 @@ mod oidc;
 mod people;
 #[path = "service/provider.rs"]
 mod provider;
+#[path = "service/queue.rs"]
+mod queue;
 #[path = "service/reload.rs"]
 mod reload;
 #[path = "service/requests.rs"]

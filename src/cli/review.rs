@@ -5,7 +5,7 @@ use super::connection::ReviewConnection;
 use super::exit::{Exit, Failed};
 use super::output::{Output, Tone, relative, thousandths, visible};
 use super::ssh::SigningKey;
-use crate::client::{CastVote, Escalation, ReviewClient, Status, Summary};
+use crate::client::{CastVote, Escalation, Filter, Order, ReviewClient, Status, Summary};
 use crate::condition::Condition;
 use crate::digest::PolicyDigest;
 use crate::entropy::{Entropy as _, SystemEntropy};
@@ -91,13 +91,15 @@ pub(super) struct Voting {
 pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
     match command {
         Command::List { connection, all, limit, json } => {
-            let listed = connection.open().await?.list(all, limit).await?;
+            let statuses = if all { Status::ALL.to_vec() } else { Vec::new() };
+            let filter = Filter { statuses, ..Filter::default() };
+            let listed = connection.open().await?.list(filter, Order::Newest, limit, None).await?;
             let document = || {
                 let lines: Vec<Value> = listed.escalations.iter().map(summary_json).collect();
-                json!({ "escalations": lines, "truncated": listed.truncated })
+                json!({ "escalations": lines, "next": listed.next })
             };
             Output::new(json)
-                .print(document, |output| list_words(output, &listed.escalations, listed.truncated));
+                .print(document, |output| list_words(output, &listed.escalations, listed.next.is_some()));
             Ok(Exit::Success)
         }
         Command::Show { connection, id, json } => {

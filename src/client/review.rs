@@ -1,6 +1,6 @@
 //! A reviewer's connection: read what waits, and cast a signed vote.
 
-use super::types::{Escalation, Listed, Status};
+use super::types::{Escalation, Filter, Listed, News, Order, Status};
 use super::{ClientError, Connect};
 use crate::proto::{self, review_client::ReviewClient as Inner};
 use tonic::transport::Channel;
@@ -101,13 +101,34 @@ impl ReviewClient {
         Ok(Myself { person, name, roles, teams, by, credential, until })
     }
 
-    /// The escalations, newest first.
+    /// A page of the escalations that a filter takes: the first, or the one after that which gave this token. At most
+    /// `limit` of them, 500 at most.
     ///
     /// # Errors
     /// [`ClientError`] if there is no answer.
-    pub async fn list(&self, include_ended: bool, limit: u32) -> Result<Listed, ClientError> {
-        let request = self.connect.request(proto::ListRequest { include_ended, limit });
-        self.inner.clone().list(request).await?.into_inner().try_into()
+    pub async fn list(
+        &self,
+        filter: Filter,
+        order: Order,
+        limit: u32,
+        after: Option<String>,
+    ) -> Result<Listed, ClientError> {
+        let request = proto::ListRequest {
+            filter: Some(filter.into()),
+            order: proto::Order::from(order).into(),
+            limit,
+            page_token: after.unwrap_or_default(),
+        };
+        self.inner.clone().list(self.connect.request(request)).await?.into_inner().try_into()
+    }
+
+    /// Watches what changes among the escalations that a filter describes, in whatever state they are.
+    ///
+    /// # Errors
+    /// [`ClientError`] if they can't be watched.
+    pub async fn watch(&self, filter: Filter) -> Result<Watching, ClientError> {
+        let request = self.connect.request(proto::WatchRequest { filter: Some(filter.into()) });
+        Ok(Watching(self.inner.clone().watch(request).await?.into_inner()))
     }
 
     /// One escalation, whole.
@@ -132,5 +153,19 @@ impl ReviewClient {
         let message = proto::VoteRequest { escalation_id: escalation.to_owned(), statement, signature };
         let answer = self.inner.clone().vote(self.connect.request(message)).await?.into_inner();
         Ok((answer.status.try_into()?, answer.approvals, answer.reasons))
+    }
+}
+
+/// The queue being watched.
+#[derive(Debug)]
+pub struct Watching(tonic::Streaming<proto::WatchResponse>);
+
+impl Watching {
+    /// The next news; `None` when the service stops.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the connection broke, or the proof of who watches is not good any more.
+    pub async fn next(&mut self) -> Result<Option<News>, ClientError> {
+        self.0.message().await?.map(News::try_from).transpose()
     }
 }

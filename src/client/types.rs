@@ -63,10 +63,13 @@ pub struct Declared {
 macro_rules! wire_enum {
     ($(#[$doc:meta])* $name:ident from $wire:ident: $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
+            /// Every one of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
             /// The name that scripts see.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -282,13 +285,55 @@ pub struct TrustBundle {
     pub revocations: String,
 }
 
+wire_enum! {
+    /// In which order escalations are listed.
+    Order from Order:
+    /// The latest opened first.
+    Newest = "newest",
+    /// The earliest opened first.
+    Oldest = "oldest",
+    /// The highest level of risk first, and of one level what ends first; the agents of one level take turns.
+    Urgent = "urgent"
+}
+
+/// What a reviewer looks for; each part narrows it, and the default is everything that is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// In one of these states; pending or approved if none is said.
+    pub statuses: Vec<Status>,
+    /// A pattern of agents, in which `*` stands for anything; empty for any.
+    pub agent: String,
+    /// A pattern of actions; empty for any.
+    pub action: String,
+    /// At one of these levels of risk; at any if none is said.
+    pub levels: Vec<Level>,
+    /// Those that wait for whoever calls; that needs a session or a token of the identity provider.
+    pub mine: bool,
+    /// Opened at or after this moment, in Unix milliseconds; 0 for any.
+    pub opened_since: u64,
+    /// Opened before this moment, in Unix milliseconds; 0 for any.
+    pub opened_until: u64,
+}
+
 /// A page of escalations.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// Newest first.
+    /// In the order that was asked for.
     pub escalations: Vec<Summary>,
-    /// There are more.
-    pub truncated: bool,
+    /// By which the next page is asked for; nothing if there is none.
+    pub next: Option<String>,
+}
+
+/// What whoever watches the queue is told.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// It was opened, was voted on, or has ended: so it stands now.
+    Changed(Box<Summary>),
+    /// Nothing happened; also said first of all, when from now on nothing is missed. The service's time, in Unix
+    /// milliseconds.
+    Beat(u64),
+    /// So much happened that some of it was not told: list it anew.
+    Missed,
 }
 
 /// One line of a list.
@@ -314,6 +359,12 @@ pub struct Summary {
     pub approvals: u32,
     /// Who must agree, in words.
     pub requirement: String,
+    /// The rule that escalated, or empty.
+    pub rule: String,
+    /// Equivalent requests have the same; each is voted on by itself.
+    pub group: String,
+    /// A seat is free that the caller could fill, and they have not voted.
+    pub awaits_you: bool,
 }
 
 /// A vote that was cast.

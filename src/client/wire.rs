@@ -2,8 +2,8 @@
 
 use super::ClientError;
 use super::types::{
-    Answer, Ask, CastVote, Context, DifferenceLine, Escalation, Factor, Grant, Listed, Offer, Pending,
-    Progress, Risk, Status, Summary, Verdict,
+    Answer, Ask, CastVote, Context, DifferenceLine, Escalation, Factor, Filter, Grant, Listed, News, Offer,
+    Pending, Progress, Risk, Status, Summary, Verdict,
 };
 use crate::proto;
 
@@ -151,7 +151,7 @@ impl TryFrom<proto::ListResponse> for Listed {
 
     fn try_from(wire: proto::ListResponse) -> Result<Self, ClientError> {
         let escalations = wire.escalations.into_iter().map(Summary::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { escalations, truncated: wire.truncated })
+        Ok(Self { escalations, next: Some(wire.next_page_token).filter(|token| !token.is_empty()) })
     }
 }
 
@@ -170,7 +170,39 @@ impl TryFrom<proto::Summary> for Summary {
             decide_by: wire.decide_by,
             approvals: wire.approvals,
             requirement: wire.requirement,
+            rule: wire.rule,
+            group: wire.group,
+            awaits_you: wire.awaits_you,
         })
+    }
+}
+
+impl From<Filter> for proto::Filter {
+    fn from(filter: Filter) -> Self {
+        let Filter { statuses, agent, action, levels, mine, opened_since, opened_until } = filter;
+        Self {
+            statuses: statuses.into_iter().map(|status| proto::Status::from(status).into()).collect(),
+            agent,
+            action,
+            levels: levels.into_iter().map(|level| proto::Level::from(level).into()).collect(),
+            mine,
+            opened_since,
+            opened_until,
+        }
+    }
+}
+
+impl TryFrom<proto::WatchResponse> for News {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::WatchResponse) -> Result<Self, ClientError> {
+        use proto::watch_response::News as Wire;
+        match wire.news {
+            Some(Wire::Changed(summary)) => Ok(Self::Changed(Box::new(summary.try_into()?))),
+            Some(Wire::Heartbeat(beat)) => Ok(Self::Beat(beat.at)),
+            Some(Wire::Missed(proto::Missed {})) => Ok(Self::Missed),
+            None => Err(ClientError::Unintelligible("no news")),
+        }
     }
 }
 

@@ -14,15 +14,6 @@ use std::sync::Arc;
 /// How many of an agent's recent decisions a reviewer sees.
 const RECENT: usize = 10;
 
-/// A page of the queue.
-#[derive(Clone, Debug)]
-pub struct Listing {
-    /// Newest first.
-    pub dockets: Vec<Docket>,
-    /// There are more.
-    pub truncated: bool,
-}
-
 /// One escalation with everything that a reviewer needs.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -45,24 +36,6 @@ impl LocalDesk {
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
         self.roster.directory()
-    }
-
-    /// The escalations, newest first; only those that wait, unless `ended` ones are asked for too.
-    ///
-    /// # Errors
-    /// [`DeskError`] if they can't be read.
-    pub fn list(&self, ended: bool, limit: usize) -> Result<Listing, DeskError> {
-        let mut ids = if ended {
-            self.store.latest(limit.saturating_add(1))?
-        } else {
-            let mut open = self.store.open()?;
-            open.reverse();
-            open
-        };
-        let truncated = ids.len() > limit;
-        ids.truncate(limit);
-        let dockets = ids.into_iter().map(|id| self.read(id)).collect::<Result<_, _>>()?;
-        Ok(Listing { dockets, truncated })
     }
 
     /// One escalation with everything that a reviewer needs.

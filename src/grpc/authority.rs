@@ -2,17 +2,14 @@
 
 use super::convert;
 use super::identity::Agents;
+use super::until::{Until, patience};
 use crate::proto;
 use crate::sidecar::{Report, Sidecar};
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
-use core::time::Duration;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio::time::Sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
-use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
 /// Answers agents.
@@ -61,8 +58,7 @@ impl proto::authority_server::Authority for AuthorityService {
             Ok(progress) => Ok(convert::progress(id, progress)),
             Err(error) => Err(convert::sidecar_error(error)),
         });
-        let deadline = patience.map(|patience| Box::pin(tokio::time::sleep(patience)));
-        Ok(Response::new(Box::pin(Until { stream, deadline, over: false })))
+        Ok(Response::new(Box::pin(Until::new(stream, patience))))
     }
 
     async fn accept(
@@ -116,50 +112,5 @@ impl proto::authority_server::Authority for AuthorityService {
             jwks: published.jwks.clone(),
             revocations: published.revocations.clone(),
         }))
-    }
-}
-
-/// How long the caller waits, as its `grpc-timeout` says. tonic ends the calls of one answer by it, but no streams.
-fn patience(metadata: &MetadataMap) -> Option<Duration> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
-    let (amount, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    // At most eight digits (the gRPC specification), so that nothing below can overflow.
-    let amount: u64 = amount.parse().ok().filter(|_| amount.len() <= 8)?;
-    match unit {
-        "H" => Some(Duration::from_secs(amount * 3600)),
-        "M" => Some(Duration::from_secs(amount * 60)),
-        "S" => Some(Duration::from_secs(amount)),
-        "m" => Some(Duration::from_millis(amount)),
-        "u" => Some(Duration::from_micros(amount)),
-        "n" => Some(Duration::from_nanos(amount)),
-        _ => None,
-    }
-}
-
-/// A stream of answers that ends when its caller's deadline has passed.
-struct Until<S> {
-    stream: S,
-    deadline: Option<Pin<Box<Sleep>>>,
-    over: bool,
-}
-
-impl<S, T> Stream for Until<S>
-where
-    S: Stream<Item = Result<T, Status>> + Unpin,
-{
-    type Item = Result<T, Status>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        if this.over {
-            return Poll::Ready(None);
-        }
-        if let Poll::Ready(next) = Pin::new(&mut this.stream).poll_next(context) {
-            return Poll::Ready(next);
-        }
-        let Some(deadline) = &mut this.deadline else { return Poll::Pending };
-        ready!(deadline.as_mut().poll(context));
-        this.over = true;
-        Poll::Ready(Some(Err(Status::deadline_exceeded("the deadline has passed; follow it again"))))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::desk::sessions::{Reviewer, Sessions, SignInRefused};
 use crate::digest::sha256;
+use crate::party::PersonId;
 use crate::sidecar::Caller;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -77,6 +78,15 @@ impl Readers {
         self.admit_by(&proofs(request)?, bearer(request.metadata())?)
     }
 
+    /// What this request proves, to be looked at again while it goes on.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` if it shows something that is no credential at all.
+    pub(crate) fn proof<T>(self: &Arc<Self>, request: &Request<T>) -> Result<Shown, Status> {
+        let bearer = bearer(request.metadata())?.map(str::to_owned);
+        Ok(Shown { readers: Arc::clone(self), proofs: proofs(request)?, bearer })
+    }
+
     fn admit_by(&self, proofs: &[Proof], bearer: Option<&str>) -> Result<Reader, Status> {
         let known = |proof: &&Proof| self.known.contains(proof);
         match (bearer, proofs.iter().find(known)) {
@@ -96,11 +106,43 @@ impl Readers {
     pub(crate) fn person<T>(&self, request: &Request<T>) -> Result<Reviewer, Status> {
         match self.admit(request)? {
             Reader::Person(reviewer) => Ok(*reviewer),
-            Reader::Connection => Err(Status::unauthenticated(
-                "this needs a person, and the connection does not say who calls: sign in, or show a token of the \
-                 identity provider",
-            )),
+            Reader::Connection => Err(Reader::nobody()),
         }
+    }
+}
+
+/// What a call that goes on has shown.
+pub(crate) struct Shown {
+    readers: Arc<Readers>,
+    proofs: Vec<Proof>,
+    bearer: Option<String>,
+}
+
+impl Shown {
+    /// Who makes the call, by the sessions and the roster of this moment.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` if it is nobody known any more.
+    pub(crate) fn reader(&self) -> Result<Reader, Status> {
+        self.readers.admit_by(&self.proofs, self.bearer.as_deref())
+    }
+}
+
+impl Reader {
+    /// Which person it is, if that is known.
+    pub(crate) fn person(&self) -> Option<&PersonId> {
+        match self {
+            Self::Connection => None,
+            Self::Person(reviewer) => Some(reviewer.person()),
+        }
+    }
+
+    /// What whoever needs a person says to a connection that may be anybody's.
+    pub(crate) fn nobody() -> Status {
+        Status::unauthenticated(
+            "this needs a person, and the connection does not say who calls: sign in, or show a token of the \
+             identity provider",
+        )
     }
 }
 

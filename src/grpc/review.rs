@@ -1,31 +1,57 @@
 //! The reviewers' service: `countersign.v1.Review`.
 
+mod list;
+mod show;
+
 use super::convert;
-use super::identity::{self, Readers};
+use super::identity::{self, Reader, Readers};
+use super::until::{Until, patience};
+use crate::desk::queue::{Line, News, Page, Queue};
 use crate::desk::sessions::{KnownBy, SignInRefused};
-use crate::desk::{Docket, Listing, LocalDesk, View, VoteRefused};
+use crate::desk::{LocalDesk, VoteRefused};
 use crate::escalation::vote::SignedVote;
-use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::proto;
+use core::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
-const DEFAULT_LIMIT: u32 = 100;
-const MAX_LIMIT: u32 = 500;
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 500;
 
 /// Answers reviewers.
 #[derive(Clone)]
 pub struct ReviewService {
     desk: Arc<LocalDesk>,
+    queue: Arc<Queue>,
     readers: Arc<Readers>,
+    stopping: watch::Receiver<bool>,
 }
 
 impl ReviewService {
-    /// Lets the known readers look at this desk; votes prove themselves.
+    /// Lets the known readers look at this desk; votes prove themselves. Those who watch are let go when `stopping`
+    /// turns true.
     #[must_use]
-    pub const fn new(desk: Arc<LocalDesk>, readers: Arc<Readers>) -> Self {
-        Self { desk, readers }
+    pub fn new(desk: Arc<LocalDesk>, readers: Arc<Readers>, stopping: watch::Receiver<bool>) -> Self {
+        Self { queue: Arc::new(Queue::new(desk.clone())), desk, readers, stopping }
+    }
+
+    fn summary(&self, line: &Line, reader: &Reader) -> proto::Summary {
+        list::summary(line, reader.person(), &self.desk)
+    }
+
+    fn news(&self, news: News, reader: &Reader) -> Result<proto::WatchResponse, Status> {
+        let news = match news {
+            News::Beat => {
+                proto::watch_response::News::Heartbeat(proto::Heartbeat { at: self.desk.now().unix_millis() })
+            }
+            News::Changed(line) => proto::watch_response::News::Changed(self.summary(&line, reader)),
+            News::Missed => proto::watch_response::News::Missed(proto::Missed {}),
+        };
+        Ok(proto::WatchResponse { news: Some(news) })
     }
 }
 
@@ -100,27 +126,56 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::ListRequest>,
     ) -> Result<Response<proto::ListResponse>, Status> {
-        self.readers.admit(&request)?;
+        let reader = self.readers.admit(&request)?;
         let request = request.into_inner();
+        let filter = list::filter(&request.filter.unwrap_or_default(), &reader)?;
+        let order = list::order(request.order)?;
         let limit = match request.limit {
             0 => DEFAULT_LIMIT,
-            limit => limit.min(MAX_LIMIT),
+            limit => usize::try_from(limit).unwrap_or(MAX_LIMIT).min(MAX_LIMIT),
         };
-        let listing = self.desk.list(request.include_ended, usize::try_from(limit).unwrap_or(usize::MAX));
-        let Listing { dockets, truncated } = listing.map_err(|error| convert::desk_error(&error))?;
-        let now = self.desk.now();
-        let escalations = dockets.iter().map(|docket| summary(docket, now)).collect();
-        Ok(Response::new(proto::ListResponse { escalations, truncated }))
+        let token = Some(request.page_token).filter(|token| !token.is_empty());
+        let queue = self.queue.clone();
+        // It reads the disk.
+        let page = move || queue.list(&filter, order, limit, token.as_deref());
+        let page = tokio::task::spawn_blocking(page).await;
+        let page = page.map_err(|_| Status::internal("the list could not be made"))?;
+        let Page { lines, next } = page.map_err(|error| list::no_page(&error))?;
+        let escalations = lines.iter().map(|line| self.summary(line, &reader)).collect();
+        Ok(Response::new(proto::ListResponse { escalations, next_page_token: next.unwrap_or_default() }))
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<proto::WatchResponse, Status>> + Send>>;
+
+    async fn watch(
+        &self,
+        request: Request<proto::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let proof = self.readers.proof(&request)?;
+        let reader = proof.reader()?;
+        let patience = patience(request.metadata());
+        let filter = list::filter(&request.into_inner().filter.unwrap_or_default(), &reader)?;
+        let mut stopping = self.stopping.clone();
+        let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+        let told = self.queue.watch(filter, stopped);
+        let told = told.map_err(|_| Status::resource_exhausted("too many watch the queue already"))?;
+        let service = self.clone();
+        let stream = ReceiverStream::new(told).map(move |news| {
+            // Who watches may have signed out, or left, in the meantime.
+            let reader = proof.reader()?;
+            service.news(news.map_err(|error| convert::desk_error(&error))?, &reader)
+        });
+        Ok(Response::new(Box::pin(Until::new(stream, patience))))
     }
 
     async fn show(
         &self,
         request: Request<proto::ShowRequest>,
     ) -> Result<Response<proto::Escalation>, Status> {
-        self.readers.admit(&request)?;
+        let reader = self.readers.admit(&request)?;
         let id = convert::escalation_id(&request.get_ref().escalation_id)?;
         let view = self.desk.show(id).await.map_err(|error| convert::desk_error(&error))?;
-        Ok(Response::new(escalation(view, self.desk.now())))
+        Ok(Response::new(show::escalation(view, reader.person(), &self.desk)))
     }
 
     async fn vote(
@@ -138,7 +193,7 @@ impl proto::review_server::Review for ReviewService {
         tracing::info!(escalation = %id, status = status.as_str(), "a vote was recorded");
         Ok(Response::new(proto::VoteResponse {
             status: convert::status(status).into(),
-            approvals: approvals(&docket),
+            approvals: u32::try_from(docket.escalation.case().agreed()).unwrap_or(u32::MAX),
             reasons: docket.reasons,
         }))
     }
@@ -169,76 +224,5 @@ fn refused(error: VoteRefused) -> Status {
         VoteRefused::Desk(error) => convert::desk_error(&error),
         VoteRefused::Vote(error) => Status::permission_denied(format!("{error} ({})", error.code())),
         VoteRefused::Refused(error) => Status::permission_denied(format!("{error} ({})", error.code())),
-    }
-}
-
-fn approvals(docket: &Docket) -> u32 {
-    u32::try_from(docket.escalation.case().agreed()).unwrap_or(u32::MAX)
-}
-
-fn summary(docket: &Docket, now: Moment) -> proto::Summary {
-    let (action, resource) = docket.subject();
-    let opening = docket.escalation.case().opening();
-    proto::Summary {
-        escalation_id: docket.id.to_string(),
-        status: convert::status(docket.escalation.status(now)).into(),
-        agent: docket.decided.agent.to_string(),
-        action,
-        resource,
-        risk: Some(convert::risk(&docket.decided.decision.assessment)),
-        opened_at: opening.opened_at.unix_millis(),
-        decide_by: opening.decide_by().unix_millis(),
-        approvals: approvals(docket),
-        requirement: opening.terms.requirement.to_string(),
-    }
-}
-
-fn escalation(view: View, now: Moment) -> proto::Escalation {
-    let View { docket, payload, rendering, can_complete, conditions_allowed, recent_activity } = view;
-    let decided = &docket.decided;
-    let context = decided.context.clone();
-    let votes = docket.escalation.case().votes().iter().map(|vote| proto::CastVote {
-        reviewer: vote.person().to_string(),
-        approve: vote.approves(),
-        reason: vote.statement.reason.as_str().to_owned(),
-        conditions: vote.statement.choice.conditions().iter().map(convert::condition).collect(),
-        at: vote.at.unix_millis(),
-        assurance: vote.assurance.to_string(),
-    });
-    proto::Escalation {
-        summary: Some(summary(&docket, now)),
-        decision_id: decided.txn.to_string(),
-        executor: decided.executor.to_string(),
-        on_behalf_of: decided.on_behalf_of.as_ref().map(ToString::to_string).unwrap_or_default(),
-        context: Some(proto::Context {
-            reason: context.reason,
-            user_request: context.user_request,
-            reasoning: context.reasoning,
-            blast_radius: context.blast_radius,
-            reversibility: context.reversibility,
-            alternatives: context.alternatives,
-        }),
-        rule: decided.decision.rule.clone().unwrap_or_default(),
-        reasons: decided.decision.reasons.clone(),
-        policy_digest: decided.decision.policy.to_string(),
-        operation_digest: decided.digest.to_string(),
-        op_bytes: decided.op.clone().into_bytes(),
-        payload,
-        rendering: rendering.text,
-        rendering_digest: rendering.digest.to_string(),
-        hazards: rendering.hazards.iter().map(ToString::to_string).collect(),
-        votes: votes.collect(),
-        can_complete,
-        conditions_allowed,
-        conditions: docket
-            .escalation
-            .case()
-            .opening()
-            .terms
-            .conditions
-            .iter()
-            .map(convert::condition)
-            .collect(),
-        recent_activity,
     }
 }

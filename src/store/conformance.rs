@@ -69,6 +69,7 @@ pub const CHECKS: &[Check] = checks![
     concurrency::changes_from_many_tasks_stay_whole,
     concurrency::a_submitter_who_leaves_breaks_nothing,
     concurrency::watchers_wake_when_their_escalation_changes,
+    concurrency::whoever_watches_all_hears_of_every_change_once_it_can_be_read,
     concurrency::a_change_is_seen_whole_or_not_at_all,
     history::random_histories_are_answered_as_by_reading_everything,
     history::reopening_changes_nothing,

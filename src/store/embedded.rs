@@ -63,7 +63,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, oneshot, watch};
 use views::Views;
 
 /// Told what happens to the views, to be logged. It must not block.
@@ -336,6 +336,10 @@ impl Store for EmbeddedStore {
 
     fn watch(&self, id: EscalationId) -> watch::Receiver<u64> {
         self.watchers.watch(id)
+    }
+
+    fn watch_all(&self) -> broadcast::Receiver<EscalationId> {
+        self.watchers.watch_all()
     }
 }
 

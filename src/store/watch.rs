@@ -1,14 +1,25 @@
-//! Who waits for which escalation to change.
+//! Who waits for which escalation to change, or for any.
 
 use crate::party::EscalationId;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
 use tokio::sync::watch::{Receiver, Sender};
 
+/// How many changes are kept for those who watch all; whoever is further behind is told that they missed some.
+const KEPT: usize = 1024;
+
 /// The counters that are being watched. Those that nobody watches any more are dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watchers {
     counters: Mutex<Counters>,
+    all: broadcast::Sender<EscalationId>,
+}
+
+impl Default for Watchers {
+    fn default() -> Self {
+        Self { counters: Mutex::default(), all: broadcast::Sender::new(KEPT) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +45,11 @@ impl Watchers {
         counters.by_id.entry(id).or_insert_with(|| Sender::new(0)).subscribe()
     }
 
+    /// Tells which escalations change from now on. It never waits for its readers.
+    pub(super) fn watch_all(&self) -> broadcast::Receiver<EscalationId> {
+        self.all.subscribe()
+    }
+
     /// These escalations have changed.
     pub(super) fn wake(&self, changed: impl IntoIterator<Item = EscalationId>) {
         let mut changed = changed.into_iter().peekable();
@@ -42,6 +58,8 @@ impl Watchers {
         }
         let mut counters = self.counters();
         for id in changed {
+            // Nobody watches all: as good.
+            let _ = self.all.send(id);
             let watched = counters.by_id.get(&id).map(|counter| {
                 counter.send_modify(|count| *count = count.wrapping_add(1));
                 counter.receiver_count() > 0
@@ -70,6 +88,24 @@ mod tests {
         watchers.wake([id(1), id(3)]);
         assert!(first.has_changed().unwrap() && again.has_changed().unwrap());
         assert!(!other.has_changed().unwrap());
+    }
+
+    #[test]
+    fn whoever_watches_all_sees_each_change_or_that_some_were_missed() {
+        let watchers = Watchers::default();
+        watchers.wake([id(0)]);
+        let (mut prompt, mut slow) = (watchers.watch_all(), watchers.watch_all());
+        watchers.wake([id(1), id(2), id(1)]);
+        assert_eq!(
+            [prompt.try_recv(), prompt.try_recv(), prompt.try_recv()],
+            [Ok(id(1)), Ok(id(2)), Ok(id(1))]
+        );
+        assert_eq!(prompt.try_recv(), Err(broadcast::error::TryRecvError::Empty));
+        for n in 0..10_000 {
+            watchers.wake([id(n)]);
+        }
+        assert!(matches!(slow.try_recv(), Err(broadcast::error::TryRecvError::Lagged(_))));
+        assert_eq!(slow.len(), KEPT, "no more than that is kept for the slow");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::load::Connections;
 use crate::server::{Server, let_go_of_locks, start};
 use crate::support::{Service, approve, ask, delete, deploy, read};
 use countersign::audit::event::{Event, Record};
-use countersign::client::{Ask, Status, Target};
+use countersign::client::{Ask, Filter, Order, Status, Target};
 use countersign::digest::{VoteDigest, sha256};
 use countersign::escalation::Event as Step;
 use countersign::journal::{Journal, Options};
@@ -267,6 +267,7 @@ async fn more(service: &Service, life: usize) {
         let answers = [agent.authorize(ask.clone()).await.unwrap(), agent.authorize(ask).await.unwrap()];
         assert_eq!(answers[0].grant, answers[1].grant);
     }
-    let shown = service.reviewer().await.list(false, 100).await.unwrap().escalations;
+    let shown =
+        service.reviewer().await.list(Filter::default(), Order::Newest, 100, None).await.unwrap().escalations;
     assert_eq!(shown.iter().filter(|open| open.resource == "shop/production").count(), 20);
 }

@@ -1,7 +1,7 @@
 //! Who is calling: what the connection proves, and nothing that a message says.
 
 use crate::support::{POLICY, Service, code, deploy, read};
-use countersign::client::{AgentClient, ClientError, Connect, Target, Verdict};
+use countersign::client::{AgentClient, ClientError, Connect, Filter, Order, Target, Verdict};
 use countersign::digest::sha256;
 
 fn hex(bytes: &[u8]) -> String {
@@ -55,7 +55,7 @@ async fn the_agents_endpoint_has_no_review_service() {
     let service = Service::start().await;
     let reviewer =
         countersign::client::ReviewClient::connect(Connect::to(Target::Unix(service.path("agent.sock"))));
-    let refused = reviewer.await.unwrap().list(true, 10).await.unwrap_err();
+    let refused = reviewer.await.unwrap().list(Filter::default(), Order::Newest, 10, None).await.unwrap_err();
     assert_eq!(code(refused), "Unimplemented");
 }
 
@@ -67,7 +67,8 @@ async fn a_reviewer_must_be_known_to_read() {
     let config = config.replace(&format!("reviewers:\n  - uid: {uid}"), "reviewers:\n  - uid: 4242424");
     std::fs::write(service.path("countersign.yaml"), config).unwrap();
     service.run().await;
-    let refused = service.reviewer().await.list(true, 10).await.unwrap_err();
+    let refused =
+        service.reviewer().await.list(Filter::default(), Order::Newest, 10, None).await.unwrap_err();
     assert_eq!(code(refused), "Unauthenticated");
 }
 

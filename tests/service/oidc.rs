@@ -2,7 +2,7 @@
 
 use crate::provider::{AUDIENCE, ISSUER, Provider, claims, header, with};
 use crate::support::{POLICY, Service, code};
-use countersign::client::{ClientError, Connect, ReviewClient, Target};
+use countersign::client::{ClientError, Connect, Filter, Order, ReviewClient, Target};
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::digest::base64url;
 use countersign::moment::Moment;
@@ -337,7 +337,7 @@ async fn a_token_opens_the_reviewers_service_for_the_person_whose_account_it_nam
     let myself = ada.who_am_i().await.unwrap();
     assert_eq!((&*myself.person, &*myself.by, &*myself.credential), ("ada", "oidc", "Ada@example.com"));
     assert_eq!(myself.roles, ["oncall"]);
-    assert!(ada.list(true, 10).await.is_ok(), "she may read");
+    assert!(ada.list(Filter::default(), Order::Newest, 10, None).await.is_ok(), "she may read");
     assert_eq!(code(ada.sign_out().await.unwrap_err()), "FailedPrecondition");
 
     let refused = [
@@ -353,7 +353,7 @@ async fn a_token_opens_the_reviewers_service_for_the_person_whose_account_it_nam
         let stranger = with_bearer(&service, &token).await.unwrap();
         assert!(
             matches!(
-                stranger.list(true, 10).await,
+                stranger.list(Filter::default(), Order::Newest, 10, None).await,
                 Err(ClientError::Refused { .. } | ClientError::Unreachable(_))
             ),
             "{name}"
@@ -361,15 +361,26 @@ async fn a_token_opens_the_reviewers_service_for_the_person_whose_account_it_nam
         assert!(stranger.who_am_i().await.is_err(), "{name}");
         // On the socket, whose user may read, it is not passed over either.
         let socket = Connect::to(Target::Unix(service.path("review.sock"))).with_bearer(&token).unwrap();
-        assert!(ReviewClient::connect(socket).await.unwrap().list(true, 10).await.is_err(), "{name}");
+        assert!(
+            ReviewClient::connect(socket)
+                .await
+                .unwrap()
+                .list(Filter::default(), Order::Newest, 10, None)
+                .await
+                .is_err(),
+            "{name}"
+        );
     }
-    assert!(service.reviewer().await.list(true, 10).await.is_ok());
+    assert!(service.reviewer().await.list(Filter::default(), Order::Newest, 10, None).await.is_ok());
 
     // The key is taken back, and the person leaves.
     let keys = json!({ "keys": provider.keys()[1..] }).to_string();
     std::fs::write(service.path("jwks.json"), keys).unwrap();
     service.running.as_ref().unwrap().reload().await;
-    assert_eq!(code(ada.list(true, 10).await.unwrap_err()), "Unauthenticated");
+    assert_eq!(
+        code(ada.list(Filter::default(), Order::Newest, 10, None).await.unwrap_err()),
+        "Unauthenticated"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

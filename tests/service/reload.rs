@@ -3,7 +3,7 @@
 use crate::support::{POLICY, Service, approve, code, delete, deploy, read, roster};
 use crate::time::{World, world};
 use countersign::audit::event::Event;
-use countersign::client::{Ask, ReloadOutcome, Status, Verdict};
+use countersign::client::{Ask, Filter, Order, ReloadOutcome, Status, Verdict};
 use countersign::config::Config;
 use countersign::escalation::vote::Choice;
 use countersign::policy::Policy;
@@ -431,7 +431,16 @@ async fn what_is_denied_is_not_taken_until_the_file_changes_again() {
         assert!(told.contains("was not approved") && told.contains("grace"), "{told}");
     }
     assert_eq!(in_force(&service).await, digest(POLICY));
-    assert!(service.reviewer().await.list(false, 10).await.unwrap().escalations.is_empty());
+    assert!(
+        service
+            .reviewer()
+            .await
+            .list(Filter::default(), Order::Newest, 10, None)
+            .await
+            .unwrap()
+            .escalations
+            .is_empty()
+    );
     // The roster goes the same way, and while everything is suspended nothing is taken at all.
     write(&service, "policy.yaml", POLICY);
     assert_eq!(reload(&service).await, ReloadOutcome::Unchanged);

@@ -1,20 +1,20 @@
 //! Reviewers: how they sign in, and what nobody gets without it.
 
 use crate::support::{POLICY, Service, approve, code, deploy, key, roster, statement};
-use countersign::client::{ClientError, Connect, ReviewClient, SignedIn, Target};
+use countersign::client::{ClientError, Connect, Filter, Order, ReviewClient, SignedIn, Target};
 use countersign::presence::sign_in::{Challenge, SIGN_IN_NAMESPACE};
 use countersign::presence::ssh::VOTE_NAMESPACE;
 use countersign::sidecar::reload::Outcome;
 
 /// Signs in as this person with the key of that one.
-async fn sign_in(service: &Service, who: &str, with: &str) -> Result<SignedIn, ClientError> {
+pub(crate) async fn sign_in(service: &Service, who: &str, with: &str) -> Result<SignedIn, ClientError> {
     let client = service.reviewer().await;
     let challenge = client.challenge(who).await?;
     let signature = key(with).sign(SIGN_IN_NAMESPACE, challenge.as_bytes()).to_armored();
     client.sign_in(&challenge, signature).await
 }
 
-async fn with_session(service: &Service, session: &str) -> ReviewClient {
+pub(crate) async fn with_session(service: &Service, session: &str) -> ReviewClient {
     let connect = Connect::to(Target::Unix(service.path("review.sock"))).with_bearer(session).unwrap();
     ReviewClient::connect(connect).await.unwrap()
 }
@@ -27,7 +27,10 @@ fn says(error: &ClientError, code: &str) -> bool {
 async fn a_session_says_who_calls_until_it_is_ended() {
     let service = Service::start().await;
     let anybody = service.reviewer().await;
-    assert!(anybody.list(true, 10).await.is_ok(), "the connection may read");
+    assert!(
+        anybody.list(Filter::default(), Order::Newest, 10, None).await.is_ok(),
+        "the connection may read"
+    );
     let nobody = anybody.who_am_i().await.unwrap_err();
     assert!(nobody.to_string().contains("sign in"), "{nobody}");
     let session = sign_in(&service, "ada", "ada").await.unwrap();
@@ -40,7 +43,7 @@ async fn a_session_says_who_calls_until_it_is_ended() {
     assert_eq!(myself.credential, key("ada").public_key().fingerprint());
     assert_eq!(myself.until, session.until);
     ada.sign_out().await.unwrap();
-    let ended = ada.list(true, 10).await.unwrap_err();
+    let ended = ada.list(Filter::default(), Order::Newest, 10, None).await.unwrap_err();
     assert!(says(&ended, "session.unknown") && code(ended) == "Unauthenticated");
     assert_eq!(code(ada.sign_out().await.unwrap_err()), "Unauthenticated");
 }
@@ -84,13 +87,21 @@ async fn a_session_ends_when_its_key_leaves_the_roster_and_when_the_service_stop
     let text = text.replace(&line("ada"), &line("ada's new one"));
     std::fs::write(service.path("roster.yaml"), text).unwrap();
     assert_eq!(service.running.as_ref().unwrap().reload().await, Outcome::Taken);
-    let refused = with_session(&service, &ada.session).await.list(true, 10).await.unwrap_err();
+    let refused = with_session(&service, &ada.session)
+        .await
+        .list(Filter::default(), Order::Newest, 10, None)
+        .await
+        .unwrap_err();
     assert!(says(&refused, "session.revoked"), "{refused}");
     let myself = with_session(&service, &grace.session).await.who_am_i().await.unwrap();
     assert_eq!(myself.person, "grace", "others go on");
     service.stop().await;
     service.run().await;
-    let refused = with_session(&service, &grace.session).await.list(true, 10).await.unwrap_err();
+    let refused = with_session(&service, &grace.session)
+        .await
+        .list(Filter::default(), Order::Newest, 10, None)
+        .await
+        .unwrap_err();
     assert!(says(&refused, "session.unknown"), "{refused}");
 }
 

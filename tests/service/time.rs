@@ -32,7 +32,7 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) in_force: Arc<ArcSwap<InForce>>,
-    desk: Arc<LocalDesk>,
+    pub(crate) desk: Arc<LocalDesk>,
     pub(crate) sidecar: Arc<Sidecar>,
     pub(crate) store: Arc<EmbeddedStore>,
 }

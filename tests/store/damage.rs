@@ -9,7 +9,7 @@ use countersign::store::embedded::EmbeddedStore;
 use countersign::store::{Change, Committing, Course, Document, Habit, Index, Store, StoreError};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// Asks again while the views are being mended: a refusal is no wrong answer.
 struct Patient(EmbeddedStore);
@@ -69,6 +69,9 @@ impl Store for Patient {
     }
     fn watch(&self, id: EscalationId) -> watch::Receiver<u64> {
         self.0.watch(id)
+    }
+    fn watch_all(&self) -> broadcast::Receiver<EscalationId> {
+        self.0.watch_all()
     }
 }
 

@@ -166,6 +166,42 @@ pub(super) async fn watchers_wake_when_their_escalation_changes(place: &mut dyn 
     late.changed().await.unwrap();
 }
 
+pub(super) async fn whoever_watches_all_hears_of_every_change_once_it_can_be_read(place: &mut dyn Place) {
+    let store = place.open().await;
+    let mut dice = Dice::new(15);
+    let ids: Vec<_> = (0..8).map(|_| EscalationId::from_random(dice.bits())).collect();
+    let txn = TxnId::from_random(dice.bits());
+    store.commit(Change::of(at(0), [opened(ids[0], txn, &agent(0), at(0))])).await.unwrap();
+    let mut changes = store.watch_all();
+    let mut writing = JoinSet::new();
+    for id in ids.clone() {
+        let store = Arc::clone(&store);
+        let rest = if id == ids[0] { 1..10 } else { 0..10 };
+        writing.spawn(async move {
+            for n in rest {
+                let event =
+                    if n == 0 { opened(id, txn, &agent(0), at(0)) } else { step(id, refused_vote(at(1), n)) };
+                store.commit(Change::of(at(1), [event]).after(id, n.into())).await.unwrap();
+            }
+        });
+    }
+    let mut heard = 0;
+    while heard < 79 {
+        let id = changes.recv().await.unwrap();
+        assert!(!store.course(id).unwrap().records.is_empty(), "heard of before it could be read");
+        heard += 1;
+    }
+    writing.join_all().await;
+    assert!(ids.iter().all(|id| store.course(*id).unwrap().records.len() == 10));
+    let refused =
+        store.commit(Change::of(at(2), [step(ids[0], refused_vote(at(2), 0))]).after(ids[0], 3)).await;
+    assert_eq!(refused, Err(StoreError::Moved(ids[0])));
+    store.commit(Change::of(at(2), [Event::Stopped {}])).await.unwrap();
+    assert!(changes.try_recv().is_err(), "a change that was refused, or is none of an escalation");
+    store.commit(Change::of(at(2), [step(ids[1], refused_vote(at(2), 0))])).await.unwrap();
+    assert_eq!(changes.try_recv(), Ok(ids[1]), "before the commit is answered");
+}
+
 /// Two steps are recorded with each change, so that nobody may ever see an odd number.
 pub(super) async fn a_change_is_seen_whole_or_not_at_all(place: &mut dyn Place) {
     let store = place.open().await;
