@@ -14,6 +14,8 @@
 mod attendance;
 #[path = "reviewers/diligence.rs"]
 mod diligence;
+#[path = "reviewers/recount.rs"]
+mod recount;
 #[path = "reviewers/routing.rs"]
 mod routing;
 #[path = "reviewers/support.rs"]

@@ -3,7 +3,12 @@
 //! The flags of a vote follow from what the record has when it is brought, and from the clock on the reviewer's wall;
 //! so anybody who reads the record finds the same ones.
 
-use crate::escalation::{Attention, Diligence, Flag};
+mod recount;
+
+pub use recount::{Discrepancy, Recount, Surroundings, recompute};
+
+use super::workload::Load;
+use crate::escalation::{Attention, Diligence, Flag, Opening};
 use crate::moment::Moment;
 use core::time::Duration;
 
@@ -27,6 +32,24 @@ pub struct Glance<'a> {
     pub streak: u32,
     /// The hour of the clock on their wall, where it is known in which time zone that hangs.
     pub hour: Option<u8>,
+}
+
+/// What makes an approval of somebody with this load a poor one, by the rule under which it was opened.
+#[must_use]
+pub fn flags(
+    opening: &Opening,
+    attention: Attention,
+    characters: usize,
+    load: Option<&Load>,
+    hour: Option<u8>,
+    now: Moment,
+) -> Vec<Flag> {
+    let votes = load.into_iter().flat_map(Load::votes).filter(|vote| vote.said.approves());
+    let approvals: Vec<Moment> = votes.map(|vote| vote.at).collect();
+    let streak = load.map_or(0, Load::streak);
+    let opened_at = opening.opened_at;
+    let glance = Glance { now, opened_at, attention, characters, approvals: &approvals, streak, hour };
+    glance.flags(&opening.terms.diligence)
 }
 
 impl Glance<'_> {
