@@ -23,6 +23,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::moment::Moment;
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 
 /// Decides what an AI agent may do, asks people where that is needed, and binds the answer to the exact operation.
 ///
@@ -43,7 +44,7 @@ enum Command {
     Authorize(authorize::Args),
     Exec(exec::Args),
     Verify(verify::Args),
-    /// List, read, approve and deny what waits for people
+    /// List, watch, read, approve and deny what waits for people
     #[command(subcommand)]
     Review(review::Command),
     /// Check, test, explain and preview policies; show what a running service decides under, and reload it
@@ -106,6 +107,13 @@ fn complain(failed: &Failed) -> u8 {
         eprintln!("  {advice}");
     }
     failed.exit.code()
+}
+
+/// Where this user's commands keep what they have to remember.
+fn state_folder() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state"));
+    Some(state.filter(|path| path.is_absolute()).or_else(home)?.join("countersign"))
 }
 
 fn now() -> Moment {

@@ -32,7 +32,7 @@ pub fn refuse_exposed(path: &Path) -> io::Result<()> {
         _ => {
             let path = path.display();
             let what = format!(
-                "`{path}` has mode {mode:04o}: a private key is for its owner only (chmod 600 {path})"
+                "`{path}` has mode {mode:04o}: what is secret is for its owner only (chmod 600 {path})"
             );
             Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
         }

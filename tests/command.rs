@@ -26,6 +26,8 @@ mod process;
 mod review;
 #[path = "command/serve.rs"]
 mod serve;
+#[path = "command/sessions.rs"]
+mod sessions;
 #[path = "service/support.rs"]
 #[allow(dead_code, reason = "shared with tests/service.rs, which uses the rest")]
 mod support;

@@ -67,13 +67,28 @@ impl AgentConnection {
 }
 
 impl ReviewConnection {
-    /// Connects.
+    /// Connects, with this session's token instead of the one in a file: it says who, where that says less.
     ///
     /// # Errors
     /// [`Exit::Failure`] or [`Exit::Undetermined`] with what to do.
-    pub(super) async fn open(&self) -> Result<ReviewClient, Failed> {
-        let connect = connect(&self.desk, self.token_file.as_ref(), &self.tls)?;
+    pub(super) async fn open_as(&self, session: Option<&str>) -> Result<ReviewClient, Failed> {
+        let token_file = self.token_file.as_ref().filter(|_| session.is_none());
+        let mut connect = connect(&self.desk, token_file, &self.tls)?;
+        if let Some(session) = session {
+            connect = connect.with_bearer(session).map_err(|error| Failed::new(Exit::Usage, error))?;
+        }
         ReviewClient::connect(connect).await.map_err(|error| failed(&error, &self.desk))
+    }
+
+    /// The desk, from wherever it is named.
+    pub(super) fn name(&self) -> String {
+        match self.desk.strip_prefix("unix:") {
+            Some(path) => match std::path::absolute(path) {
+                Ok(path) => format!("unix:{}", path.display()),
+                Err(_) => self.desk.clone(),
+            },
+            None => self.desk.clone(),
+        }
     }
 
     /// Connects as an operator.
@@ -121,6 +136,9 @@ impl From<ClientError> for Failed {
         match &error {
             ClientError::Refused { code, .. } => match code.as_str() {
                 "InvalidArgument" | "AlreadyExists" => Self::new(Exit::Usage, error),
+                "Unauthenticated" if error.to_string().contains("sign in") => {
+                    Self::new(Exit::Denied, error).advise("countersign review sign-in --as PERSON --key FILE")
+                }
                 "PermissionDenied" | "Unauthenticated" => Self::new(Exit::Denied, error),
                 _ => Self::new(Exit::Undetermined, error),
             },

@@ -204,11 +204,9 @@ fn replay_folder(given: Option<PathBuf>) -> Result<PathBuf, Failed> {
 }
 
 fn default_folder() -> Result<PathBuf, Failed> {
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state"));
-    let state = state.filter(|path| path.is_absolute()).or_else(home);
+    let state = super::state_folder();
     let state = state.ok_or_else(|| Failed::new(Exit::Usage, "no HOME: say where with `--replay FOLDER`"))?;
-    Ok(state.join("countersign/replay"))
+    Ok(state.join("replay"))
 }
 
 impl Proposed {

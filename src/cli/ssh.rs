@@ -1,12 +1,12 @@
 //! A reviewer's SSH key: a plain one signs here, any other through `ssh-keygen`.
 
 use super::exit::{Exit, Failed};
-use crate::presence::ssh::{self, VOTE_NAMESPACE};
+use crate::presence::ssh;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What signs a vote.
+/// What signs votes, and what is signed to sign in.
 pub(super) enum SigningKey {
     /// An unencrypted Ed25519 key in a file.
     Plain(Box<ssh::PrivateKey>),
@@ -29,32 +29,32 @@ impl SigningKey {
         }
     }
 
-    /// The armoured signature of a vote's statement.
+    /// The armoured signature of a message, for one purpose.
     ///
     /// # Errors
     /// [`Exit::Failure`] with what `ssh-keygen` said.
-    pub(super) fn sign(&self, statement: &[u8]) -> Result<String, Failed> {
+    pub(super) fn sign(&self, namespace: &str, message: &[u8]) -> Result<String, Failed> {
         match self {
-            Self::Plain(key) => Ok(key.sign(VOTE_NAMESPACE, statement).to_armored()),
-            Self::Program(path) => sign_with_program(path, statement),
+            Self::Plain(key) => Ok(key.sign(namespace, message).to_armored()),
+            Self::Program(path) => sign_with_program(path, namespace, message),
         }
     }
 }
 
-fn sign_with_program(path: &Path, statement: &[u8]) -> Result<String, Failed> {
+fn sign_with_program(path: &Path, namespace: &str, message: &[u8]) -> Result<String, Failed> {
     let missing = |error: std::io::Error| {
         Failed::plain(format!("cannot run `ssh-keygen`: {error}"))
             .advise("install OpenSSH's client, or give an unencrypted Ed25519 key")
     };
     let mut child = Command::new("ssh-keygen")
-        .args(["-Y", "sign", "-n", VOTE_NAMESPACE, "-f"])
+        .args(["-Y", "sign", "-n", namespace, "-f"])
         .arg(path)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(missing)?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(statement).map_err(Failed::plain)?;
+        stdin.write_all(message).map_err(Failed::plain)?;
     }
     let output = child.wait_with_output().map_err(Failed::plain)?;
     match String::from_utf8(output.stdout) {

@@ -135,7 +135,7 @@ impl Ended {
 /// The program, in this folder, without the variables that would change what it does.
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.current_dir(folder).stdin(Stdio::null());
+    command.current_dir(folder).stdin(Stdio::null()).env("XDG_STATE_HOME", folder.join("state"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("COUNTERSIGN"))
     {
         command.env_remove(name);
