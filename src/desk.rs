@@ -1,5 +1,6 @@
 //! The desk: where escalations are opened and people decide. A sidecar reaches it through one port.
 
+mod asking;
 mod away;
 mod budget;
 mod diligence;
@@ -13,6 +14,7 @@ mod show;
 mod voting;
 mod words;
 
+pub use asking::{Able, WhoCan};
 pub use away::{AwayRefused, Whereabouts};
 pub use drills::{Drill, DrillResult};
 pub use local::LocalDesk;

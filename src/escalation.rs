@@ -30,7 +30,7 @@ mod terms;
 pub mod vote;
 
 #[cfg(feature = "engine")]
-pub use case::{Case, REMINDERS};
+pub use case::{AsSeenBy, Case, REMINDERS};
 #[cfg(feature = "engine")]
 pub use diligence::{Attention, Diligence, Flag, OnPoor, Sight};
 #[cfg(feature = "engine")]

@@ -39,7 +39,9 @@ impl Stage {
              agents:\n  - id: agent:bench\n    by: {{uid: {uid}}}\n  - id: agent:remote\n    by: {{token_sha256: \
              {token}}}\nreviewers:\n  - uid: {uid}\nexecutors:\n  - id: exec:fleet\n    conditions: [canary]\n"
         );
-        std::fs::write(at.join("policy.yaml"), POLICY).unwrap();
+        let room = "version: 1\nescalations: {open_per_agent: 1000}\n";
+        let policy = POLICY.replacen("version: 1\n", room, 1);
+        std::fs::write(at.join("policy.yaml"), policy).unwrap();
         std::fs::write(at.join("roster.yaml"), roster).unwrap();
         std::fs::write(at.join("countersign.yaml"), config).unwrap();
         let stage = Self { folder };

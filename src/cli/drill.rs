@@ -15,33 +15,7 @@ pub(super) enum Command {
     ///
     /// Nothing counts for the agent that it names, and no token is ever minted for it, whatever people say. They learn
     /// that it was a drill when it is over.
-    Start {
-        #[command(flatten)]
-        connection: ReviewConnection,
-        /// The agent that it seems to come from
-        #[arg(long)]
-        agent: String,
-        /// For whom that agent seems to act
-        #[arg(long, value_name = "PERSON", default_value = "")]
-        on_behalf_of: String,
-        #[command(flatten)]
-        asking: Asking,
-        /// What is done, as a dotted name: db.rows.delete
-        #[arg(long)]
-        action: String,
-        /// What it is done to: postgres://orders-prod/public.customers
-        #[arg(long)]
-        resource: String,
-        /// The parameters, a JSON object; @FILE reads them from a file, - from standard input
-        #[arg(long, value_name = "JSON", default_value = "{}")]
-        parameters: String,
-        /// The executor that would act
-        #[arg(long)]
-        executor: String,
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    Start(Box<Start>),
     /// List the drills, latest first, and what became of them
     List {
         #[command(flatten)]
@@ -55,24 +29,46 @@ pub(super) enum Command {
     },
 }
 
+/// A proposal that ought to be denied.
+#[derive(Debug, clap::Args)]
+pub(super) struct Start {
+    #[command(flatten)]
+    connection: ReviewConnection,
+    /// The agent that it seems to come from
+    #[arg(long)]
+    agent: String,
+    /// For whom that agent seems to act
+    #[arg(long, value_name = "PERSON", default_value = "")]
+    on_behalf_of: String,
+    #[command(flatten)]
+    asking: Asking,
+    /// What is done, as a dotted name: db.rows.delete
+    #[arg(long)]
+    action: String,
+    /// What it is done to: postgres://orders-prod/public.customers
+    #[arg(long)]
+    resource: String,
+    /// The parameters, a JSON object; @FILE reads them from a file, - from standard input
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    parameters: String,
+    /// The executor that would act
+    #[arg(long)]
+    executor: String,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// [`Failed`] if the policy would ask nobody, or there is no answer.
 pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
     match command {
-        Command::Start {
-            connection,
-            agent,
-            on_behalf_of,
-            asking,
-            action,
-            resource,
-            parameters,
-            executor,
-            json,
-        } => {
-            let ask = asking.ask(action, resource, Some(read_parameters(&parameters)?), executor);
+        Command::Start(start) => {
+            let Start { connection, agent, on_behalf_of, asking, json, .. } = *start;
+            let parameters = read_parameters(&start.parameters)?;
+            let ask = asking.ask(start.action, start.resource, Some(parameters), start.executor);
             let opened = connection.open_admin().await?.start_drill(&agent, &on_behalf_of, ask).await?;
             let document = || {
                 json!({

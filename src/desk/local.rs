@@ -11,7 +11,7 @@ use crate::escalation::{Escalation, Step};
 use crate::moment::Moment;
 use crate::party::{EscalationId, ExecutorId};
 use crate::presence::passkey::{Counter, CredentialId};
-use crate::reviewer::{Absences, Attendance, Directory};
+use crate::reviewer::{Absences, Attendance, Directory, Workload};
 use crate::store::{Change, Course, Document, Store, StoreError};
 use core::convert::Infallible;
 use core::fmt;
@@ -36,6 +36,8 @@ pub struct LocalDesk {
     pub(super) announcing: tokio::sync::Mutex<()>,
     /// What the counters of passkeys stood at when they last signed.
     pub(super) counters: Mutex<HashMap<CredentialId, (Counter, VoteDigest)>>,
+    /// What everyone has to do, and did lately.
+    pub(super) workload: Mutex<Workload>,
     /// What ends by itself, and when.
     deadlines: Mutex<BTreeSet<(Moment, EscalationId)>>,
     sooner: Notify,
@@ -52,16 +54,15 @@ impl LocalDesk {
         enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, DeskError> {
-        let absences = match store
-            .in_force(Document::Absences)?
-            .map(|index| store.record(index))
-            .transpose()?
-        {
-            Some(record) => match record.event {
-                Event::Absence { absences, .. } => absences,
-                _ => return Err(StoreError::Damaged("the latest absence is another event".to_owned()).into()),
-            },
+        let absences = match store.in_force(Document::Absences)? {
             None => Absences::default(),
+            Some(index) => {
+                let Event::Absence { absences, .. } = store.record(index)?.event else {
+                    let what = format!("record {index} is not what it was found as: an absence");
+                    return Err(StoreError::Damaged(what).into());
+                };
+                absences
+            }
         };
         let desk = Self {
             store,
@@ -72,12 +73,14 @@ impl LocalDesk {
             absences: tokio::sync::watch::Sender::new(Arc::new(absences)),
             announcing: tokio::sync::Mutex::default(),
             counters: Mutex::default(),
+            workload: Mutex::default(),
             deadlines: Mutex::default(),
             sooner: Notify::new(),
         };
         for id in desk.store.open()? {
-            desk.remember(id, &replay(id, &desk.store.course(id)?)?);
+            desk.remember(id, &replay(id, &desk.store.course(id)?)?, None);
         }
+        desk.recall_workload()?;
         desk.recall_counters()?;
         Ok(desk)
     }
@@ -125,13 +128,23 @@ impl LocalDesk {
         self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn remember(&self, id: EscalationId, escalation: &Escalation) {
+    pub(super) fn remember(&self, id: EscalationId, escalation: &Escalation, again_at: Option<Moment>) {
         // A drill is nobody's request, so it takes nobody's room.
         let waits = matches!(escalation, Escalation::Pending(_)) && !escalation.case().opening().drill;
         self.budget.note(&escalation.case().opening().agent, id, waits);
-        if let Some(deadline) = escalation.deadline(self.clock.now()) {
+        let deadline = escalation.deadline(self.clock.now());
+        if let Some(deadline) =
+            deadline.map(|deadline| again_at.map_or(deadline, |again| again.min(deadline)))
+        {
             self.deadlines().insert((deadline, id));
             self.sooner.notify_one();
+        }
+    }
+
+    /// Looks at it again at this moment, even if nothing happens until then.
+    fn look_again(&self, id: EscalationId, at: Option<Moment>) {
+        if let Some(at) = at {
+            self.deadlines().insert((at, id));
         }
     }
 
@@ -161,16 +174,24 @@ impl LocalDesk {
             let escalation = replay(id, &course)?;
             let here = self.here();
             let now = here.now;
-            let Step { events, result } = judge(&escalation, &here.attendance());
+            let attendance = here.attendance();
+            let Step { mut events, result } = judge(&escalation, &attendance);
+            let senseless_here = |error| senseless(id, &error);
+            let next = escalation.clone().after(&events).map_err(senseless_here)?;
+            let decided = self.decided(id, &course, &escalation)?;
+            let asking = self.ask(&next, &decided, &attendance)?;
+            let next = next.after(&asking.events).map_err(senseless_here)?;
+            events.extend(asking.events);
             if events.is_empty() {
-                return Ok((self.docket_of(id, &course, escalation)?, result));
+                self.look_again(id, asking.again_at);
+                return Ok((docket(id, decided, next, &attendance), result));
             }
             let recorded = events.iter().cloned().map(|step| Event::Escalation { id, step });
             match self.store.commit(Change::of(now, recorded).after(id, course.records.len())).await {
                 Ok(_) => {
-                    let escalation = escalation.after(&events).map_err(|error| senseless(id, &error))?;
-                    self.remember(id, &escalation);
-                    return Ok((self.docket_of(id, &course, escalation)?, result));
+                    self.note(id, &events);
+                    self.remember(id, &next, asking.again_at);
+                    return Ok((docket(id, decided, next, &attendance), result));
                 }
                 Err(StoreError::Moved(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -182,22 +203,12 @@ impl LocalDesk {
     pub(super) fn read(&self, id: EscalationId) -> Result<Docket, DeskError> {
         let course = self.store.course(id)?;
         let escalation = replay(id, &course)?;
-        self.docket_of(id, &course, escalation)
-    }
-
-    fn docket_of(
-        &self,
-        id: EscalationId,
-        course: &Course,
-        escalation: Escalation,
-    ) -> Result<Docket, DeskError> {
-        let decided = self.decided(id, course, &escalation)?;
-        let reasons = reasons(&escalation, &self.here().attendance());
-        Ok(Docket { id, decided, escalation, reasons })
+        let decided = self.decided(id, &course, &escalation)?;
+        Ok(docket(id, decided, escalation, &self.here().attendance()))
     }
 
     /// The decision that asked for it; or what the operator of a drill made up.
-    fn decided(
+    pub(super) fn decided(
         &self,
         id: EscalationId,
         course: &Course,
@@ -210,11 +221,10 @@ impl LocalDesk {
             (true, None) => return Err(missing()),
             (false, _) => self.store.record(self.store.decided(txn)?.ok_or_else(missing)?)?,
         };
-        match record.event {
-            Event::Decided(decided) => Ok(*decided),
-            Event::Drill { proposal, .. } => Ok(*proposal),
-            _ => Err(missing()),
+        if let Event::Decided(decided) | Event::Drill { proposal: decided, .. } = record.event {
+            return Ok(*decided);
         }
+        Err(missing())
     }
 }
 
@@ -229,6 +239,11 @@ impl Here {
     pub(super) fn attendance(&self) -> Attendance<'_> {
         Attendance::new(&self.directory, &self.absences, self.now)
     }
+}
+
+fn docket(id: EscalationId, decided: Decided, escalation: Escalation, here: &Attendance<'_>) -> Docket {
+    let reasons = reasons(&escalation, here);
+    Docket { id, decided, escalation, reasons }
 }
 
 pub(super) fn replay(id: EscalationId, course: &Course) -> Result<Escalation, DeskError> {

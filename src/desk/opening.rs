@@ -21,25 +21,35 @@ impl LocalDesk {
         drill: Option<String>,
     ) -> Result<Opened, DeskError> {
         let id = proposal.id;
+        let mut again_at = None;
         if self.store.course(id)?.records.is_empty() {
             let vote = proposal.amends.as_ref().map(|amended| amended.vote.clone());
             let first = drill.map(|by| Event::Drill { id, proposal: Box::new(proposal.decided.clone()), by });
+            let decided = proposal.decided.clone();
             let opening = self.opening(proposal, first.is_some())?;
             let here = self.here();
             let mut events = Escalation::open(opening, &here.attendance());
             if let Some(vote) = vote {
                 events.extend(carried_over(&events, &vote, &here)?);
             }
+            let escalation = Escalation::replay(&events).map_err(|error| senseless(id, &error))?;
+            let asking = self.ask(&escalation, &decided, &here.attendance())?;
+            again_at = asking.again_at;
+            events.extend(asking.events);
             let steps = events.iter().cloned().map(|step| Event::Escalation { id, step });
             let recorded = first.into_iter().chain(steps);
             match self.store.commit(Change::of(self.clock.now(), recorded).after(id, 0)).await {
                 // Somebody opened it meanwhile: as good.
-                Ok(_) | Err(StoreError::Moved(_)) => {}
-                Err(error) => return Err(error.into()),
+                Ok(_) => self.note(id, &events),
+                Err(StoreError::Moved(_)) => {}
+                Err(error) => {
+                    self.workload().forget(id);
+                    return Err(error.into());
+                }
             }
         }
         let escalation = replay(id, &self.store.course(id)?)?;
-        self.remember(id, &escalation);
+        self.remember(id, &escalation, again_at);
         let opening = escalation.case().opening();
         Ok(Opened { id, decide_by: opening.decide_by(), requirement: opening.terms.requirement.to_string() })
     }

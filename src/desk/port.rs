@@ -76,6 +76,12 @@ impl Desk for LocalDesk {
 pub(super) fn over(id: EscalationId) -> impl Fn(TransitionError) -> DeskError {
     move |error| match error {
         TransitionError::Over(_) | TransitionError::NotApproved(_) => DeskError::Over(id),
-        other => DeskError::Refused(other),
+        TransitionError::NotTheRequester
+        | TransitionError::NotAmended
+        | TransitionError::AmendedAlready
+        | TransitionError::NotEligible(_)
+        | TransitionError::NoReviewDue
+        | TransitionError::OwnEmergency
+        | TransitionError::NotAsked => DeskError::Refused(error),
     }
 }

@@ -39,7 +39,8 @@ pub struct Case {
 }
 
 /// A roster as one escalation sees it: nobody stands in for who is excluded from it, or has voted.
-struct AsSeenBy<'a> {
+#[derive(Clone, Copy)]
+pub struct AsSeenBy<'a> {
     case: &'a Case,
     roster: &'a dyn Membership,
 }
@@ -293,16 +294,28 @@ impl Case {
     #[must_use]
     pub fn standing(&self, roster: &dyn Membership, now: Moment) -> Standing {
         let Some(requirement) = self.requirement_at(now) else { return Standing::Impossible };
-        let seen = AsSeenBy { case: self, roster };
-        requirement.standing(&self.valid(self.agreements(), roster), &self.others(roster), &seen)
+        let seen = self.seen_on(roster);
+        requirement.standing(&self.agreed_by(roster), &self.others(roster), &seen)
     }
 
     /// How far those who say that it is an emergency are enough; `None` where the rule knows none.
     pub(super) fn emergency_standing(&self, roster: &dyn Membership) -> Option<Standing> {
         let emergency = self.opening.terms.break_glass.as_ref()?;
-        let seen = AsSeenBy { case: self, roster };
+        let seen = self.seen_on(roster);
         let agreed = self.valid(self.emergency_agreements(), roster);
         Some(emergency.requirement.standing(&agreed, &self.others(roster), &seen))
+    }
+
+    /// The roster as this escalation sees it: nobody stands in for who may not vote on it, or has.
+    #[must_use]
+    pub const fn seen_on<'a>(&'a self, roster: &'a dyn Membership) -> AsSeenBy<'a> {
+        AsSeenBy { case: self, roster }
+    }
+
+    /// Those who have agreed, count, and may vote by the roster of this moment.
+    #[must_use]
+    pub fn agreed_by(&self, roster: &dyn Membership) -> Vec<Agreement> {
+        self.valid(self.agreements(), roster)
     }
 
     /// The agreements of those who may vote by the roster of this moment: it may have changed since.
@@ -315,15 +328,15 @@ impl Case {
     #[must_use]
     pub fn completions(&self, roster: &dyn Membership, now: Moment, limit: usize) -> Vec<BTreeSet<PersonId>> {
         let Some(requirement) = self.requirement_at(now) else { return Vec::new() };
-        let seen = AsSeenBy { case: self, roster };
-        requirement.completions(&self.valid(self.agreements(), roster), &self.others(roster), &seen, limit)
+        let seen = self.seen_on(roster);
+        requirement.completions(&self.agreed_by(roster), &self.others(roster), &seen, limit)
     }
 
     /// Those who could fill a seat at this moment and have not voted.
     #[must_use]
     pub fn eligible(&self, roster: &dyn Membership, now: Moment) -> Vec<PersonId> {
         let Some(requirement) = self.requirement_at(now) else { return Vec::new() };
-        let seen = AsSeenBy { case: self, roster };
+        let seen = self.seen_on(roster);
         self.others(roster).into_iter().filter(|person| requirement.admits(person, &seen)).collect()
     }
 
@@ -339,7 +352,7 @@ impl Case {
         if let Some(barred) = self.barred(person, roster) {
             return Err(barred);
         }
-        let seen = AsSeenBy { case: self, roster };
+        let seen = self.seen_on(roster);
         let ordinary = self.requirement_at(now);
         let ordinary = ordinary.and_then(|requirement| requirement.assurance_for(person, &seen));
         let emergency = self.opening.terms.break_glass.as_ref();

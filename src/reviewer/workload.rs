@@ -152,6 +152,19 @@ impl Workload {
         self.open.insert(opening.id, open);
     }
 
+    /// … unless it was taken before.
+    pub fn opened_once(&mut self, opening: &Opening, shown: Shown) {
+        if !self.open.contains_key(&opening.id) {
+            self.opened(opening, shown);
+        }
+    }
+
+    /// Forgets an escalation that was not opened after all.
+    pub fn forget(&mut self, id: EscalationId) {
+        self.all_done(id);
+        self.open.remove(&id);
+    }
+
     /// Takes an event of an escalation, in the order of the record. An opening that was not taken by
     /// [`opened`](Self::opened) is equivalent to nothing and shows nothing.
     pub fn happened(&mut self, id: EscalationId, event: &Event) {
@@ -204,6 +217,12 @@ impl Workload {
             | Event::Lapsed { .. }
             | Event::Reviewed(_) => {}
         }
+    }
+
+    /// What an open escalation puts before people.
+    #[must_use]
+    pub fn shown(&self, id: EscalationId) -> Option<Shown> {
+        self.open.get(&id).map(|open| open.shown)
     }
 
     /// What this person has to do, and did.

@@ -37,6 +37,8 @@ pub(crate) fn check(data: &Path, known: &Known) {
             | Event::Stopped {}
             | Event::PolicyLoaded { .. }
             | Event::RosterLoaded { .. }
+            | Event::Absence { .. }
+            | Event::Drill { .. }
             | Event::KeyCertified { .. }
             | Event::Escalation { .. }
             | Event::Reported(_)

@@ -205,7 +205,8 @@ fn a_hundred_thousand_records_are_there_after_a_kill() {
     let chance = Chance::new(Chance::seed("restarts"));
     let runtime = Runtime::new().unwrap();
     let (service, before) = runtime.block_on(async {
-        let mut service = Service::start_with(crate::support::POLICY, &crate::story::bearers(), "").await;
+        let mut service =
+            Service::start_with(&crate::support::with_room(), &crate::story::bearers(), "").await;
         for version in 0..20 {
             service.escalate(Ask { request_id: format!("open-{version}"), ..deploy("open") }).await;
         }
