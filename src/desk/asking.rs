@@ -100,28 +100,33 @@ impl LocalDesk {
         }
     }
 
-    /// Reads from the record what people had to do and did.
-    pub(super) fn recall_workload(&self) -> Result<(), DeskError> {
+    /// Reads from the record what waits, what people had to do and did, and what their passkeys counted.
+    pub(super) fn recall(&self) -> Result<(), DeskError> {
+        let open: BTreeSet<EscalationId> = self.store.open()?.into_iter().collect();
+        let latest = self.store.latest(RECALLED)?.into_iter().filter(|id| !open.contains(id));
         let mut events = Vec::new();
-        let ids: BTreeSet<EscalationId> =
-            self.store.latest(RECALLED)?.into_iter().chain(self.store.open()?).collect();
-        for id in ids {
+        for id in latest.chain(open.iter().copied()) {
             let course = self.store.course(id)?;
-            let escalation = replay(id, &course)?;
-            let opening = escalation.case().opening();
-            let shown = shown(id, &self.decided(id, &course, &escalation)?)?;
-            self.workload().opened_once(opening, shown);
-            let steps = course.records.into_iter().filter_map(|(index, record)| match record.event {
-                Event::Escalation { step, .. } => Some((index, id, step)),
-                _ => None,
+            if open.contains(&id) {
+                let escalation = replay(id, &course)?;
+                self.remember(id, &escalation, None);
+                if let Escalation::Pending(_) = escalation {
+                    let shown = shown(id, &self.decided(id, &course, &escalation)?)?;
+                    self.workload().opened_once(escalation.case().opening(), shown);
+                }
+            }
+            let steps = course.records.into_iter().filter_map(|(index, record)| {
+                if let Event::Escalation { step, .. } = record.event { Some((index, id, step)) } else { None }
             });
             events.extend(steps);
         }
         // As they happened, whichever escalation they are of.
         events.sort_by_key(|(index, ..)| *index);
+        let directory = self.roster.directory();
         let mut workload = self.workload();
         for (_, id, event) in &events {
             workload.happened(*id, event);
+            self.recall_counter(event, &directory);
         }
         Ok(())
     }

@@ -77,11 +77,7 @@ impl LocalDesk {
             deadlines: Mutex::default(),
             sooner: Notify::new(),
         };
-        for id in desk.store.open()? {
-            desk.remember(id, &replay(id, &desk.store.course(id)?)?, None);
-        }
-        desk.recall_workload()?;
-        desk.recall_counters()?;
+        desk.recall()?;
         Ok(desk)
     }
 

@@ -4,19 +4,15 @@ use super::local::LocalDesk;
 use super::port::over;
 use super::sessions::Reviewer;
 use super::{DeskError, Docket};
-use crate::audit::event::Event;
 use crate::escalation::vote::{self, SignedVote, Statement, VerifiedVote, VoteError};
 use crate::escalation::{
     Ballot, Cast, Counted, Escalation, Event as Happened, Review, Sight, Step, VoteRefusal,
 };
 use crate::party::{EscalationId, PersonId};
-use crate::reviewer::Attendance;
+use crate::reviewer::{Attendance, Directory};
 use core::convert::Infallible;
 use core::fmt;
 use std::sync::PoisonError;
-
-/// How many escalations are looked through for what the counters of passkeys stood at.
-const COUNTERS_RECALLED: usize = 2048;
 
 /// Why a vote was not counted.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,22 +150,12 @@ impl LocalDesk {
         Ok(())
     }
 
-    /// Reads from the record what the counters of passkeys stood at.
-    pub(super) fn recall_counters(&self) -> Result<(), DeskError> {
-        let directory = self.roster.directory();
-        for id in self.store.latest(COUNTERS_RECALLED)? {
-            for (_, record) in self.store.course(id)?.records {
-                let Event::Escalation { step, .. } = record.event else { continue };
-                let (Happened::Voted(cast) | Happened::Withdrawn(cast)) = step else { continue };
-                if let Some(vote) =
-                    by_passkey(&cast).and_then(|vote| vote::verify(&vote, directory.as_ref()).ok())
-                {
-                    // Those of the record are not in order here: the highest stays.
-                    let _ = self.count_up(&vote);
-                }
-            }
+    /// Takes from the record what the counter of a passkey stood at.
+    pub(super) fn recall_counter(&self, event: &Happened, directory: &Directory) {
+        let (Happened::Voted(cast) | Happened::Withdrawn(cast)) = event else { return };
+        if let Some(vote) = by_passkey(cast).and_then(|vote| vote::verify(&vote, directory).ok()) {
+            let _ = self.count_up(&vote);
         }
-        Ok(())
     }
 }
 

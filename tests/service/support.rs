@@ -17,11 +17,6 @@ use countersign::token::{Anchor, Executor, Presented, Refusal, VerifiedOperation
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// The starter policy, where one agent may have as much open as a test needs.
-pub(crate) fn with_room() -> String {
-    POLICY.replacen("version: 1\n", "version: 1\nescalations: {open_per_agent: 1000}\n", 1)
-}
-
 pub(crate) const POLICY: &str = include_str!("../../examples/policies/starter.yaml");
 pub(crate) const FLEET: &str = "exec:fleet";
 pub(crate) const PLAIN: &str = "exec:plain";
