@@ -12,6 +12,7 @@ mod hours;
 mod person;
 mod roster;
 pub mod routing;
+pub mod simulation;
 pub mod workload;
 
 pub use crate::policy::SourceError as RosterError;

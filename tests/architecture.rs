@@ -51,10 +51,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("risk", &["classify", "digest", "moment", "names", "operation", "party"]),
     // Who may not act for now, whatever else is said.
     ("suspension", &["moment", "party", "risk"]),
-    (
-        "reviewer",
-        &["digest", "escalation", "moment", "operation", "party", "policy", "presence", "risk", "token"],
-    ),
+    ("reviewer", &["condition", "digest", "escalation", "moment", "party", "policy", "presence", "risk"]),
     (
         "escalation",
         &["condition", "digest", "moment", "operation", "party", "presence", "reviewer", "risk", "token"],

@@ -18,6 +18,8 @@ mod diligence;
 mod recount;
 #[path = "reviewers/routing.rs"]
 mod routing;
+#[path = "reviewers/simulation.rs"]
+mod simulation;
 #[path = "reviewers/support.rs"]
 mod support;
 #[path = "reviewers/workload.rs"]

@@ -108,12 +108,14 @@ impl<'a> Attendance<'a> {
     #[must_use]
     pub fn presence(&self, person: &PersonId) -> Option<Presence> {
         let person = self.directory.person(person)?;
-        let until = self.change_after(person);
-        Some(match self.absence(person) {
-            Some(absence) => Presence::Away { until, delegate: absence.delegate.clone() },
-            None if works(person, self.at) => Presence::There { until },
-            None => Presence::OffHours { until },
-        })
+        let change = self.absences.change_after(&person.id, &person.away, self.at);
+        // While somebody is away their hours do not matter.
+        if let Some(absence) = self.absence(person) {
+            return Some(Presence::Away { until: change, delegate: absence.delegate.clone() });
+        }
+        let (works, hours) = person.hours.as_ref().map_or((true, None), |hours| hours.look(self.at, true));
+        let until = [change, hours].into_iter().flatten().min();
+        Some(if works { Presence::There { until } } else { Presence::OffHours { until } })
     }
 
     /// Whether this person is there.
@@ -146,17 +148,6 @@ impl<'a> Attendance<'a> {
 
     fn absence(&self, person: &'a Person) -> Option<&'a Absence> {
         self.absences.at(&person.id, &person.away, self.at)
-    }
-
-    /// When it changes whether they are there, or why not.
-    fn change_after(&self, person: &Person) -> Option<Moment> {
-        let absence = self.absences.change_after(&person.id, &person.away, self.at);
-        let hours = person.hours.as_ref().and_then(|hours| hours.change_after(self.at));
-        match self.absence(person) {
-            // While somebody is away their hours do not matter.
-            Some(_) => absence,
-            None => [absence, hours].into_iter().flatten().min(),
-        }
     }
 }
 

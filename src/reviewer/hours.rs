@@ -26,48 +26,55 @@ pub(super) struct Span {
 
 /// Minutes of a day.
 pub(super) const DAY: u16 = 24 * 60;
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const A_WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl Hours {
-    pub(super) const fn new(zone: TimeZone, spans: Vec<Span>) -> Self {
+    pub(super) fn new(zone: TimeZone, mut spans: Vec<Span>) -> Self {
+        spans.sort_unstable_by_key(|span| span.from);
         Self { zone, spans }
     }
 
     /// Whether this moment is within them.
     #[must_use]
     pub fn contain(&self, now: Moment) -> bool {
-        let date = local_date(&self.zone, now);
-        let days = [date.yesterday().ok(), Some(date)];
-        days.into_iter()
-            .flatten()
-            .flat_map(|day| self.of_day(day))
-            .any(|(from, until)| from <= now && now < until)
+        self.look(now, false).0
     }
 
     /// The next moment after `now` at which they begin or end; `None` if they never do.
     #[must_use]
     pub fn change_after(&self, now: Moment) -> Option<Moment> {
-        let mut days =
-            core::iter::successors(Some(local_date(&self.zone, now.minus(A_DAY))), |day| day.tomorrow().ok());
-        let mut spans: Vec<_> = days.by_ref().take(10).flat_map(|day| self.of_day(day)).collect();
-        spans.sort_unstable();
+        self.look(now, true).1
+    }
+
+    /// Whether this moment is within them, and when that changes, if `until` is asked for.
+    pub(super) fn look(&self, now: Moment, until: bool) -> (bool, Option<Moment>) {
+        let today = local_date(&self.zone, now);
+        // Only what goes on at midnight is of yesterday, or goes on into tomorrow.
+        let latest = self.spans.iter().map(|span| span.until).max().unwrap_or_default();
+        let first = if latest > DAY { today.yesterday().unwrap_or(today) } else { today };
+        let days = core::iter::successors(Some(first), |day| day.tomorrow().ok());
         let mut open_until = None;
-        for (from, until) in spans {
-            match open_until {
-                None if until <= now => {}
-                None if from > now => return Some(from),
-                None => open_until = Some(until),
-                // Spans that touch are one.
-                Some(end) if from <= end => open_until = Some(until.max(end)),
-                Some(_) => break,
+        // A span begins on its own day and before those of later days, so that the first answer is the answer.
+        for (ahead, day) in days.take(10).enumerate() {
+            if !until && ahead > 1 || open_until.is_some() && (!until || latest < DAY) {
+                break;
+            }
+            for (from, end) in self.of_day(day) {
+                match open_until {
+                    None if end <= now => {}
+                    None if from > now => return (false, Some(from)),
+                    None => open_until = Some(end),
+                    // Spans that touch are one.
+                    Some(open) if from <= open => open_until = Some(end.max(open)),
+                    Some(open) => return (true, Some(open)),
+                }
             }
         }
         // What is open for a whole week is always open.
-        open_until.filter(|end| end.since(now) < A_WEEK)
+        (open_until.is_some(), open_until.filter(|end| end.since(now) < A_WEEK))
     }
 
-    /// The spans that begin on this day.
+    /// The spans that begin on this day, earliest first.
     fn of_day(&self, day: Date) -> impl Iterator<Item = (Moment, Moment)> {
         let weekday = usize::from(day.weekday().to_monday_zero_offset().unsigned_abs());
         let today = self.spans.iter().filter(move |span| span.days.get(weekday) == Some(&true));

@@ -3,6 +3,7 @@
 use super::attendance::{Attendance, Presence};
 use super::person::Person;
 use super::workload::{Likeness, Load, Workload};
+use crate::escalation::Case;
 use crate::escalation::requirement::{Agreement, Membership, Requirement};
 use crate::moment::Moment;
 use crate::party::{AgentId, PersonId};
@@ -151,12 +152,50 @@ pub fn agents_share(daily_cap: u32) -> usize {
     usize::try_from(daily_cap / 2).unwrap_or(usize::MAX).max(1)
 }
 
+/// What an escalation is about, as far as its opening does not say it.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// What is to be done.
+    pub action: &'a str,
+    /// To what.
+    pub resource: &'a str,
+    /// What it is equivalent to.
+    pub like: Likeness,
+}
+
+/// Whom to ask about this escalation now; nobody where nobody could complete it. `off_hours` as in [`Question`].
+#[must_use]
+pub fn route_case(
+    case: &Case,
+    about: About<'_>,
+    off_hours: bool,
+    attendance: &Attendance<'_>,
+    workload: &Workload,
+) -> Route {
+    let Some(requirement) = case.requirement_at(attendance.at()) else { return Route::default() };
+    let question = Question {
+        requirement: &requirement,
+        agreed: &case.agreed_by(attendance),
+        eligible: &case.eligible(attendance, attendance.at()),
+        asked: case.asked(),
+        roster: &case.seen(attendance),
+        agent: &case.opening().agent,
+        action: about.action,
+        resource: about.resource,
+        like: about.like,
+        off_hours,
+    };
+    route(&question, attendance, workload)
+}
+
 /// Whom to ask about this now.
 ///
 /// Those who know the matter come first, then who has the fewest things waiting, was asked least often today, and
 /// least lately. As few are asked as can complete it, and so many more that it can still be completed without any one
-/// of them: people overlook a message or go home, and the price of a spare, one more message, is paid at once, the
-/// price of none by everyone who waits for the next stage. Two absences at a time are for that stage.
+/// of them: people overlook a message or go home, and a spare costs one message more, while without one everybody
+/// waits for the next stage. Two absences at a time are for that stage. Nobody is a spare in the second half of their
+/// daily cap, so that spares never use up whoever is needed; but the half that one agent may flood is not held against
+/// the others.
 ///
 /// The daily cap holds for everyone, whatever is at stake: who is asked all day long reads nothing any more.
 #[must_use]
@@ -180,7 +219,8 @@ pub fn route(question: &Question<'_>, attendance: &Attendance<'_>, workload: &Wo
     // Where too few are there, those of the best completion who are begin.
     let mut chosen = needed.or_else(|| complete(&everyone)).unwrap_or_default();
     chosen.retain(|person| available.contains(person));
-    let spares = if enough { spares(&chosen, &available, complete) } else { Vec::new() };
+    let rested = there.iter().filter(|one| one.may_be_spare).map(id).collect::<Vec<_>>();
+    let spares = if enough { spares(&chosen, &rested, complete) } else { Vec::new() };
 
     let mut again_at: Vec<Option<Moment>> = Vec::new();
     let mut route = Route { enough, ..Route::default() };
@@ -206,17 +246,18 @@ pub fn route(question: &Question<'_>, attendance: &Attendance<'_>, workload: &Wo
     route
 }
 
-/// Who has to be asked besides `chosen`, so that any one of all can be missing; as far as there are people for it.
+/// Who of `rested` has to be asked besides `chosen`, so that any one of all can be missing; as far as there are people
+/// for it.
 fn spares(
     chosen: &[PersonId],
-    available: &[PersonId],
+    rested: &[PersonId],
     complete: impl Fn(&[PersonId]) -> Option<Vec<PersonId>>,
 ) -> Vec<PersonId> {
     let mut spares: Vec<PersonId> = Vec::new();
     for missing in chosen {
         // Those who are asked anyway come first.
         let asked = chosen.iter().chain(&spares);
-        let rest = available.iter().filter(|person| !chosen.contains(person) && !spares.contains(person));
+        let rest = rested.iter().filter(|person| !chosen.contains(person) && !spares.contains(person));
         let ranked: Vec<PersonId> = asked.chain(rest).filter(|person| *person != missing).cloned().collect();
         for person in complete(&ranked).unwrap_or_default() {
             if !chosen.contains(&person) && !spares.contains(&person) {
@@ -233,6 +274,8 @@ struct Candidate<'a> {
     was_asked: bool,
     presence: Presence,
     obstacle: Option<Obstacle>,
+    /// Whether they are asked though they may not be needed.
+    may_be_spare: bool,
     turn: Turn,
 }
 
@@ -274,7 +317,10 @@ impl<'a> Candidate<'a> {
             () if by_agent >= share => Some(Obstacle::AgentsShare(share)),
             () => None,
         };
-        Self { person, was_asked, presence, obstacle, turn }
+        let flood = load.map_or(0, |load| load.asked_since_for_heaviest(today));
+        let part = |of: u32| usize::try_from(person.daily_cap.div_ceil(of)).unwrap_or(usize::MAX);
+        let may_be_spare = was_asked || turn.alike || asked_today < part(2) || asked_today - flood < part(4);
+        Self { person, was_asked, presence, obstacle, may_be_spare, turn }
     }
 
     /// Whose turn it is: the lowest first.

@@ -330,6 +330,16 @@ impl Load {
         self.asked.iter().filter(|asked| asked.at >= since && asked.agent == *agent).count()
     }
 
+    /// How often of these it was for the agent for which it was most often.
+    #[must_use]
+    pub fn asked_since_for_heaviest(&self, since: Moment) -> usize {
+        let mut agents: BTreeMap<&AgentId, usize> = BTreeMap::new();
+        for asked in self.asked.iter().filter(|asked| asked.at >= since) {
+            *agents.entry(&asked.agent).or_default() += 1;
+        }
+        agents.into_values().max().unwrap_or_default()
+    }
+
     /// When they were last asked.
     #[must_use]
     pub const fn last_asked(&self) -> Option<Moment> {

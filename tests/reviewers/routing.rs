@@ -122,22 +122,26 @@ fn whose_turn_it_is_goes_by_expertise_then_by_what_waits_then_by_what_was_asked_
 
 #[test]
 fn nobody_is_asked_beyond_their_cap_or_beyond_the_share_of_one_agent() {
-    let mut desk = Desk::new("  - {id: ada, roles: [dba], daily_cap: 4}\n  - {id: bob, roles: [dba]}\n");
+    let mut desk = Desk::new("  - {id: ada, roles: [dba], daily_cap: 6}\n  - {id: bob, roles: [dba]}\n");
     let one = of_role("dba", 1);
     desk.gave("agent-7", &["ada"], at(1), false);
     assert_eq!(desk.asks(&one), ["bob", "+ada"]);
     desk.gave("agent-7", &["ada"], at(2), false);
+    desk.gave("agent-7", &["ada"], at(2), false);
     let route = desk.route(&one, |_| {}, at(3));
     assert_eq!((words(&route), route.enough), (vec!["bob".to_owned()], true));
-    assert_eq!(route.passed_over, [(id("ada"), Obstacle::AgentsShare(2))]);
+    assert_eq!(route.passed_over, [(id("ada"), Obstacle::AgentsShare(3))]);
     // For another agent there is room.
     let other = agent("agent-9");
     let asked = desk.route(&one, |question| question.agent = other.clone(), at(3));
     assert_eq!(words(&asked), ["bob", "+ada"]);
     desk.gave("agent-9", &["ada"], at(4), false);
-    desk.gave("agent-9", &["ada"], at(5), false);
-    let route = desk.route(&one, |question| question.agent = other.clone(), at(6));
-    assert_eq!(route.passed_over, [(id("ada"), Obstacle::DailyCap(4))]);
+    desk.gave("agent-8", &["ada"], at(5), false);
+    let asked = desk.route(&one, |question| question.agent = other.clone(), at(6));
+    assert_eq!(words(&asked), ["bob"], "the last of six is not for spares");
+    desk.gave("agent-8", &["ada"], at(6), false);
+    let route = desk.route(&one, |question| question.agent = other.clone(), at(7));
+    assert_eq!(route.passed_over, [(id("ada"), Obstacle::DailyCap(6))]);
     // Tomorrow is another day.
     assert_eq!(words(&desk.route(&one, |_| {}, at(12 * 60))), ["bob", "+ada"]);
     assert_eq!((agents_share(20), agents_share(3), agents_share(1)), (10, 1, 1));
