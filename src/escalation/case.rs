@@ -324,18 +324,6 @@ impl Case {
         agreements
     }
 
-    /// Those who agreed and may vote by the roster of this moment.
-    #[must_use]
-    pub fn agreed_by(&self, roster: &dyn Membership) -> Vec<Agreement> {
-        self.valid(self.agreements(), roster)
-    }
-
-    /// The roster as this escalation sees it: nobody stands in for who is excluded from it, or has voted.
-    #[must_use]
-    pub fn seen<'a>(&'a self, roster: &'a dyn Membership) -> impl Membership + 'a {
-        AsSeenBy { case: self, roster }
-    }
-
     /// The smallest sets of people who could complete it at this moment, at most `limit`.
     #[must_use]
     pub fn completions(&self, roster: &dyn Membership, now: Moment, limit: usize) -> Vec<BTreeSet<PersonId>> {

@@ -178,7 +178,7 @@ pub fn route_case(
         agreed: &case.agreed_by(attendance),
         eligible: &case.eligible(attendance, attendance.at()),
         asked: case.asked(),
-        roster: &case.seen(attendance),
+        roster: &case.seen_on(attendance),
         agent: &case.opening().agent,
         action: about.action,
         resource: about.resource,
