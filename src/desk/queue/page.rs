@@ -272,6 +272,7 @@ mod tests {
                 once.sort_unstable();
                 once.dedup();
                 prop_assert_eq!(once.len(), shown.len(), "nothing twice");
+                prop_assert!(items.iter().filter(|item| shown.contains(&item.id)).count() == shown.len(), "nothing new");
                 if items.len() > limit {
                     let still = changed.iter().filter(|item| item.opened_at <= Moment::from_unix_seconds(400));
                     for item in still {
