@@ -20,7 +20,7 @@ const NIGHT: (u8, u8) = (22, 6);
 pub struct Glance<'a> {
     /// When it is brought.
     pub now: Moment,
-    /// When its escalation was opened.
+    /// Since when people can have been looking at it.
     pub opened_at: Moment,
     /// What the reviewer did with it before.
     pub attention: Attention,
@@ -47,7 +47,7 @@ pub fn flags(
     let votes = load.into_iter().flat_map(Load::votes).filter(|vote| vote.said.approves());
     let approvals: Vec<Moment> = votes.map(|vote| vote.at).collect();
     let streak = load.map_or(0, Load::streak);
-    let opened_at = opening.opened_at;
+    let opened_at = opening.before_people_since();
     let glance = Glance { now, opened_at, attention, characters, approvals: &approvals, streak, hour };
     glance.flags(&opening.terms.diligence)
 }

@@ -6,7 +6,7 @@ use crate::escalation::requirement::{Agreement, Membership, Requirement, Standin
 use crate::escalation::{BreakGlass, Exclusion, OnPoor, Terms};
 use crate::party::PersonId;
 use crate::policy::outcome::Outcome;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Check<'_> {
     /// An emergency that takes as many people as every day is none.
@@ -61,12 +61,7 @@ impl People<'_> {
         let without = match self.excluded.get(&key) {
             Some(without) => without.clone(),
             None => {
-                let nobody_left = |person: &&PersonId| {
-                    // What holds without any exclusion is said of the requirement.
-                    self.could(terms, &[(*person).clone()].into())
-                        && !self.could(terms, &self.near(person, &terms.exclude))
-                };
-                let without: Vec<PersonId> = self.everyone.iter().filter(nobody_left).cloned().collect();
+                let without = self.left_alone(terms);
                 self.excluded.insert(key, without.clone());
                 without
             }
@@ -81,20 +76,43 @@ impl People<'_> {
         check.concern(severity, asking.at, concern);
     }
 
-    /// The person who asks, and who is excluded then.
-    fn near(&self, person: &PersonId, exclude: &BTreeSet<Exclusion>) -> BTreeSet<PersonId> {
-        let mut near = BTreeSet::from([person.clone()]);
-        for exclusion in exclude {
-            match exclusion {
-                Exclusion::Team => {
-                    let teams = Membership::teams(self.directory, person);
-                    let shares = |one: &&PersonId| teams.iter().any(|team| self.directory.belongs(one, team));
-                    near.extend(self.everyone.iter().filter(shares).cloned());
-                }
-                Exclusion::Manager => near.extend(self.directory.manager(person)),
+    /// Those for whom nobody is left because of whom that excludes. What holds without any exclusion is said of the
+    /// requirement.
+    fn left_alone(&self, terms: &Terms) -> Vec<PersonId> {
+        let eligible: BTreeSet<&PersonId> = terms.whole().flat_map(|party| self.eligible(party)).collect();
+        // Whole teams are excluded alike, so that few of many people have to be looked at.
+        let mut known: BTreeMap<BTreeSet<PersonId>, bool> = BTreeMap::new();
+        let mut could = |without: BTreeSet<PersonId>| match known.get(&without) {
+            Some(could) => *could,
+            None => {
+                let could = self.could(terms, &without);
+                known.insert(without, could);
+                could
             }
-        }
-        near
+        };
+        let mut left_alone = |person: &&PersonId| {
+            let own = eligible.get(*person).map(|person| (*person).clone()).into_iter().collect();
+            could(own) && !could(self.near(person, &eligible, &terms.exclude))
+        };
+        self.everyone.iter().filter(|person| left_alone(person)).cloned().collect()
+    }
+
+    /// Of those who could agree, the person who asks, and who is excluded then.
+    fn near(
+        &self,
+        person: &PersonId,
+        eligible: &BTreeSet<&PersonId>,
+        exclude: &BTreeSet<Exclusion>,
+    ) -> BTreeSet<PersonId> {
+        let teams = Membership::teams(self.directory, person);
+        let manager = self.directory.manager(person);
+        let excluded = |one: &PersonId, exclusion: &Exclusion| match exclusion {
+            Exclusion::Team => teams.iter().any(|team| self.directory.belongs(one, team)),
+            Exclusion::Manager => manager.as_ref() == Some(one),
+        };
+        let near =
+            |one: &&&PersonId| **one == person || exclude.iter().any(|exclusion| excluded(one, exclusion));
+        eligible.iter().filter(near).map(|one| (*one).clone()).collect()
     }
 
     fn emergency(&self, check: &mut Check<'_>, emergency: &BreakGlass, asking: &Asking<'_>) {
