@@ -10,6 +10,9 @@ use crate::reviewer::Directory;
 use crate::store::{Document, Store};
 use std::path::Path;
 
+/// Claims that no provider vouches for (OpenID Connect Core §5.7).
+const SELF_CHOSEN: [&str; 3] = ["preferred_username", "nickname", "name"];
+
 /// A policy and a roster with its text.
 pub(super) struct Loaded {
     pub(super) policy: Policy,
@@ -96,6 +99,13 @@ pub(super) fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
         findings.push(format!(
             "agent `{}` proves itself like an operator: it can lift a suspension of itself",
             agent.id
+        ));
+    }
+    if let Some(oidc) = config.oidc.as_ref().filter(|oidc| SELF_CHOSEN.contains(&oidc.claim.as_str())) {
+        findings.push(format!(
+            "`oidc.claim: {}` is a claim that people can often choose themselves: who takes another's account name \
+             passes for them",
+            oidc.claim
         ));
     }
     if let Some(agent) = &config.unsafe_anyone_on_loopback_is {

@@ -7,6 +7,8 @@ use countersign::clock::{Clock as _, SystemClock};
 use countersign::digest::base64url;
 use countersign::moment::Moment;
 use countersign::presence::oidc::{Issuer, KeySet, MAX_KEY_SET, MAX_TOKEN, OidcError, verify};
+use countersign::presence::sign_in::Challenge;
+use proptest::prelude::{any, prop_assert, proptest};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -270,6 +272,24 @@ fn a_set_of_keys_is_whole_and_sound_or_refused() {
     }
 }
 
+proptest! {
+    #[test]
+    fn nothing_that_a_stranger_writes_makes_it_stumble_or_is_good(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        header in "\\{\"alg\":\"(RS256|ES256|EdDSA|none)\",\"kid\":\"(rsa|p256|ed25519)\"\\}",
+        signature in proptest::collection::vec(any::<u8>(), 0..300),
+    ) {
+        let keys = keys(&Provider::new());
+        let text = String::from_utf8_lossy(&bytes);
+        let parts = [header.as_bytes(), &bytes[..], &signature[..]].map(base64url);
+        for token in [text.to_string(), parts.join("."), format!("{}.{text}", parts[0])] {
+            prop_assert!(judge(&token, "email", &keys).is_err());
+        }
+        prop_assert!(KeySet::read(&bytes).is_err());
+        prop_assert!(Challenge::parse(&text).is_none());
+    }
+}
+
 /// Signatures that others found hard to get right: those that are valid get as far as their payload, which is no
 /// claims; nothing else does.
 #[test]
@@ -394,4 +414,14 @@ async fn a_service_does_not_start_without_the_providers_keys() {
     assert!(start().await.contains("jwks.json"));
     std::fs::write(service.path("jwks.json"), r#"{"keys":[]}"#).unwrap();
     assert!(start().await.contains("oidc.keys.none"));
+    std::fs::write(service.path("jwks.json"), Provider::new().jwks()).unwrap();
+    let check = |claim: &str| {
+        let text = std::fs::read_to_string(service.path("countersign.yaml")).unwrap();
+        let text = text.replace("jwks: jwks.json}", &format!("jwks: jwks.json, claim: {claim}}}"));
+        let path = service.path("other.yaml");
+        std::fs::write(&path, text).unwrap();
+        let found = countersign::serve::check(&countersign::config::Config::load(&path).unwrap()).unwrap();
+        found.iter().any(|finding| finding.contains("oidc.claim"))
+    };
+    assert!(check("preferred_username") && !check("email") && !check("sub"));
 }
