@@ -11,6 +11,7 @@ mod keys;
 mod output;
 mod policy;
 mod review;
+mod reviewers;
 mod serve;
 mod ssh;
 mod suspend;
@@ -50,6 +51,9 @@ enum Command {
     /// Check, test, explain and preview policies; show what a running service decides under, and reload it
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Check and list the people of a roster, and simulate what they would have to do
+    #[command(subcommand)]
+    Reviewers(reviewers::Command),
     /// Put proposals that ought to be denied before people, and see who lets them through
     #[command(subcommand)]
     Drill(drill::Command),
@@ -86,6 +90,7 @@ pub fn run() -> u8 {
             Command::Verify(args) => verify::run(&args),
             Command::Review(command) => review::run(command).await,
             Command::Policy(command) => policy::run(command).await,
+            Command::Reviewers(command) => reviewers::run(&command),
             Command::Drill(command) => drill::run(command).await,
             Command::Suspend(args) => suspend::suspend(args).await,
             Command::Resume(args) => suspend::resume(args).await,

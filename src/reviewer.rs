@@ -7,6 +7,7 @@
 mod absence;
 mod account;
 mod attendance;
+pub mod check;
 pub mod diligence;
 mod hours;
 mod person;

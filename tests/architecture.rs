@@ -51,7 +51,10 @@ const MAP: &[(&str, &[&str])] = &[
     ("risk", &["classify", "digest", "moment", "names", "operation", "party"]),
     // Who may not act for now, whatever else is said.
     ("suspension", &["moment", "party", "risk"]),
-    ("reviewer", &["condition", "digest", "escalation", "moment", "party", "policy", "presence", "risk"]),
+    (
+        "reviewer",
+        &["condition", "digest", "escalation", "moment", "party", "policy", "presence", "risk", "token"],
+    ),
     (
         "escalation",
         &["condition", "digest", "moment", "operation", "party", "presence", "reviewer", "risk", "token"],

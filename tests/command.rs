@@ -24,6 +24,8 @@ mod policy;
 mod process;
 #[path = "command/review.rs"]
 mod review;
+#[path = "command/reviewers.rs"]
+mod reviewers;
 #[path = "command/serve.rs"]
 mod serve;
 #[path = "command/sessions.rs"]

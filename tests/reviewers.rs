@@ -12,6 +12,8 @@
 
 #[path = "reviewers/attendance.rs"]
 mod attendance;
+#[path = "reviewers/check.rs"]
+mod check;
 #[path = "reviewers/diligence.rs"]
 mod diligence;
 #[path = "reviewers/recount.rs"]

@@ -3,12 +3,14 @@
 
 mod check;
 mod explain;
-mod files;
+pub(super) mod files;
 mod junit;
 mod preview;
 mod record;
 mod status;
 mod suite;
+
+pub(super) use check::counted;
 
 use super::exit::{Exit, Failed};
 use super::output::Output;

@@ -8,7 +8,7 @@ use crate::escalation::{Case, Escalation, Event as Happened};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{EscalationId, PersonId};
-use crate::reviewer::routing::{Question, Route, route};
+use crate::reviewer::routing::{Question, Route, is_pressing, route};
 use crate::reviewer::workload::{Likeness, Shown};
 use crate::reviewer::{Attendance, Workload};
 use std::collections::BTreeSet;
@@ -75,8 +75,10 @@ impl LocalDesk {
                     state = state.after(core::slice::from_ref(&widened)).map_err(error)?;
                     asking.events.push(widened);
                 }
-                // Nobody is left who is at work: then those who are not.
-                None if !found.enough => break find(state.case(), decided, shown, here, &workload, true),
+                // Nobody is left who is at work: then those who are not, once it can't wait for them any more.
+                None if !found.enough && is_pressing(escalation.case().opening(), now) => {
+                    break find(state.case(), decided, shown, here, &workload, true);
+                }
                 None => break found,
             }
         };

@@ -12,6 +12,7 @@ pub use pool::{Group, Membership, NotAGroup, Pool, RoleName, TeamName};
 pub use seat::Seat;
 pub use standing::{Agreement, Filled, Standing};
 
+use crate::token::Assurance;
 use core::fmt;
 
 /// The most seats, counted with their number of people, that one way of satisfying a requirement may have.
@@ -106,6 +107,13 @@ impl Requirement {
         Self::from_node(Node::Any { least, of: parts.into_iter().map(|part| part.node).collect() })
     }
 
+    /// The same, where nobody needs to be known more surely than this. It serves to try things out.
+    #[must_use]
+    pub fn known_at_most(&self, most: Assurance) -> Self {
+        let seats = self.seats.iter().cloned().map(|seat| seat.known_at_most(most)).collect();
+        Self { node: self.node.known_at_most(most), seats, ways: self.ways.clone() }
+    }
+
     fn from_node(node: Node) -> Result<Self, RequirementError> {
         if node.depth() > MAX_DEPTH {
             return Err(RequirementError::TooLarge);
@@ -133,6 +141,15 @@ impl Requirement {
 }
 
 impl Node {
+    fn known_at_most(&self, most: Assurance) -> Self {
+        let parts = |parts: &[Self]| parts.iter().map(|part| part.known_at_most(most)).collect();
+        match self {
+            Self::Seat(seat) => Self::Seat(seat.clone().known_at_most(most)),
+            Self::All(of) => Self::All(parts(of)),
+            Self::Any { least, of } => Self::Any { least: *least, of: parts(of) },
+        }
+    }
+
     fn depth(&self) -> usize {
         match self {
             Self::Seat(_) => 1,

@@ -3,8 +3,8 @@
 use super::attendance::{Attendance, Presence};
 use super::person::Person;
 use super::workload::{Likeness, Load, Workload};
-use crate::escalation::Case;
 use crate::escalation::requirement::{Agreement, Membership, Requirement};
+use crate::escalation::{Case, Opening};
 use crate::moment::Moment;
 use crate::party::{AgentId, PersonId};
 use crate::risk::pattern::Named;
@@ -150,6 +150,13 @@ impl fmt::Display for Times {
 #[must_use]
 pub fn agents_share(daily_cap: u32) -> usize {
     usize::try_from(daily_cap / 2).unwrap_or(usize::MAX).max(1)
+}
+
+/// Whether people may be asked outside of their working hours, where nobody else is left: half of the time to decide is
+/// over, so that it is not enough to wait for them.
+#[must_use]
+pub fn is_pressing(opening: &Opening, now: Moment) -> bool {
+    now >= opening.opened_at.plus(opening.terms.decide_within / 2)
 }
 
 /// What an escalation is about, as far as its opening does not say it.

@@ -140,13 +140,13 @@ fn nothing_is_stuck_whatever_people_do() {
         (4, Habits { repeats: 990, ..usual }),
         (5, Habits { slowest: HOUR * 10, ..usual }),
     ] {
-        sound(&simulate(&directory(), &plan(seed, 400, 1, people)));
+        sound(&simulate(&directory(), &plan(seed, 150, 1, people)));
     }
     let nobody =
         Directory::parse("version: 1\nroles: [engineer, security, lead]\npeople: []\n", "x").unwrap();
     let report = simulate(&nobody, &plan(6, 100, 1, usual));
     assert_eq!((report.blocked, report.stuck), (100, 0));
     // And a flood: one agent asks for ever new things.
-    let flood = Plan { agents: 1, ..plan(7, 2000, 1, Habits { repeats: 0, ..usual }) };
+    let flood = Plan { agents: 1, ..plan(7, 600, 1, Habits { repeats: 0, ..usual }) };
     sound(&simulate(&directory(), &flood));
 }

@@ -117,6 +117,6 @@ fn words(output: Output, policy: Option<&Policy>, findings: &[Finding]) -> Strin
 }
 
 /// `1 rule`, `2 rules`.
-pub(super) fn counted(count: usize, what: &str) -> String {
+pub(in crate::cli) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -3,7 +3,7 @@
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::visible;
 use crate::policy::{Policy, PolicyError};
-use crate::reviewer::Directory;
+use crate::reviewer::{Directory, RosterError};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const MOST_BYTES: u64 = 4 << 20;
 ///
 /// # Errors
 /// [`Failed`], wrong usage, if it cannot be read.
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Failed> {
+pub(in crate::cli) fn bytes(path: &Path) -> Result<Vec<u8>, Failed> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes)
@@ -30,7 +30,7 @@ pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Failed> {
 ///
 /// # Errors
 /// [`Failed`] if it cannot be read or is not UTF-8.
-pub(super) fn text(path: &Path) -> Result<String, Failed> {
+pub(in crate::cli) fn text(path: &Path) -> Result<String, Failed> {
     let not_text = |_| Failed::plain(format!("`{}` is not UTF-8", path.display()));
     String::from_utf8(bytes(path)?).map_err(not_text)
 }
@@ -39,7 +39,7 @@ pub(super) fn text(path: &Path) -> Result<String, Failed> {
 ///
 /// # Errors
 /// [`Failed`] if the file cannot be read.
-pub(super) fn read_policy(path: &Path) -> Result<Result<Policy, PolicyError>, Failed> {
+pub(in crate::cli) fn read_policy(path: &Path) -> Result<Result<Policy, PolicyError>, Failed> {
     Ok(Policy::from_bytes(&bytes(path)?, &name(path)))
 }
 
@@ -47,24 +47,32 @@ pub(super) fn read_policy(path: &Path) -> Result<Result<Policy, PolicyError>, Fa
 ///
 /// # Errors
 /// [`Failed`] with its first mistake.
-pub(super) fn policy(path: &Path) -> Result<Policy, Failed> {
+pub(in crate::cli) fn policy(path: &Path) -> Result<Policy, Failed> {
     read_policy(path)?.map_err(wrong)
 }
 
-/// A roster.
+/// A roster, or what is wrong with it.
+///
+/// # Errors
+/// [`Failed`] if the file cannot be read.
+pub(in crate::cli) fn read_roster(path: &Path) -> Result<Result<Directory, RosterError>, Failed> {
+    Ok(Directory::from_bytes(&bytes(path)?, &name(path)))
+}
+
+/// A roster that must be one.
 ///
 /// # Errors
 /// [`Failed`] with its first mistake.
-pub(super) fn roster(path: &Path) -> Result<Directory, Failed> {
-    Directory::from_bytes(&bytes(path)?, &name(path)).map_err(wrong)
+pub(in crate::cli) fn roster(path: &Path) -> Result<Directory, Failed> {
+    read_roster(path)?.map_err(wrong)
 }
 
 /// What errors call the file.
-pub(super) fn name(path: &Path) -> String {
+pub(in crate::cli) fn name(path: &Path) -> String {
     visible(&path.display().to_string())
 }
 
 /// A mistake in a file.
-pub(super) fn wrong(error: PolicyError) -> Failed {
+pub(in crate::cli) fn wrong(error: PolicyError) -> Failed {
     Failed::plain(error)
 }

@@ -45,6 +45,12 @@ impl Seat {
         self
     }
 
+    /// The same, where nobody needs to be known more surely than this.
+    pub(super) fn known_at_most(mut self, most: Assurance) -> Self {
+        self.assurance = self.assurance.min(most);
+        self
+    }
+
     /// How many different people it takes; never zero.
     #[must_use]
     pub const fn people(&self) -> usize {

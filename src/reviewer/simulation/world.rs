@@ -4,13 +4,15 @@ use super::chance::Chance;
 use super::report::{Part, Report};
 use super::{Kind, Plan};
 use crate::digest::{OperationDigest, PolicyDigest, RenderingDigest};
+use crate::escalation::requirement::Requirement;
 use crate::escalation::vote::{Choice, Conditions, Nonce, Reason, Statement};
-use crate::escalation::{Attestation, Ballot, Escalation, Event, Opening, Status};
+use crate::escalation::{Attestation, Ballot, Escalation, Event, Opening, Stage, Status, Terms};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, PersonId, TxnId};
-use crate::reviewer::routing::{About, agents_share, route_case};
+use crate::reviewer::routing::{About, agents_share, is_pressing, route_case};
 use crate::reviewer::workload::{Likeness, Shown};
 use crate::reviewer::{Absence, Absences, Attendance, Directory, Person, Workload};
+use crate::token::Assurance;
 use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -45,9 +47,23 @@ struct Case {
     ended_at: Option<Moment>,
 }
 
+/// Where people are signed in, and sign nothing: the simulation holds nobody's key.
+fn unsigned(terms: &Terms) -> Terms {
+    let eased = |requirement: &Requirement| requirement.known_at_most(Assurance::Session);
+    let stage = |stage: &Stage| Stage { requirement: eased(&stage.requirement), after: stage.after };
+    Terms {
+        requirement: eased(&terms.requirement),
+        ladder: terms.ladder.iter().map(stage).collect(),
+        escalation_pool: terms.escalation_pool.as_ref().map(eased),
+        ..terms.clone()
+    }
+}
+
 pub(super) struct World<'a> {
     directory: &'a Directory,
     plan: &'a Plan,
+    /// The plan's terms, as people who sign nothing can meet them.
+    terms: Vec<Terms>,
     chance: Chance,
     absences: Absences,
     workload: Workload,
@@ -67,6 +83,7 @@ impl<'a> World<'a> {
         let mut world = Self {
             directory,
             plan,
+            terms: plan.mix.iter().map(|kind| unsigned(&kind.terms)).collect(),
             chance: Chance::new(plan.seed),
             absences: Absences::default(),
             workload: Workload::default(),
@@ -159,7 +176,9 @@ impl<'a> World<'a> {
                 (kind, resource, agent)
             }
         };
-        let Some(Kind { action, terms, .. }) = self.plan.mix.get(kind) else { return };
+        let (Some(Kind { action, .. }), Some(terms)) = (self.plan.mix.get(kind), self.terms.get(kind)) else {
+            return;
+        };
         let like = Likeness::new(&agent, action, &resource);
         let mut bits = [0; 16];
         bits.iter_mut().zip(number.to_be_bytes()).for_each(|(bit, byte)| *bit = byte);
@@ -248,15 +267,14 @@ impl<'a> World<'a> {
             let about = About { action: &kind.action, resource: &case.resource, like: case.like };
             let route = route_case(state.case(), about, off_hours, &attendance, &self.workload);
             let deadline = state.deadline(now);
-            let half = case.opened_at.plus(case.decide_by.since(case.opened_at) / 2);
             match state.widen(now).filter(|_| !route.enough) {
                 Some(widened) => {
                     self.report.widened += 1;
                     self.record(number, &[widened], now);
                     continue;
                 }
-                // Nobody else is left, and half of the time is over: as a last resort those who are at home.
-                None if !route.enough && !off_hours && now >= half => {
+                // Nobody else is left: as a last resort those who are at home.
+                None if !route.enough && !off_hours && is_pressing(state.case().opening(), now) => {
                     off_hours = true;
                     continue;
                 }
@@ -317,7 +335,10 @@ impl<'a> World<'a> {
         }
         let pending = u32::try_from(pending).unwrap_or(u32::MAX);
         let takes = MINUTE + self.chance.short(habits.slowest) + habits.per_pending.saturating_mul(pending);
-        let mut at = now.plus(takes);
+        // Nobody approves before the policy lets them.
+        let least =
+            self.cases.get(number).and_then(|case| self.terms.get(case.kind)).map(|terms| terms.min_review);
+        let mut at = now.plus(takes.max(least.unwrap_or_default()));
         if !(off_hours && self.chance.happens(habits.answers_off_hours)) {
             // Whoever has gone home meanwhile answers when they are back.
             for _ in 0..8 {
