@@ -2,12 +2,14 @@
 //! agents.
 
 mod admin;
+mod change;
 mod connect;
 mod review;
 mod types;
 mod wire;
 
 pub use admin::{AdminClient, Drill, DrillResult, PolicyStatus, ReloadOutcome, Scope, Suspended, Suspension};
+pub use change::{Able, Change, Draft, Whereabouts, WhoCan};
 pub use connect::{Connect, Target};
 pub use review::{Myself, ReviewClient, SignedIn, Watching};
 pub use types::{

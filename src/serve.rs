@@ -246,7 +246,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     addresses.reviewer_tcp = bind(&mut listening, &config.listen.reviewers).await?;
     let known = config.reviewers.iter().map(proof).collect::<Result<_, _>>()?;
     let readers = Readers { known, people: sessions.clone() };
-    let reviewers = ReviewService::new(desk.clone(), Arc::new(readers), stopping.clone());
+    let reviewers = ReviewService::new(sidecar.clone(), desk.clone(), Arc::new(readers), stopping.clone());
     let operators = config.operators.iter().map(|one| Ok((proof(&one.access())?, one.title())));
     let admin = AdminService::new(
         sidecar,

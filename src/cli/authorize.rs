@@ -196,7 +196,20 @@ async fn take(
 pub(super) fn offer_words(output: Output, offer: &Offer, accepting: bool) -> String {
     let mut text =
         format!("{} proposes another operation: {}", visible(&offer.reviewer), visible(&offer.reason));
-    for line in &offer.difference {
+    text.push_str(&difference_words(output, &offer.difference));
+    let next = match accepting {
+        true => "taking it",
+        false => {
+            "the operation as it was asked for is not approved any more: ask again with --accept-changes, or cancel"
+        }
+    };
+    format!("{text}\n{next}")
+}
+
+/// Two operations laid beside each other.
+pub(super) fn difference_words(output: Output, lines: &[DifferenceLine]) -> String {
+    let mut text = String::new();
+    for line in lines {
         text.push_str(&match line {
             DifferenceLine::Kept(line) => format!("\n    {}", visible(line)),
             DifferenceLine::Removed(line) => {
@@ -207,13 +220,7 @@ pub(super) fn offer_words(output: Output, offer: &Offer, accepting: bool) -> Str
             }
         });
     }
-    let next = match accepting {
-        true => "taking it",
-        false => {
-            "the operation as it was asked for is not approved any more: ask again with --accept-changes, or cancel"
-        }
-    };
-    format!("{text}\n{next}")
+    text
 }
 
 /// Follows an escalation to its end, or until `each` says that it was enough, reconnecting as often as needed.

@@ -145,7 +145,8 @@ async fn risky(
         let shown = reviewer.show(&pending.escalation).await?;
         let (ada, key) = stage.ada()?;
         let reason = "fine for one server first";
-        let (status, ..) = cast(&reviewer, &shown, ada, Choice::Approve(conditions), reason, &key).await?;
+        let (status, ..) =
+            cast(&reviewer, &shown, ada, Choice::Approve(conditions), reason, Some(&key)).await?;
         lines.push((
             "ada",
             format!(

@@ -1,5 +1,6 @@
 //! A reviewer's connection: read what waits, and cast a signed vote.
 
+use super::change::{Able, Change, Draft, Whereabouts, WhoCan};
 use super::types::{Escalation, Filter, Listed, News, Order, Status};
 use super::{ClientError, Connect};
 use crate::proto::{self, review_client::ReviewClient as Inner};
@@ -131,12 +132,26 @@ impl ReviewClient {
         Ok(Watching(self.inner.clone().watch(request).await?.into_inner()))
     }
 
-    /// One escalation, whole.
+    /// One escalation, whole, for a program.
     ///
     /// # Errors
     /// [`ClientError`] if there is no answer.
     pub async fn show(&self, escalation: &str) -> Result<Escalation, ClientError> {
-        let request = self.connect.request(proto::ShowRequest { escalation_id: escalation.to_owned() });
+        self.look(escalation, proto::Look::Unspecified).await
+    }
+
+    /// One escalation, whole, to be put before the person who calls with all its evidence: the desk records that they
+    /// have seen it.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer.
+    pub async fn look_at(&self, escalation: &str) -> Result<Escalation, ClientError> {
+        self.look(escalation, proto::Look::Evidence).await
+    }
+
+    async fn look(&self, escalation: &str, look: proto::Look) -> Result<Escalation, ClientError> {
+        let message = proto::ShowRequest { escalation_id: escalation.to_owned(), look: look.into() };
+        let request = self.connect.request(message);
         self.inner.clone().show(request).await?.into_inner().try_into()
     }
 
@@ -151,9 +166,111 @@ impl ReviewClient {
         signature: String,
     ) -> Result<(Status, u32, Vec<String>), ClientError> {
         let message = proto::VoteRequest { escalation_id: escalation.to_owned(), statement, signature };
-        let answer = self.inner.clone().vote(self.connect.request(message)).await?.into_inner();
-        Ok((answer.status.try_into()?, answer.approvals, answer.reasons))
+        standing(self.inner.clone().vote(self.connect.request(message)).await?.into_inner())
     }
+
+    /// What a changed operation would look like, and what the policy says to it.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if the policy denies it, or it is not pending.
+    pub async fn draft_change(&self, escalation: &str, change: Change) -> Result<Draft, ClientError> {
+        let escalation_id = escalation.to_owned();
+        let message = proto::DraftChangeRequest { escalation_id, operation: Some(change.into()) };
+        self.inner.clone().draft_change(self.connect.request(message)).await?.into_inner().try_into()
+    }
+
+    /// Proposes a changed operation with a vote for it, in the escalation that its draft names.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if it can't be proposed, with the reason.
+    pub async fn propose_change(
+        &self,
+        escalation: &str,
+        change: Change,
+        statement: Vec<u8>,
+        signature: String,
+    ) -> Result<(Status, u32, Vec<String>), ClientError> {
+        let (escalation_id, operation) = (escalation.to_owned(), Some(change.into()));
+        let message = proto::ProposeChangeRequest { escalation_id, operation, statement, signature };
+        standing(self.inner.clone().propose_change(self.connect.request(message)).await?.into_inner())
+    }
+
+    /// Who can still decide an escalation, and who of them was asked.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer.
+    pub async fn who_can(&self, escalation: &str) -> Result<WhoCan, ClientError> {
+        let message = proto::WhoCanRequest { escalation_id: escalation.to_owned() };
+        let answer = self.inner.clone().who_can(self.connect.request(message)).await?.into_inner();
+        let able = |one: proto::AblePerson| Able { person: one.person, asked: one.asked, why: one.why };
+        Ok(WhoCan {
+            sets: answer.sets.into_iter().map(|set| set.people).collect(),
+            people: answer.people.into_iter().map(able).collect(),
+        })
+    }
+
+    /// Passes an escalation that the caller was asked about on to somebody else.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if they were not asked, or the other can't decide it.
+    pub async fn pass_on(&self, escalation: &str, to: &str) -> Result<(), ClientError> {
+        let message = proto::PassOnRequest { escalation_id: escalation.to_owned(), to: to.to_owned() };
+        self.inner.clone().pass_on(self.connect.request(message)).await?;
+        Ok(())
+    }
+
+    /// Says when the caller is away, in Unix milliseconds (from now on if `from` is 0), and who stands in.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if that can't be.
+    pub async fn set_away(&self, from: u64, until: u64, delegate: &str) -> Result<(), ClientError> {
+        let message = proto::SetAwayRequest { from, until, delegate: delegate.to_owned() };
+        self.inner.clone().set_away(self.connect.request(message)).await?;
+        Ok(())
+    }
+
+    /// Ends whatever absence the caller is in.
+    ///
+    /// # Errors
+    /// [`ClientError`] if it was not recorded.
+    pub async fn come_back(&self) -> Result<(), ClientError> {
+        self.inner.clone().come_back(self.connect.request(proto::ComeBackRequest {})).await?;
+        Ok(())
+    }
+
+    /// Who of the roster is there, by id.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is no answer.
+    pub async fn people(&self) -> Result<Vec<Whereabouts>, ClientError> {
+        let request = self.connect.request(proto::ListPeopleRequest {});
+        let answer = self.inner.clone().list_people(request).await?.into_inner();
+        let whereabouts = |one: proto::PersonThere| {
+            let proto::PersonThere { person, there, words, stands_in_for } = one;
+            Whereabouts { person, there, words, stands_in_for }
+        };
+        Ok(answer.people.into_iter().map(whereabouts).collect())
+    }
+
+    /// Reviews an emergency approval afterwards.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if no review is due, or the caller can't.
+    pub async fn review_emergency(
+        &self,
+        escalation: &str,
+        justified: bool,
+        note: &str,
+    ) -> Result<(Status, u32, Vec<String>), ClientError> {
+        let (escalation_id, note) = (escalation.to_owned(), note.to_owned());
+        let message = proto::ReviewEmergencyRequest { escalation_id, justified, note };
+        standing(self.inner.clone().review_emergency(self.connect.request(message)).await?.into_inner())
+    }
+}
+
+/// How an escalation stands, with how many approvals, and why.
+fn standing(answer: proto::VoteResponse) -> Result<(Status, u32, Vec<String>), ClientError> {
+    Ok((answer.status.try_into()?, answer.approvals, answer.reasons))
 }
 
 /// The queue being watched.

@@ -382,6 +382,12 @@ pub struct CastVote {
     pub at: u64,
     /// How surely the reviewer was known.
     pub assurance: String,
+    /// `approve`, `break_glass` or `deny`.
+    pub decision: String,
+    /// What makes it a poor one, in words.
+    pub flags: Vec<String>,
+    /// Whether it fills a seat, or is a denial.
+    pub counts: bool,
 }
 
 /// An escalation with all that a reviewer needs.
@@ -425,4 +431,22 @@ pub struct Escalation {
     pub conditions: Vec<String>,
     /// What the agent did lately.
     pub recent_activity: Vec<String>,
+    /// Votes that were taken back, or are void.
+    pub void_votes: Vec<CastVote>,
+    /// Who was asked.
+    pub asked: Vec<String>,
+    /// Who may agree in an emergency, in words; empty where nobody may.
+    pub break_glass: String,
+    /// Until when an emergency approval has to be reviewed, in Unix milliseconds; 0 if not.
+    pub review_by: u64,
+    /// The changed operation that waits for the agent.
+    pub offer: Option<Offer>,
+    /// The stage that has begun, from 0, and how many there are after it.
+    pub stage: u32,
+    /// How many stages there are after it.
+    pub stages_left: u32,
+    /// How many denials end it.
+    pub denials: u32,
+    /// An approval does not count before this, in Unix milliseconds; 0 if it does at once.
+    pub not_before: u64,
 }

@@ -206,20 +206,28 @@ impl TryFrom<proto::WatchResponse> for News {
     }
 }
 
-impl TryFrom<proto::Escalation> for Escalation {
-    type Error = ClientError;
-
-    fn try_from(wire: proto::Escalation) -> Result<Self, ClientError> {
-        let summary = wire.summary.ok_or(ClientError::Unintelligible("no summary"))?.try_into()?;
-        let context = wire.context.unwrap_or_default();
-        let votes = wire.votes.into_iter().map(|vote| CastVote {
+impl From<proto::CastVote> for CastVote {
+    fn from(vote: proto::CastVote) -> Self {
+        Self {
             reviewer: vote.reviewer,
             approve: vote.approve,
             reason: vote.reason,
             conditions: vote.conditions,
             at: vote.at,
             assurance: vote.assurance,
-        });
+            decision: vote.decision,
+            flags: vote.flags,
+            counts: vote.counts,
+        }
+    }
+}
+
+impl TryFrom<proto::Escalation> for Escalation {
+    type Error = ClientError;
+
+    fn try_from(wire: proto::Escalation) -> Result<Self, ClientError> {
+        let summary = wire.summary.ok_or(ClientError::Unintelligible("no summary"))?.try_into()?;
+        let context = wire.context.unwrap_or_default();
         Ok(Self {
             summary,
             decision: wire.decision_id,
@@ -242,11 +250,20 @@ impl TryFrom<proto::Escalation> for Escalation {
             rendering: wire.rendering,
             rendering_digest: wire.rendering_digest,
             hazards: wire.hazards,
-            votes: votes.collect(),
+            votes: wire.votes.into_iter().map(CastVote::from).collect(),
             can_complete: wire.can_complete,
             conditions_allowed: wire.conditions_allowed,
             conditions: wire.conditions,
             recent_activity: wire.recent_activity,
+            void_votes: wire.void_votes.into_iter().map(CastVote::from).collect(),
+            asked: wire.asked,
+            break_glass: wire.break_glass,
+            review_by: wire.review_by,
+            offer: wire.offer.map(Offer::try_from).transpose()?,
+            stage: wire.stage,
+            stages_left: wire.stages_left,
+            denials: wire.denials,
+            not_before: wire.not_before,
         })
     }
 }

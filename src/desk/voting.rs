@@ -85,9 +85,12 @@ impl LocalDesk {
     ///
     /// # Errors
     /// [`DeskError`] if it could not be recorded.
-    pub async fn seen(&self, id: EscalationId, person: &PersonId, what: Sight) -> Result<(), DeskError> {
+    pub async fn seen(&self, id: EscalationId, person: &PersonId, what: &[Sight]) -> Result<(), DeskError> {
         let judge = |escalation: &Escalation, here: &Attendance<'_>| Step::<(), Infallible> {
-            events: escalation.seen(person, what, here, here.at()).into_iter().collect(),
+            events: what
+                .iter()
+                .filter_map(|sight| escalation.seen(person, *sight, here, here.at()))
+                .collect(),
             result: Ok(()),
         };
         self.step(id, judge).await.map(|_| ())

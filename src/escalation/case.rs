@@ -261,7 +261,8 @@ impl Case {
     }
 
     /// How many stages there are, the escalation pool included.
-    pub(super) const fn stages(&self) -> usize {
+    #[must_use]
+    pub const fn stages(&self) -> usize {
         self.opening.terms.ladder.len() + self.opening.terms.escalation_pool.is_some() as usize
     }
 

@@ -7,7 +7,7 @@ use crate::operation::render::Line;
 use crate::party::{EscalationId, ExecutorId, TxnId};
 use crate::proto;
 use crate::risk::{Assessment, Claims, Environment, Kind, Level, Sensitivity};
-use crate::sidecar::{Answer, Ask, Caller, Granted, Progress, SidecarError};
+use crate::sidecar::{Answer, Ask, Caller, Granted, Offer, Progress, SidecarError};
 use crate::store::StoreError;
 use crate::token::{Algorithm, PublicKey};
 use tonic::Status;
@@ -22,8 +22,7 @@ const MAX_REQUEST_ID: usize = 128;
 /// A request as the story takes it.
 pub(super) fn ask(caller: Caller, wire: proto::AuthorizeRequest) -> Result<Ask, Status> {
     let request_id = request_id(wire.request_id)?;
-    let operation = wire.operation.ok_or_else(|| invalid("`operation` is missing"))?;
-    let (operation, payload) = read_operation(operation)?;
+    let (operation, payload) = operation(wire.operation)?;
     let executor =
         ExecutorId::new(&wire.executor).map_err(|error| invalid(format!("`executor`: {error}")))?;
     Ok(Ask {
@@ -44,6 +43,11 @@ fn request_id(text: String) -> Result<Option<String>, Status> {
         text if text.len() <= MAX_REQUEST_ID && text.bytes().all(|b| b.is_ascii_graphic()) => Ok(Some(text)),
         _ => Err(invalid(format!("`request_id` is not up to {MAX_REQUEST_ID} printable characters"))),
     }
+}
+
+/// An operation that came by itself, with its raw payload where it has one.
+pub(super) fn operation(wire: Option<proto::Operation>) -> Result<(Operation, Option<Vec<u8>>), Status> {
+    read_operation(wire.ok_or_else(|| invalid("`operation` is missing"))?)
 }
 
 fn read_operation(wire: proto::Operation) -> Result<(Operation, Option<Vec<u8>>), Status> {
@@ -223,13 +227,18 @@ pub(super) fn progress(id: EscalationId, progress: Progress) -> proto::AwaitResp
         reasons: progress.reasons,
         grant: progress.granted.map(grant),
         approvals: u32::try_from(progress.approvals).unwrap_or(u32::MAX),
-        offer: progress.offer.map(|offer| proto::Offer {
-            reviewer: offer.by.to_string(),
-            reason: offer.reason,
-            op_bytes: offer.op_bytes,
-            payload: offer.payload.unwrap_or_default(),
-            difference: difference(offer.difference),
-        }),
+        offer: progress.offer.map(offer),
+    }
+}
+
+/// A changed operation that waits for its agent.
+pub(super) fn offer(offer: Offer) -> proto::Offer {
+    proto::Offer {
+        reviewer: offer.by.to_string(),
+        reason: offer.reason,
+        op_bytes: offer.op_bytes,
+        payload: offer.payload.unwrap_or_default(),
+        difference: difference(offer.difference),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The reviewers' service: `countersign.v1.Review`.
 
+mod acts;
 mod list;
 mod show;
 
@@ -9,9 +10,10 @@ use super::until::{Until, patience};
 use crate::desk::queue::{Line, News, Page, Queue};
 use crate::desk::sessions::{KnownBy, SignInRefused};
 use crate::desk::{LocalDesk, VoteRefused};
-use crate::escalation::vote::SignedVote;
+use crate::escalation::Sight;
 use crate::party::PersonId;
 use crate::proto;
+use crate::sidecar::{Offer, Sidecar};
 use core::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -25,6 +27,7 @@ const MAX_LIMIT: usize = 500;
 /// Answers reviewers.
 #[derive(Clone)]
 pub struct ReviewService {
+    sidecar: Arc<Sidecar>,
     desk: Arc<LocalDesk>,
     queue: Arc<Queue>,
     readers: Arc<Readers>,
@@ -35,8 +38,13 @@ impl ReviewService {
     /// Lets the known readers look at this desk; votes prove themselves. Those who watch are let go when `stopping`
     /// turns true.
     #[must_use]
-    pub fn new(desk: Arc<LocalDesk>, readers: Arc<Readers>, stopping: watch::Receiver<bool>) -> Self {
-        Self { queue: Arc::new(Queue::new(desk.clone())), desk, readers, stopping }
+    pub fn new(
+        sidecar: Arc<Sidecar>,
+        desk: Arc<LocalDesk>,
+        readers: Arc<Readers>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self { queue: Arc::new(Queue::new(desk.clone())), sidecar, desk, readers, stopping }
     }
 
     fn summary(&self, line: &Line, reader: &Reader) -> proto::Summary {
@@ -174,28 +182,97 @@ impl proto::review_server::Review for ReviewService {
     ) -> Result<Response<proto::Escalation>, Status> {
         let reader = self.readers.admit(&request)?;
         let id = convert::escalation_id(&request.get_ref().escalation_id)?;
+        let looks: &[Sight] = match request.get_ref().look() {
+            proto::Look::Unspecified => &[Sight::Delivered],
+            proto::Look::Opened => &[Sight::Delivered, Sight::Opened],
+            proto::Look::Evidence => &[Sight::Delivered, Sight::Opened, Sight::Evidence],
+        };
+        if let Some(person) = reader.person() {
+            self.desk.seen(id, person, looks).await.map_err(|error| convert::desk_error(&error))?;
+        }
         let view = self.desk.show(id).await.map_err(|error| convert::desk_error(&error))?;
-        Ok(Response::new(show::escalation(view, reader.person(), &self.desk)))
+        let offer = Offer::of(&view.docket).map_err(convert::sidecar_error)?;
+        Ok(Response::new(show::escalation(view, offer, reader.person(), &self.desk)))
     }
 
     async fn vote(
         &self,
         request: Request<proto::VoteRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
-        self.readers.admit(&request)?;
+        let reader = self.readers.admit(&request)?;
         let request = request.into_inner();
         let id = convert::escalation_id(&request.escalation_id)?;
-        let statement = String::from_utf8(request.statement);
-        let statement = statement.map_err(|_| convert::invalid("`statement` is not UTF-8"))?;
-        let signed = SignedVote { statement, signature: request.signature };
-        let docket = self.desk.vote(id, signed).await.map_err(refused)?;
-        let status = docket.escalation.status(self.desk.now());
-        tracing::info!(escalation = %id, status = status.as_str(), "a vote was recorded");
-        Ok(Response::new(proto::VoteResponse {
-            status: convert::status(status).into(),
-            approvals: u32::try_from(docket.escalation.case().agreed()).unwrap_or(u32::MAX),
-            reasons: docket.reasons,
-        }))
+        let docket = self.cast(&reader, id, request.statement, request.signature).await?;
+        Ok(Response::new(self.voted(docket)))
+    }
+
+    async fn draft_change(
+        &self,
+        request: Request<proto::DraftChangeRequest>,
+    ) -> Result<Response<proto::DraftChangeResponse>, Status> {
+        self.readers.admit(&request)?;
+        self.draft(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn propose_change(
+        &self,
+        request: Request<proto::ProposeChangeRequest>,
+    ) -> Result<Response<proto::VoteResponse>, Status> {
+        let reader = self.readers.admit(&request)?;
+        let docket = self.propose(&reader, request.into_inner()).await?;
+        Ok(Response::new(self.voted(docket)))
+    }
+
+    async fn who_can(
+        &self,
+        request: Request<proto::WhoCanRequest>,
+    ) -> Result<Response<proto::WhoCanResponse>, Status> {
+        self.readers.admit(&request)?;
+        self.who_can_decide(&request.get_ref().escalation_id).await.map(Response::new)
+    }
+
+    async fn pass_on(
+        &self,
+        request: Request<proto::PassOnRequest>,
+    ) -> Result<Response<proto::PassOnResponse>, Status> {
+        let reviewer = self.readers.person(&request)?;
+        self.pass(&reviewer, request.get_ref()).await?;
+        Ok(Response::new(proto::PassOnResponse {}))
+    }
+
+    async fn set_away(
+        &self,
+        request: Request<proto::SetAwayRequest>,
+    ) -> Result<Response<proto::SetAwayResponse>, Status> {
+        let reviewer = self.readers.person(&request)?;
+        self.away(&reviewer, request.get_ref()).await?;
+        Ok(Response::new(proto::SetAwayResponse {}))
+    }
+
+    async fn come_back(
+        &self,
+        request: Request<proto::ComeBackRequest>,
+    ) -> Result<Response<proto::ComeBackResponse>, Status> {
+        let reviewer = self.readers.person(&request)?;
+        self.desk.come_back(&reviewer).await.map_err(|error| convert::desk_error(&error))?;
+        Ok(Response::new(proto::ComeBackResponse {}))
+    }
+
+    async fn list_people(
+        &self,
+        request: Request<proto::ListPeopleRequest>,
+    ) -> Result<Response<proto::ListPeopleResponse>, Status> {
+        self.readers.admit(&request)?;
+        Ok(Response::new(self.people()))
+    }
+
+    async fn review_emergency(
+        &self,
+        request: Request<proto::ReviewEmergencyRequest>,
+    ) -> Result<Response<proto::VoteResponse>, Status> {
+        let reviewer = self.readers.person(&request)?;
+        let docket = self.afterwards(&reviewer, request.get_ref()).await?;
+        Ok(Response::new(self.voted(docket)))
     }
 }
 

@@ -161,7 +161,10 @@ impl Sidecar {
 
 impl Offer {
     /// What the agent is told of the changed operation that waits for it.
-    pub(super) fn of(docket: &Docket) -> Result<Option<Self>, SidecarError> {
+    ///
+    /// # Errors
+    /// [`SidecarError::Store`] if what is recorded of it makes no sense.
+    pub fn of(docket: &Docket) -> Result<Option<Self>, SidecarError> {
         let Some(amendment) = docket.escalation.case().amendment() else { return Ok(None) };
         let Amendment { vote: Cast { statement, .. }, op, .. } = amendment;
         let (operation, payload) = changed(amendment).map_err(|why| damaged(docket.id, &why))?;

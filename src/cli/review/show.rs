@@ -1,7 +1,8 @@
 //! One escalation with all that is needed to decide, in words and as a document.
 
 use super::list::{paint_status, summary_json};
-use crate::cli::authorize::{beside_the_factors, risk_words};
+use super::people::by;
+use crate::cli::authorize::{beside_the_factors, difference_words, risk_words};
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::now;
 use crate::cli::output::{Output, Tone, relative, visible};
@@ -88,8 +89,24 @@ pub(super) fn show_words(output: Output, escalation: &Escalation, rendering: &Re
         let allowed = escalation.conditions_allowed.join(", ");
         text.push_str(&format!("  conditions that its executor enforces: {}\n", visible(&allowed)));
     }
+    for line in terms_words(escalation) {
+        text.push_str(&format!("  {line}\n"));
+    }
     for vote in &escalation.votes {
         text.push_str(&format!("{}\n", vote_words(output, vote)));
+    }
+    for vote in &escalation.void_votes {
+        text.push_str(&format!(
+            "{} {}\n",
+            vote_words(output, vote),
+            output.paint(Tone::Faint, "(does not stand any more)")
+        ));
+    }
+    if let Some(offer) = &escalation.offer {
+        text.push_str(&format!("\n{}", head("what a reviewer proposes instead")));
+        text.push_str(&format!("\n  {}: {}", visible(&offer.reviewer), visible(&offer.reason)));
+        text.push_str(&difference_words(output, &offer.difference));
+        text.push('\n');
     }
     if !escalation.recent_activity.is_empty() {
         text.push_str(&format!("\n{}\n", head("what this agent did lately")));
@@ -100,13 +117,43 @@ pub(super) fn show_words(output: Output, escalation: &Escalation, rendering: &Re
     text.trim_end().to_owned()
 }
 
+/// What else counts, in words.
+fn terms_words(escalation: &Escalation) -> Vec<String> {
+    let mut words = Vec::new();
+    if !escalation.asked.is_empty() {
+        words.push(format!("asked: {}", visible(&escalation.asked.join(", "))));
+    }
+    if escalation.denials > 1 {
+        words.push(format!("{} denials end it", escalation.denials));
+    }
+    if let Some(begins) = by(escalation.not_before) {
+        words.push(format!("an approval counts {begins}"));
+    }
+    if !escalation.break_glass.is_empty() {
+        words.push(format!("in an emergency: {}", visible(&escalation.break_glass)));
+    }
+    if let Some(due) = by(escalation.review_by) {
+        words.push(format!("it was an emergency; to be reviewed {due}"));
+    }
+    words
+}
+
 fn vote_words(output: Output, vote: &CastVote) -> String {
-    let verdict =
-        if vote.approve { output.paint(Tone::Good, "approved") } else { output.paint(Tone::Bad, "denied") };
+    let verdict = match (vote.approve, vote.decision.as_str()) {
+        (true, "break_glass") => output.paint(Tone::Bad, "broke the glass"),
+        (true, _) => output.paint(Tone::Good, "approved"),
+        (false, _) => output.paint(Tone::Bad, "denied"),
+    };
     let when = relative(Moment::from_unix_millis(vote.at), now());
     let mut text = format!("  {} {verdict} {when}: {}", visible(&vote.reviewer), visible(&vote.reason));
     for condition in &vote.conditions {
         text.push_str(&format!("\n    if {}", visible(condition)));
+    }
+    for flag in &vote.flags {
+        text.push_str(&format!("\n    {} {}", output.paint(Tone::Wait, "poor:"), visible(flag)));
+    }
+    if !vote.counts {
+        text.push_str(&format!("\n    {}", output.paint(Tone::Bad, "it fills no seat")));
     }
     text
 }
@@ -120,6 +167,9 @@ pub(super) fn show_json(escalation: &Escalation, rendering: &Rendering) -> Value
             "conditions": vote.conditions,
             "at": vote.at,
             "assurance": vote.assurance,
+            "decision": vote.decision,
+            "flags": vote.flags,
+            "counts": vote.counts,
         })
     };
     let context = &escalation.context;
@@ -148,5 +198,18 @@ pub(super) fn show_json(escalation: &Escalation, rendering: &Rendering) -> Value
         "conditions": escalation.conditions,
         "conditions_allowed": escalation.conditions_allowed,
         "recent_activity": escalation.recent_activity,
+        "void_votes": escalation.void_votes.iter().map(vote).collect::<Vec<_>>(),
+        "asked": escalation.asked,
+        "break_glass": (!escalation.break_glass.is_empty()).then_some(&escalation.break_glass),
+        "review_by": (escalation.review_by != 0).then_some(escalation.review_by),
+        "offer": escalation.offer.as_ref().map(|offer| json!({
+            "reviewer": offer.reviewer,
+            "reason": offer.reason,
+            "operation": String::from_utf8_lossy(&offer.op_bytes),
+        })),
+        "stage": escalation.stage,
+        "stages_left": escalation.stages_left,
+        "denials": escalation.denials,
+        "not_before": (escalation.not_before != 0).then_some(escalation.not_before),
     })
 }

@@ -3,23 +3,42 @@
 use super::list;
 use crate::desk::queue::Line;
 use crate::desk::{LocalDesk, View};
+use crate::escalation::Cast;
 use crate::grpc::convert;
+use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::proto;
+use crate::sidecar::Offer;
 
-pub(super) fn escalation(view: View, reader: Option<&PersonId>, desk: &LocalDesk) -> proto::Escalation {
+pub(super) fn escalation(
+    view: View,
+    offer: Option<Offer>,
+    reader: Option<&PersonId>,
+    desk: &LocalDesk,
+) -> proto::Escalation {
     let View { docket, payload, rendering, can_complete, conditions_allowed, recent_activity } = view;
     let summary = list::summary(&Line::of(docket.clone()), reader, desk);
     let decided = &docket.decided;
     let context = decided.context.clone();
-    let votes = docket.escalation.case().votes().iter().map(|vote| proto::CastVote {
+    let case = docket.escalation.case();
+    let opening = case.opening();
+    let terms = &opening.terms;
+    let vote = |vote: &Cast| proto::CastVote {
         reviewer: vote.person().to_string(),
         approve: vote.approves(),
         reason: vote.statement.reason.as_str().to_owned(),
         conditions: vote.statement.choice.conditions().iter().map(convert::condition).collect(),
         at: vote.at.unix_millis(),
         assurance: vote.assurance.to_string(),
-    });
+        decision: vote.statement.choice.as_str().to_owned(),
+        flags: vote.flags.iter().map(ToString::to_string).collect(),
+        counts: case.counts(vote),
+    };
+    let now = desk.now();
+    let stage = case.stage(now);
+    let millis = |moment: Option<Moment>| moment.map_or(0, Moment::unix_millis);
+    let not_before =
+        (!terms.min_review.is_zero()).then(|| opening.before_people_since().plus(terms.min_review));
     proto::Escalation {
         summary: Some(summary),
         decision_id: decided.txn.to_string(),
@@ -42,18 +61,19 @@ pub(super) fn escalation(view: View, reader: Option<&PersonId>, desk: &LocalDesk
         rendering: rendering.text,
         rendering_digest: rendering.digest.to_string(),
         hazards: rendering.hazards.iter().map(ToString::to_string).collect(),
-        votes: votes.collect(),
+        votes: case.votes().iter().map(vote).collect(),
         can_complete,
         conditions_allowed,
-        conditions: docket
-            .escalation
-            .case()
-            .opening()
-            .terms
-            .conditions
-            .iter()
-            .map(convert::condition)
-            .collect(),
+        conditions: terms.conditions.iter().map(convert::condition).collect(),
         recent_activity,
+        void_votes: case.void_votes().iter().map(vote).collect(),
+        asked: case.asked().iter().map(ToString::to_string).collect(),
+        break_glass: terms.break_glass.as_ref().map(|one| one.requirement.to_string()).unwrap_or_default(),
+        review_by: millis(docket.escalation.review_due()),
+        offer: offer.map(convert::offer),
+        stage: u32::try_from(stage).unwrap_or(u32::MAX),
+        stages_left: u32::try_from(case.stages().saturating_sub(stage)).unwrap_or(u32::MAX),
+        denials: u32::try_from(terms.denials.get()).unwrap_or(u32::MAX),
+        not_before: millis(not_before),
     }
 }

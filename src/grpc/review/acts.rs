@@ -1,0 +1,184 @@
+//! What reviewers do: vote, propose another operation, pass on, go away and come back, review an emergency.
+
+use super::{ReviewService, refused};
+use crate::decision::Outcome;
+use crate::desk::sessions::Reviewer;
+use crate::desk::{AwayRefused, Docket, VoteRefused, attested};
+use crate::escalation::Ballot;
+use crate::escalation::vote::{Reason, SignedVote, Statement};
+use crate::grpc::convert;
+use crate::grpc::identity::Reader;
+use crate::moment::Moment;
+use crate::party::{EscalationId, PersonId};
+use crate::proto;
+use crate::reviewer::Absence;
+use crate::sidecar::AmendmentDraft;
+use tonic::Status;
+
+impl ReviewService {
+    pub(super) async fn cast(
+        &self,
+        reader: &Reader,
+        id: EscalationId,
+        statement: Vec<u8>,
+        signature: String,
+    ) -> Result<Docket, Status> {
+        let docket = match ballot(statement, signature)? {
+            Said::Signed(signed) => self.desk.vote(id, signed).await,
+            Said::Unsigned(statement) => self.desk.vote_unsigned(id, *statement, signed_in(reader)?).await,
+        };
+        let docket = docket.map_err(refused)?;
+        let status = docket.escalation.status(self.desk.now());
+        tracing::info!(escalation = %id, status = status.as_str(), "a vote was recorded");
+        Ok(docket)
+    }
+
+    pub(super) async fn draft(
+        &self,
+        request: proto::DraftChangeRequest,
+    ) -> Result<proto::DraftChangeResponse, Status> {
+        let id = convert::escalation_id(&request.escalation_id)?;
+        let (operation, payload) = convert::operation(request.operation)?;
+        let draft = self.sidecar.draft_amendment(id, operation, payload).await;
+        let AmendmentDraft { successor, operation, decision, rendering, difference } =
+            draft.map_err(convert::sidecar_error)?;
+        let verdict = match decision.outcome {
+            Outcome::Allow { .. } => proto::Verdict::Allow,
+            Outcome::Deny => proto::Verdict::Deny,
+            Outcome::Escalate(_) => proto::Verdict::Escalate,
+        };
+        Ok(proto::DraftChangeResponse {
+            successor_id: successor.to_string(),
+            operation_digest: operation.digest().to_string(),
+            op_bytes: operation.op_bytes().to_vec(),
+            rendering: rendering.text,
+            rendering_digest: rendering.digest.to_string(),
+            policy_digest: decision.policy.to_string(),
+            difference: convert::difference(difference),
+            verdict: verdict.into(),
+            reasons: decision.reasons,
+        })
+    }
+
+    pub(super) async fn propose(
+        &self,
+        reader: &Reader,
+        request: proto::ProposeChangeRequest,
+    ) -> Result<Docket, Status> {
+        let id = convert::escalation_id(&request.escalation_id)?;
+        let (operation, payload) = convert::operation(request.operation)?;
+        let ballot: Ballot = match ballot(request.statement, request.signature)? {
+            Said::Signed(signed) => self.desk.signed_ballot(&signed),
+            Said::Unsigned(statement) => attested(*statement, signed_in(reader)?),
+        }
+        .map_err(refused)?;
+        let docket = self.sidecar.amend(id, &operation, payload, &ballot).await;
+        let docket = docket.map_err(convert::sidecar_error)?;
+        tracing::info!(escalation = %id, "a changed operation was proposed");
+        Ok(docket)
+    }
+
+    pub(super) async fn who_can_decide(&self, id: &str) -> Result<proto::WhoCanResponse, Status> {
+        let id = convert::escalation_id(id)?;
+        let able = self.desk.who_can(id).await.map_err(|error| convert::desk_error(&error))?;
+        let names = |people: Vec<&PersonId>| people.into_iter().map(ToString::to_string).collect();
+        let set = |people: &std::collections::BTreeSet<PersonId>| proto::PeopleSet {
+            people: names(people.iter().collect()),
+        };
+        let person = |able: crate::desk::Able| proto::AblePerson {
+            person: able.person.to_string(),
+            asked: able.asked,
+            why: able.why,
+        };
+        Ok(proto::WhoCanResponse {
+            sets: able.sets.iter().map(set).collect(),
+            people: able.people.into_iter().map(person).collect(),
+        })
+    }
+
+    pub(super) async fn pass(&self, from: &Reviewer, request: &proto::PassOnRequest) -> Result<(), Status> {
+        let id = convert::escalation_id(&request.escalation_id)?;
+        let to = person("to", &request.to)?;
+        self.desk.pass_on(id, from, &to).await.map_err(|error| convert::desk_error(&error))?;
+        tracing::info!(escalation = %id, from = %from.person(), %to, "passed on");
+        Ok(())
+    }
+
+    pub(super) async fn away(&self, who: &Reviewer, request: &proto::SetAwayRequest) -> Result<(), Status> {
+        let from = match request.from {
+            0 => self.desk.now(),
+            from => Moment::from_unix_millis(from),
+        };
+        let delegate = match request.delegate.as_str() {
+            "" => None,
+            name => Some(person("delegate", name)?),
+        };
+        let absence = Absence { from, until: Moment::from_unix_millis(request.until), delegate };
+        self.desk.announce(who, absence).await.map_err(|error| match error {
+            AwayRefused::Absence(error) => convert::invalid(error.to_string()),
+            AwayRefused::Desk(error) => convert::desk_error(&error),
+        })
+    }
+
+    pub(super) fn people(&self) -> proto::ListPeopleResponse {
+        let people = self.desk.whereabouts().into_iter().map(|one| proto::PersonThere {
+            person: one.person.to_string(),
+            there: one.presence.is_there(),
+            words: one.presence.to_string(),
+            stands_in_for: one.stands_in_for.iter().map(ToString::to_string).collect(),
+        });
+        proto::ListPeopleResponse { people: people.collect() }
+    }
+
+    pub(super) async fn afterwards(
+        &self,
+        by: &Reviewer,
+        request: &proto::ReviewEmergencyRequest,
+    ) -> Result<Docket, Status> {
+        let id = convert::escalation_id(&request.escalation_id)?;
+        let note =
+            Reason::new(&request.note).map_err(|error| convert::invalid(format!("`note`: {error}")))?;
+        let docket = self.desk.review_emergency(id, by, request.justified, note.as_str()).await;
+        let docket = docket.map_err(|error| convert::desk_error(&error))?;
+        tracing::info!(escalation = %id, by = %by.person(), justified = request.justified, "an emergency was reviewed");
+        Ok(docket)
+    }
+
+    pub(super) fn voted(&self, docket: Docket) -> proto::VoteResponse {
+        proto::VoteResponse {
+            status: convert::status(docket.escalation.status(self.desk.now())).into(),
+            approvals: u32::try_from(docket.escalation.case().agreed()).unwrap_or(u32::MAX),
+            reasons: docket.reasons,
+        }
+    }
+}
+
+/// A vote as it came.
+enum Said {
+    Signed(SignedVote),
+    Unsigned(Box<Statement>),
+}
+
+fn ballot(statement: Vec<u8>, signature: String) -> Result<Said, Status> {
+    let statement = String::from_utf8(statement);
+    let statement = statement.map_err(|_| convert::invalid("`statement` is not UTF-8"))?;
+    if !signature.is_empty() {
+        return Ok(Said::Signed(SignedVote { statement, signature }));
+    }
+    let statement = Statement::from_bytes(statement.as_bytes());
+    let statement = statement.map_err(|error| refused(VoteRefused::Vote(error.into())))?;
+    Ok(Said::Unsigned(Box::new(statement)))
+}
+
+fn signed_in(reader: &Reader) -> Result<&Reviewer, Status> {
+    match reader {
+        Reader::Person(reviewer) => Ok(reviewer),
+        Reader::Connection => Err(Status::unauthenticated(
+            "a vote without a signature counts only for somebody who is signed in: sign in, or sign the vote",
+        )),
+    }
+}
+
+fn person(what: &str, name: &str) -> Result<PersonId, Status> {
+    PersonId::new(name).map_err(|error| convert::invalid(format!("`{what}`: {error}")))
+}
