@@ -3,11 +3,10 @@
 use super::local::LocalDesk;
 use crate::escalation::{Ballot, Escalation, Flag};
 use crate::reviewer::Attendance;
-use crate::reviewer::diligence::Glance;
-use crate::reviewer::workload::Load;
+use crate::reviewer::diligence::flags;
 
 impl LocalDesk {
-    /// What makes this vote a poor one; a denial is none.
+    /// What makes this vote a poor one; a denial is none. A recount of the record finds the same.
     pub(super) fn flags(&self, escalation: &Escalation, ballot: &Ballot, here: &Attendance<'_>) -> Vec<Flag> {
         let statement = ballot.statement();
         if !statement.choice.approves() {
@@ -15,18 +14,9 @@ impl LocalDesk {
         }
         let (case, person) = (escalation.case(), &statement.reviewer);
         let workload = self.workload();
-        let load = workload.of(person);
-        let votes = load.into_iter().flat_map(Load::votes).filter(|vote| vote.said.approves());
-        let approvals: Vec<_> = votes.map(|vote| vote.at).collect();
-        let glance = Glance {
-            now: here.at(),
-            opened_at: case.opening().before_people_since(),
-            attention: case.attention_of(person),
-            characters: workload.shown(case.opening().id).map_or(0, |shown| shown.characters),
-            approvals: &approvals,
-            streak: load.map_or(0, Load::streak),
-            hour: here.directory().person(person).and_then(|person| person.hour_of(here.at())),
-        };
-        glance.flags(&case.opening().terms.diligence)
+        let characters = workload.shown(case.opening().id).map_or(0, |shown| shown.characters);
+        let hour = here.directory().person(person).and_then(|person| person.hour_of(here.at()));
+        let attention = case.attention_of(person);
+        flags(case.opening(), attention, characters, workload.of(person), hour, here.at())
     }
 }

@@ -6,7 +6,7 @@ use super::sessions::Reviewer;
 use super::{DeskError, Docket};
 use crate::escalation::vote::{self, SignedVote, Statement, VerifiedVote, VoteError};
 use crate::escalation::{
-    Ballot, Cast, Counted, Escalation, Event as Happened, Review, Sight, Step, VoteRefusal,
+    Ballot, Cast, Counted, Escalation, Event as Happened, Flag, Review, Sight, Step, VoteRefusal,
 };
 use crate::party::{EscalationId, PersonId};
 use crate::reviewer::{Attendance, Directory};
@@ -23,6 +23,8 @@ pub enum VoteRefused {
     Vote(VoteError),
     /// It is a reviewer's, and may not count; that is recorded.
     Refused(VoteRefusal),
+    /// It is a reviewer's, made without the care that the rule asks for, and this is what was missing.
+    Careless(Vec<Flag>),
 }
 
 impl fmt::Display for VoteRefused {
@@ -31,6 +33,10 @@ impl fmt::Display for VoteRefused {
             Self::Desk(error) => error.fmt(f),
             Self::Vote(error) => error.fmt(f),
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::Careless(flags) => {
+                let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+                write!(f, "{}: {}", VoteRefusal::Careless, flags.join("; "))
+            }
         }
     }
 }
@@ -74,11 +80,17 @@ impl LocalDesk {
 
     async fn bring(&self, id: EscalationId, ballot: &Ballot) -> Result<Docket, VoteRefused> {
         let judge = |escalation: &Escalation, here: &Attendance<'_>| {
-            escalation.vote(ballot, &self.flags(escalation, ballot, here), here, here.at())
+            let flags = self.flags(escalation, ballot, here);
+            let Step { events, result } = escalation.vote(ballot, &flags, here, here.at());
+            let refused = |refusal| {
+                let careless = refusal == VoteRefusal::Careless;
+                if careless { VoteRefused::Careless(flags) } else { VoteRefused::Refused(refusal) }
+            };
+            Step { events, result: result.map_err(refused) }
         };
-        let (docket, counted): (Docket, Result<Counted, VoteRefusal>) =
+        let (docket, counted): (Docket, Result<Counted, VoteRefused>) =
             self.step(id, judge).await.map_err(VoteRefused::Desk)?;
-        counted.map(|_| docket).map_err(VoteRefused::Refused)
+        counted.map(|_| docket)
     }
 
     /// Notes that somebody who is signed in has it before them.

@@ -69,6 +69,9 @@ pub enum Event {
         vote: VoteDigest,
         /// Why.
         refusal: VoteRefusal,
+        /// What makes it a poor one, where that is why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        flags: Vec<Flag>,
     },
     /// A reviewer took back what they had said.
     Withdrawn(Box<Cast>),

@@ -167,7 +167,8 @@ impl Escalation {
                 let statement = ballot.statement();
                 if self.case().records(refusal, &statement.reviewer) {
                     let (person, vote) = (statement.reviewer.clone(), statement.digest());
-                    events.push(Event::VoteRefused { at: now, person, vote, refusal });
+                    let flags = if refusal == VoteRefusal::Careless { flags.to_vec() } else { Vec::new() };
+                    events.push(Event::VoteRefused { at: now, person, vote, refusal, flags });
                 }
                 Step { events, result: Err(refusal) }
             }

@@ -10,7 +10,7 @@ use super::until::{Until, patience};
 use crate::desk::queue::{Line, News, Page, Queue};
 use crate::desk::sessions::{KnownBy, SignInRefused};
 use crate::desk::{LocalDesk, VoteRefused};
-use crate::escalation::Sight;
+use crate::escalation::{Sight, VoteRefusal};
 use crate::party::PersonId;
 use crate::proto;
 use crate::sidecar::{Offer, Sidecar};
@@ -296,10 +296,13 @@ fn not_signed_in(error: SignInRefused) -> Status {
     }
 }
 
-fn refused(error: VoteRefused) -> Status {
+fn refused(error: &VoteRefused) -> Status {
     match error {
-        VoteRefused::Desk(error) => convert::desk_error(&error),
+        VoteRefused::Desk(error) => convert::desk_error(error),
         VoteRefused::Vote(error) => Status::permission_denied(format!("{error} ({})", error.code())),
-        VoteRefused::Refused(error) => Status::permission_denied(format!("{error} ({})", error.code())),
+        VoteRefused::Refused(refusal) => Status::permission_denied(format!("{refusal} ({})", refusal.code())),
+        VoteRefused::Careless(_) => {
+            Status::permission_denied(format!("{error} ({})", VoteRefusal::Careless.code()))
+        }
     }
 }

@@ -81,6 +81,7 @@ fn a_flood_of_refused_votes_does_not_keep_anybody_from_being_asked_again() {
         person: person("ada"),
         vote: ballot.statement().digest(),
         refusal: VoteRefusal::Careless,
+        flags: Vec::new(),
     };
     forged.events.extend(core::iter::repeat_n(refused, MAX_REFUSALS + 1));
     assert!(Escalation::replay(&forged.events).is_err());

@@ -27,7 +27,7 @@ impl ReviewService {
             Said::Signed(signed) => self.desk.vote(id, signed).await,
             Said::Unsigned(statement) => self.desk.vote_unsigned(id, *statement, signed_in(reader)?).await,
         };
-        let docket = docket.map_err(refused)?;
+        let docket = docket.map_err(|error| refused(&error))?;
         let status = docket.escalation.status(self.desk.now());
         tracing::info!(escalation = %id, status = status.as_str(), "a vote was recorded");
         Ok(docket)
@@ -71,7 +71,7 @@ impl ReviewService {
             Said::Signed(signed) => self.desk.signed_ballot(&signed),
             Said::Unsigned(statement) => attested(*statement, signed_in(reader)?),
         }
-        .map_err(refused)?;
+        .map_err(|error| refused(&error))?;
         let docket = self.sidecar.amend(id, &operation, payload, &ballot).await;
         let docket = docket.map_err(convert::sidecar_error)?;
         tracing::info!(escalation = %id, "a changed operation was proposed");
@@ -166,7 +166,7 @@ fn ballot(statement: Vec<u8>, signature: String) -> Result<Said, Status> {
         return Ok(Said::Signed(SignedVote { statement, signature }));
     }
     let statement = Statement::from_bytes(statement.as_bytes());
-    let statement = statement.map_err(|error| refused(VoteRefused::Vote(error.into())))?;
+    let statement = statement.map_err(|error| refused(&VoteRefused::Vote(error.into())))?;
     Ok(Said::Unsigned(Box::new(statement)))
 }
 

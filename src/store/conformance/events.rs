@@ -212,7 +212,8 @@ pub const fn step(id: EscalationId, step: escalation::Event) -> Event {
 pub fn refused_vote(at: Moment, number: u8) -> escalation::Event {
     let person = PersonId::new("eve").unwrap();
     let vote = VoteDigest::from_bytes([number; 32]);
-    escalation::Event::VoteRefused { at, person, vote, refusal: escalation::VoteRefusal::NotInPool }
+    let (refusal, flags) = (escalation::VoteRefusal::NotInPool, Vec::new());
+    escalation::Event::VoteRefused { at, person, vote, refusal, flags }
 }
 
 /// One of the steps that end an escalation.
