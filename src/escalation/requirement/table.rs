@@ -16,6 +16,8 @@ pub(super) struct Table<'a> {
     present: usize,
     /// Those who could still agree themselves and for whom somebody else stands in: one or the other.
     contested: Vec<Contested>,
+    /// How many of these are tried both ways.
+    tried: usize,
 }
 
 struct Row<'a> {
@@ -40,6 +42,9 @@ struct Contested {
 
 /// How many of those who are contested are tried both ways; the others count as if they had to agree themselves.
 const MAX_CONTESTED: usize = 6;
+/// How many seatings may be tried for all these choices and all ways to meet the requirement: where it can be met in
+/// very many ways, fewer are tried both ways.
+const MAX_SEATINGS: usize = 4096;
 
 impl<'a> Table<'a> {
     pub(super) fn new(
@@ -69,7 +74,7 @@ impl<'a> Table<'a> {
         // Whoever has agreed is there after all; and of two who claim the same power neither has it.
         let lends = |absent: &&PersonId| !surest.contains_key(*absent) && claimants.get(*absent) == Some(&1);
 
-        let mut table = Self { rows: Vec::new(), present: surest.len(), contested: Vec::new() };
+        let mut table = Self { rows: Vec::new(), present: surest.len(), contested: Vec::new(), tried: 0 };
         for ((person, assurance), claims) in known.iter().zip(&claims) {
             let sure = |seat: &Seat| *assurance >= seat.assurance();
             let own = |seat: &Seat| sure(seat) && seat.admits_personally(person, membership);
@@ -89,6 +94,8 @@ impl<'a> Table<'a> {
             }
         }
         table.contested = table.contests();
+        let choices = MAX_SEATINGS / requirement.ways.len().max(1);
+        table.tried = choices.checked_ilog2().map_or(0, |bits| MAX_CONTESTED.min(bits as usize));
         table
     }
 
@@ -137,7 +144,7 @@ impl<'a> Table<'a> {
     /// looks at those only for whom somebody stands in who has agreed.
     pub(super) fn choices(&self, by_present: bool) -> impl Iterator<Item = View> {
         let contested = self.contested.iter().filter(move |contested| contested.by_present || !by_present);
-        let contested: Vec<usize> = contested.map(|contested| contested.person).take(MAX_CONTESTED).collect();
+        let contested: Vec<usize> = contested.map(|contested| contested.person).take(self.tried).collect();
         (0_usize..1 << contested.len()).map(move |bits| {
             let out = |person| {
                 contested.iter().position(|other| *other == person).is_some_and(|at| bits >> at & 1 == 1)
