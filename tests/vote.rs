@@ -65,6 +65,9 @@ mod second_thoughts;
 mod security_key;
 #[path = "vote/signature.rs"]
 mod signature;
+#[cfg(feature = "engine")]
+#[path = "vote/stand_in.rs"]
+mod stand_in;
 #[path = "vote/statement.rs"]
 mod statement;
 #[path = "vote/webauthn.rs"]
