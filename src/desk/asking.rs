@@ -8,7 +8,7 @@ use crate::escalation::{Case, Escalation, Event as Happened};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{EscalationId, PersonId};
-use crate::reviewer::routing::{Question, Route, is_pressing, route};
+use crate::reviewer::routing::{About, Route, is_pressing, route_case};
 use crate::reviewer::workload::{Likeness, Shown};
 use crate::reviewer::{Attendance, Workload};
 use std::collections::BTreeSet;
@@ -149,7 +149,7 @@ impl LocalDesk {
             let turn = route.ask.iter().find(|turn| turn.person == person).map(ToString::to_string);
             let obstacle = route.passed_over.iter().find(|(one, _)| *one == person);
             let why = turn.or_else(|| obstacle.map(|(_, obstacle)| obstacle.to_string()));
-            let asked = case.asked().contains(&person);
+            let asked = case.was_asked(&person);
             let there = if asked { "asked" } else { "others were asked before them" };
             Able { person, asked, why: why.unwrap_or_else(|| there.to_owned()) }
         };
@@ -167,24 +167,9 @@ fn find(
     workload: &Workload,
     off_hours: bool,
 ) -> Route {
-    let now = here.at();
-    let Some(requirement) = case.requirement_at(now) else {
-        return Route { enough: true, ..Route::default() };
-    };
     let (action, resource) = subject(decided);
-    let question = Question {
-        requirement: &requirement,
-        agreed: &case.agreed_by(here),
-        eligible: &case.eligible(here, now),
-        asked: case.asked(),
-        roster: &case.seen_on(here),
-        agent: &decided.agent,
-        action: &action,
-        resource: &resource,
-        like: shown.like,
-        off_hours,
-    };
-    route(&question, here, workload)
+    let about = About { action: &action, resource: &resource, like: shown.like };
+    route_case(case, about, off_hours, here, workload)
 }
 
 /// What people are shown of it, as far as it matters for how much there is to do.

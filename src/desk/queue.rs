@@ -133,7 +133,7 @@ impl Line {
     fn concerns(&self, person: &PersonId, here: &Attendance<'_>) -> bool {
         let case = self.escalation.case();
         case.votes().iter().any(|vote| vote.person() == person)
-            || case.asked().contains(person)
+            || case.was_asked(person)
             || case.eligible(here, here.at()).contains(person)
     }
 

@@ -2,7 +2,6 @@
 
 use super::diligence::{Attention, OnPoor};
 use super::event::{Amendment, Cast, Opening, Review};
-use super::ladder::Stage;
 use super::refusal::VoteRefusal;
 use super::requirement::{Agreement, Membership, Requirement, RoleName, Standing, TeamName};
 use super::step::MAX_REFUSALS;
@@ -30,7 +29,8 @@ pub struct Case {
     pub(super) widened: usize,
     /// After how many tenths of the time people were last reminded.
     pub(super) reminded: u8,
-    pub(super) asked: BTreeSet<PersonId>,
+    /// Who was asked, and in which stage.
+    pub(super) asked: BTreeMap<PersonId, usize>,
     pub(super) attention: BTreeMap<PersonId, Attention>,
     /// Whose poor vote was refused, so that their next one counts.
     pub(super) asked_again: BTreeSet<PersonId>,
@@ -95,7 +95,7 @@ impl Case {
             refusals: 0,
             widened: 0,
             reminded: 0,
-            asked: BTreeSet::new(),
+            asked: BTreeMap::new(),
             attention: BTreeMap::new(),
             asked_again: BTreeSet::new(),
             amendment: None,
@@ -122,9 +122,14 @@ impl Case {
     }
 
     /// Who was asked to decide it.
+    pub fn asked(&self) -> impl Iterator<Item = &PersonId> {
+        self.asked.keys()
+    }
+
+    /// Whether this person was asked to decide it.
     #[must_use]
-    pub const fn asked(&self) -> &BTreeSet<PersonId> {
-        &self.asked
+    pub fn was_asked(&self, person: &PersonId) -> bool {
+        self.asked.contains_key(person)
     }
 
     /// What this person did with it so far.
@@ -272,15 +277,42 @@ impl Case {
         self.stages_begun(now)
     }
 
+    /// The first of the stages that people are to be asked for at this moment: those that began since others were
+    /// asked, who had their time.
+    fn round(&self, now: Moment) -> usize {
+        let stage = self.stage(now);
+        self.asked.values().filter(|one| **one < stage).max().map_or(0, |before| before + 1)
+    }
+
+    /// Who was asked for an earlier stage than those of this moment. They may answer yet, and others are not to wait
+    /// for that.
+    #[must_use]
+    pub fn silent(&self, now: Moment) -> BTreeSet<PersonId> {
+        let round = self.round(now);
+        self.asked.iter().filter(|(_, stage)| **stage < round).map(|(person, _)| person.clone()).collect()
+    }
+
     /// Who must agree at this moment: as it was opened, or by a stage that has begun; and somebody besides where a
     /// poor vote asks for that. `None` if that is more than a requirement can be: then nobody can.
     #[must_use]
     pub fn requirement_at(&self, now: Moment) -> Option<Requirement> {
+        self.requirement_since(0, now)
+    }
+
+    /// … by those stages alone that people are to be asked for at this moment.
+    #[must_use]
+    pub fn round_at(&self, now: Moment) -> Option<Requirement> {
+        self.requirement_since(self.round(now), now)
+    }
+
+    fn requirement_since(&self, first: usize, now: Moment) -> Option<Requirement> {
         let terms = &self.opening.terms;
-        let stages = terms.ladder.iter().map(|Stage { requirement, .. }| requirement);
-        let stages = stages.chain(&terms.escalation_pool).take(self.stages_begun(now));
-        let any: Vec<Requirement> = core::iter::once(&terms.requirement).chain(stages).cloned().collect();
-        let any = if any.len() == 1 { terms.requirement.clone() } else { Requirement::any(1, any).ok()? };
+        let stages = terms.whole().take(self.stages_begun(now) + 1).skip(first);
+        let any: Vec<Requirement> = stages.cloned().collect();
+        let any = match <[Requirement; 1]>::try_from(any) {
+            Ok([only]) => only,
+            Err(any) => Requirement::any(1, any).ok()?,
+        };
         match &terms.diligence.on_poor {
             OnPoor::AddSeat(more)
                 if self.votes.iter().any(|vote| vote.approves() && !vote.flags.is_empty()) =>

@@ -17,7 +17,7 @@ impl Escalation {
     #[must_use]
     pub fn ask(&self, people: &[PersonId], now: Moment) -> Option<Event> {
         let Self::Pending(Pending { case }) = self else { return None };
-        let people: Vec<_> = people.iter().filter(|person| !case.asked.contains(person)).cloned().collect();
+        let people: Vec<_> = people.iter().filter(|person| !case.was_asked(person)).cloned().collect();
         (!people.is_empty() && self.due(now).is_none()).then_some(Event::Asked { at: now, people })
     }
 
@@ -40,7 +40,7 @@ impl Escalation {
     ) -> Option<Event> {
         let case = self.pending(now).ok()?;
         let new = !case.attention_of(person).has(what);
-        let may = case.asked.contains(person) || case.eligible(membership, now).contains(person);
+        let may = case.was_asked(person) || case.eligible(membership, now).contains(person);
         (new && may).then(|| Event::Seen { at: now, person: person.clone(), what })
     }
 
@@ -54,7 +54,7 @@ impl Escalation {
     ) -> Step<(), TransitionError> {
         let Ok(case) = self.pending(now) else { return self.over(now) };
         let refuse = |error| Step { events: Vec::new(), result: Err(error) };
-        if !case.asked.contains(from) {
+        if !case.was_asked(from) {
             return refuse(TransitionError::NotAsked);
         }
         if !case.eligible(membership, now).contains(to) {

@@ -90,15 +90,16 @@ impl Escalation {
                 Ok(Self::Pending(Pending { case }))
             }
             (Self::Pending(Pending { mut case }), Event::Asked { at, people }) => {
+                let stage = case.stage(*at);
                 for person in people {
-                    require(case.asked.insert(person.clone()))?;
+                    require(case.asked.insert(person.clone(), stage).is_none())?;
                     case.attention.entry(person.clone()).or_default().asked_at.get_or_insert(*at);
                 }
                 Ok(Self::Pending(Pending { case }))
             }
             (Self::Pending(Pending { mut case }), Event::Reassigned { at, from, to }) => {
-                require(case.asked.remove(from) && from != to)?;
-                case.asked.insert(to.clone());
+                let stage = case.asked.remove(from).filter(|_| from != to).ok_or(inconsistent)?;
+                case.asked.insert(to.clone(), stage);
                 case.attention.entry(to.clone()).or_default().asked_at.get_or_insert(*at);
                 Ok(Self::Pending(Pending { case }))
             }

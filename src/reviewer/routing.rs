@@ -24,6 +24,8 @@ pub struct Question<'a> {
     pub eligible: &'a [PersonId],
     /// Who was asked before.
     pub asked: &'a BTreeSet<PersonId>,
+    /// Who of them was asked for an earlier stage, and has had their time: others come first.
+    pub silent: &'a BTreeSet<PersonId>,
     /// The roster as the escalation sees it, with who stands in for whom.
     pub roster: &'a dyn Membership,
     /// Which agent asks.
@@ -179,20 +181,40 @@ pub fn route_case(
     attendance: &Attendance<'_>,
     workload: &Workload,
 ) -> Route {
-    let Some(requirement) = case.requirement_at(attendance.at()) else { return Route::default() };
-    let question = Question {
-        requirement: &requirement,
-        agreed: &case.agreed_by(attendance),
-        eligible: &case.eligible(attendance, attendance.at()),
-        asked: case.asked(),
-        roster: &case.seen_on(attendance),
-        agent: &case.opening().agent,
-        action: about.action,
-        resource: about.resource,
-        like: about.like,
-        off_hours,
+    let now = attendance.at();
+    let roster = case.seen_on(attendance);
+    let (eligible, agreed) = (case.eligible(attendance, now), case.agreed_by(attendance));
+    let (asked, silent) = (case.asked().cloned().collect(), case.silent(now));
+    let found = |requirement: &Requirement| {
+        let eligible: Vec<PersonId> =
+            eligible.iter().filter(|person| requirement.admits(person, &roster)).cloned().collect();
+        let question = Question {
+            requirement,
+            agreed: &agreed,
+            eligible: &eligible,
+            asked: &asked,
+            silent: &silent,
+            roster: &roster,
+            agent: &case.opening().agent,
+            action: about.action,
+            resource: about.resource,
+            like: about.like,
+            off_hours,
+        };
+        route(&question, attendance, workload)
     };
-    route(&question, attendance, workload)
+    let (Some(whole), Some(round)) = (case.requirement_at(now), case.round_at(now)) else {
+        // It is more than a requirement can be: nobody is missing who could help.
+        return Route { enough: true, ..Route::default() };
+    };
+    let mut route = found(&round);
+    if !route.enough && round != whole {
+        // A stage that has begun finds nobody, and those who were asked before it may answer yet.
+        let before = found(&whole);
+        route.enough = before.enough;
+        route.again_at = route.again_at.into_iter().chain(before.again_at).min();
+    }
+    route
 }
 
 /// Whom to ask about this now.
@@ -279,6 +301,7 @@ fn spares(
 struct Candidate<'a> {
     person: &'a Person,
     was_asked: bool,
+    silent: bool,
     presence: Presence,
     obstacle: Option<Obstacle>,
     /// Whether they are asked though they may not be needed.
@@ -312,6 +335,7 @@ impl<'a> Candidate<'a> {
             stands_in_for: question.roster.stood_in_for(&person.id),
         };
         let was_asked = question.asked.contains(&person.id);
+        let silent = question.silent.contains(&person.id);
         let share = agents_share(person.daily_cap);
         let is_there = presence.is_there() || (turn.off_hours && question.off_hours);
         let obstacle = match () {
@@ -327,13 +351,14 @@ impl<'a> Candidate<'a> {
         let flood = load.map_or(0, |load| load.asked_since_for_heaviest(today));
         let part = |of: u32| usize::try_from(person.daily_cap.div_ceil(of)).unwrap_or(usize::MAX);
         let may_be_spare = was_asked || turn.alike || asked_today < part(2) || asked_today - flood < part(4);
-        Self { person, was_asked, presence, obstacle, may_be_spare, turn }
+        Self { person, was_asked, silent, presence, obstacle, may_be_spare, turn }
     }
 
     /// Whose turn it is: the lowest first.
     fn order(&self) -> impl Ord + use<'a> {
         let turn = &self.turn;
         (
+            self.silent,
             // Whoever has it before them already, or its like, has no more to do for it.
             Reverse(self.was_asked),
             Reverse(turn.alike),

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 struct Asking {
     agent: AgentId,
     asked: BTreeSet<PersonId>,
+    silent: BTreeSet<PersonId>,
     agreed: Vec<Agreement>,
     off_hours: bool,
 }
@@ -48,8 +49,13 @@ impl Desk {
     fn route(&self, requirement: &Requirement, change: impl FnOnce(&mut Asking), now: Moment) -> Route {
         let absences = Absences::default();
         let attendance = Attendance::new(&self.directory, &absences, now);
-        let mut asking =
-            Asking { agent: agent("agent-7"), asked: BTreeSet::new(), agreed: Vec::new(), off_hours: false };
+        let mut asking = Asking {
+            agent: agent("agent-7"),
+            asked: BTreeSet::new(),
+            silent: BTreeSet::new(),
+            agreed: Vec::new(),
+            off_hours: false,
+        };
         change(&mut asking);
         let mut eligible = Membership::people(&attendance);
         eligible.retain(|one| requirement.admits(one, &attendance));
@@ -59,6 +65,7 @@ impl Desk {
             agreed: &asking.agreed,
             eligible: &eligible,
             asked: &asking.asked,
+            silent: &asking.silent,
             roster: &attendance,
             agent: &asking.agent,
             action: "db.migrate",
@@ -97,6 +104,22 @@ fn as_few_are_asked_as_are_needed_and_one_more_for_each_who_might_not_answer() {
     // Bob for Ada, Dan for Cyd.
     assert_eq!(desk.asks(&both), ["ada", "cyd", "+bob", "+dan"]);
     assert!(desk.route(&both, |_| {}, NOON).enough);
+}
+
+#[test]
+fn whoever_was_asked_for_an_earlier_stage_has_had_their_time() {
+    let desk = Desk::new(FOUR);
+    let asks = |silent: &[&str], people| {
+        let silent: BTreeSet<PersonId> = silent.iter().map(|name| PersonId::new(name).unwrap()).collect();
+        let change = |asking: &mut Asking| {
+            asking.asked = silent.clone();
+            asking.silent = silent.clone();
+        };
+        words(&desk.route(&of_role("dba", people), change, NOON))
+    };
+    assert_eq!(asks(&["ada"], 1), ["bob", "+cyd"]);
+    assert_eq!(asks(&["ada"], 2), ["bob", "cyd"], "Ada is the spare, and was asked");
+    assert_eq!(asks(&["ada", "bob"], 2), ["cyd"], "where nobody else is left, they are counted on");
 }
 
 #[test]

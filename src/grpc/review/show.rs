@@ -67,7 +67,7 @@ pub(super) fn escalation(
         conditions: terms.conditions.iter().map(convert::condition).collect(),
         recent_activity,
         void_votes: case.void_votes().iter().map(vote).collect(),
-        asked: case.asked().iter().map(ToString::to_string).collect(),
+        asked: case.asked().map(ToString::to_string).collect(),
         break_glass: terms.break_glass.as_ref().map(|one| one.requirement.to_string()).unwrap_or_default(),
         review_by: millis(docket.escalation.review_due()),
         offer: offer.map(convert::offer),

@@ -304,7 +304,7 @@ impl<'a> World<'a> {
         let Some(Case { state: Some(state), .. }) = self.cases.get(number) else { return };
         let attendance = Attendance::new(self.directory, &self.absences, now);
         let mut people = state.case().eligible(&attendance, now);
-        people.retain(|person| state.case().asked().contains(person));
+        people.retain(|person| state.case().was_asked(person));
         for person in people {
             let pending = self.workload.of(&person).map_or(0, |load| load.pending());
             self.plan_answer(number, &person, pending, false, now);
