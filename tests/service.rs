@@ -28,9 +28,13 @@ mod requests;
 mod restart;
 #[path = "service/review.rs"]
 mod review;
+#[path = "service/seeds.rs"]
+mod seeds;
 #[path = "service/support.rs"]
 mod support;
 #[path = "service/suspend.rs"]
 mod suspend;
 #[path = "service/time.rs"]
 mod time;
+#[path = "service/world.rs"]
+mod world;

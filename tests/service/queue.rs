@@ -2,7 +2,7 @@
 
 use crate::review::{sign_in, with_session};
 use crate::support::{POLICY, Service, approve, ask, code, delete, deploy};
-use crate::time::{World, world};
+use crate::world::{World, world};
 use countersign::client::{AgentClient, Connect, Filter, Level, News as Told, Order, Status};
 use countersign::desk::queue::{self, News, NoPage, Page, Queue};
 use countersign::digest::sha256;

@@ -1,7 +1,7 @@
 //! Reload: changed files come into force whole or not at all, and only once those agree who must.
 
 use crate::support::{POLICY, Service, approve, code, delete, deploy, read, roster};
-use crate::time::{World, world};
+use crate::world::{World, world};
 use countersign::audit::event::Event;
 use countersign::client::{Ask, Filter, Order, ReloadOutcome, Status, Verdict};
 use countersign::config::Config;

@@ -1,0 +1,291 @@
+//! A sidecar, its desk and its store with a clock that the test sets, and the people who vote there.
+
+use crate::support::{FLEET, POLICY, key, roster};
+use arc_swap::ArcSwap;
+use countersign::audit::event::{Context, Event, Record};
+use countersign::clock::{Clock as _, ManualClock};
+use countersign::condition::{ConditionKind, ExecutionFacts};
+use countersign::desk::{Desk as _, Docket, LocalDesk, VoteRefused};
+use countersign::entropy::SystemEntropy;
+use countersign::escalation::evidence::{PinnedKeys, RosterEvidence};
+use countersign::escalation::vote::{Choice, Nonce, Reason, SignedVote, Statement};
+use countersign::escalation::{Event as Step, Status, VoteRefusal};
+use countersign::moment::Moment;
+use countersign::operation::Operation;
+use countersign::operation::render::render;
+use countersign::party::{AgentId, EscalationId, ExecutorId, KeyHolder, LogOrigin, PersonId, TrustDomain};
+use countersign::policy::Policy;
+use countersign::presence::ssh::VOTE_NAMESPACE;
+use countersign::replay::journal::JournalGuard;
+use countersign::reviewer::Directory;
+use countersign::risk::Claims;
+use countersign::sidecar::brake::Brake;
+use countersign::sidecar::issuance::Issuance;
+use countersign::sidecar::memory::Memories;
+use countersign::sidecar::{Ask, Caller, Granted, InForce, Progress, Sidecar, SidecarError};
+use countersign::signer::directory::KeyDirectory;
+use countersign::store::Store as _;
+use countersign::store::embedded::{EmbeddedStore, Options};
+use countersign::token::{Anchor, Executor, Presented, Refusal, VerifiedOperation, VerifierConfig};
+use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+/// The conditions that the executor of this world enforces.
+const ENFORCED: [ConditionKind; 4] =
+    [ConditionKind::Canary, ConditionKind::TimeWindow, ConditionKind::Mask, ConditionKind::RowLimit];
+
+pub(crate) struct World {
+    folder: tempfile::TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) in_force: Arc<ArcSwap<InForce>>,
+    pub(crate) desk: Arc<LocalDesk>,
+    pub(crate) sidecar: Arc<Sidecar>,
+    pub(crate) store: Arc<EmbeddedStore>,
+    anchor: Anchor,
+    statements: AtomicU8,
+}
+
+pub(crate) fn noon() -> Moment {
+    Moment::from_rfc3339("2026-11-21T12:00:00Z").unwrap()
+}
+
+pub(crate) fn person(name: &str) -> PersonId {
+    PersonId::new(name).unwrap()
+}
+
+/// The starter policy and two people.
+pub(crate) fn world() -> World {
+    World::of(POLICY, &roster(&[("ada", "oncall"), ("grace", "oncall, platform-lead")]))
+}
+
+/// A roster of these roles, lowest first, and of these people: each with a key, and with what else is said of them.
+pub(crate) fn people(roles: &str, people: &[(&str, &str)]) -> String {
+    let mut text = format!("version: 1\nroles: [{roles}]\npeople:\n");
+    for (name, more) in people {
+        let line = key(name).public_key().to_line();
+        text.push_str(&format!("  - {{id: {name}, keys: [\"{line}\"], {more}}}\n"));
+    }
+    text
+}
+
+/// The refusal by its name.
+pub(crate) fn refusal(refused: Result<Status, VoteRefused>) -> VoteRefusal {
+    match refused {
+        Err(VoteRefused::Refused(refusal)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+impl World {
+    pub(crate) fn of(policy: &str, roster: &str) -> Self {
+        Self::operated_by(policy, roster, &[])
+    }
+
+    /// A world in which these people, by any of their names, run the agent that asks.
+    pub(crate) fn operated_by(policy: &str, roster: &str, operators: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(noon()));
+        let store =
+            Arc::new(EmbeddedStore::open(&folder.path().join("store"), Options::default()).unwrap().0);
+        let domain = TrustDomain::new("https://acme.example").unwrap();
+        let keys = KeyDirectory::new(
+            folder.path().join("keys"),
+            domain.clone(),
+            KeyHolder::new("sidecar").unwrap(),
+            KeyDirectory::any_scope(),
+            Arc::new(SystemEntropy),
+        );
+        keys.init(noon()).unwrap();
+        let anchor = Anchor::new(domain.clone(), [keys.root().unwrap()]).unwrap();
+        let in_force = Arc::new(ArcSwap::from_pointee(InForce {
+            policy: policy_of(policy),
+            directory: directory_of(roster),
+            roster: Directory::digest_of(roster),
+            since: noon(),
+        }));
+        let fleet = ExecutorId::new(FLEET).unwrap();
+        let enforced = HashMap::from([(fleet.clone(), BTreeSet::from(ENFORCED))]);
+        let executor = Executor::new(fleet.clone(), ENFORCED).unwrap();
+        let desk =
+            Arc::new(LocalDesk::new(store.clone(), in_force.clone(), enforced, clock.clone()).unwrap());
+        let issuance = Arc::new(Issuance::start(Box::new(keys), noon()).unwrap());
+        let entropy = Arc::new(SystemEntropy);
+        let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone()).unwrap();
+        let operators = operators.iter().map(|name| person(name)).collect();
+        let sidecar = Arc::new(Sidecar {
+            operators: HashMap::from([(Self::caller().agent, operators)]),
+            domain,
+            origin: LogOrigin::new("https://acme.example/sidecar").unwrap(),
+            in_force: in_force.clone(),
+            executors: HashMap::from([(fleet, executor)]),
+            store: store.clone(),
+            desk: desk.clone(),
+            memories: Memories::default(),
+            brake: Arc::new(brake),
+            issuance,
+            clock: clock.clone(),
+            entropy,
+        });
+        Self { folder, clock, in_force, desk, sidecar, store, anchor, statements: AtomicU8::new(0) }
+    }
+
+    pub(crate) fn decide_under(&self, text: &str) {
+        let policy = policy_of(text);
+        self.in_force.rcu(|before| InForce { policy: policy.clone(), ..InForce::clone(before) });
+    }
+
+    pub(crate) fn pass(&self, minutes: u64) {
+        self.clock.advance(Duration::from_secs(60 * minutes));
+    }
+
+    pub(crate) fn caller() -> Caller {
+        Caller { agent: AgentId::new("agent:tester").unwrap(), on_behalf_of: None }
+    }
+
+    pub(crate) fn ask(action: &str, resource: &str, parameters: &str) -> Ask {
+        Ask {
+            caller: Self::caller(),
+            request_id: None,
+            operation: Operation::from_json(action, resource, parameters.as_bytes()).unwrap(),
+            payload: None,
+            executor: ExecutorId::new(FLEET).unwrap(),
+            context: Context::default(),
+            claims: Claims::default(),
+            holder: None,
+        }
+    }
+
+    pub(crate) async fn escalate(&self, ask: Ask) -> EscalationId {
+        let answer = self.sidecar.authorize(ask).await.unwrap();
+        answer.opened.unwrap_or_else(|| panic!("not escalated: {:?}", answer.decision.reasons)).id
+    }
+
+    pub(crate) async fn docket(&self, id: EscalationId) -> Docket {
+        self.desk.docket(id).await.unwrap()
+    }
+
+    pub(crate) async fn status(&self, id: EscalationId) -> Status {
+        self.docket(id).await.escalation.status(self.clock.now())
+    }
+
+    /// What this person would sign of the escalation as it is shown to them now.
+    pub(crate) async fn statement(&self, id: EscalationId, who: &str, choice: Choice) -> Statement {
+        let docket = self.docket(id).await;
+        let operation = Operation::from_op_bytes(docket.decided.op.as_bytes()).unwrap();
+        let nonce = self.statements.fetch_add(1, Ordering::Relaxed);
+        Statement {
+            escalation: id,
+            operation: operation.digest(),
+            shown: render(&operation, None).unwrap().digest,
+            policy: docket.decided.decision.policy,
+            choice,
+            reason: Reason::new("looked at").unwrap(),
+            reviewer: person(who),
+            time: self.clock.now(),
+            nonce: Nonce::from_random([nonce; 16]),
+        }
+    }
+
+    /// Brings a statement, signed by the key of whom it names.
+    pub(crate) async fn cast(&self, id: EscalationId, statement: &Statement) -> Result<Status, VoteRefused> {
+        let docket = self.desk.vote(id, signed(statement)).await?;
+        Ok(docket.escalation.status(self.clock.now()))
+    }
+
+    pub(crate) async fn vote(
+        &self,
+        id: EscalationId,
+        who: &str,
+        choice: Choice,
+    ) -> Result<Status, VoteRefused> {
+        self.cast(id, &self.statement(id, who, choice).await).await
+    }
+
+    pub(crate) async fn progress(&self, id: EscalationId) -> Result<Progress, SidecarError> {
+        let mut told = self.sidecar.clone().follow(Self::caller(), id, std::future::pending()).await?;
+        told.recv().await.unwrap()
+    }
+
+    /// The token of what was approved.
+    pub(crate) async fn granted(&self, id: EscalationId) -> Granted {
+        let progress = self.progress(id).await.unwrap();
+        progress.granted.unwrap_or_else(|| panic!("{}: {:?}", progress.status, progress.reasons))
+    }
+
+    /// What happened to it, in order.
+    pub(crate) fn course(&self, id: EscalationId) -> Vec<Step> {
+        let records = self.store.course(id).unwrap().records.into_iter();
+        let step = |event| if let Event::Escalation { step, .. } = event { Some(step) } else { None };
+        records.filter_map(|(_, record)| step(record.event)).collect()
+    }
+
+    /// What happened to it, by the minutes since noon.
+    pub(crate) fn timeline(&self, id: EscalationId) -> Vec<(u64, String)> {
+        let said = |step: &Step| {
+            let names = |people: &[PersonId]| people.iter().map(|one| format!(" {one}")).collect::<String>();
+            let more = if let Step::Asked { people, .. } = step { names(people) } else { String::new() };
+            let more = if let Step::Reminded { tenths, .. } = step { format!(" {tenths}") } else { more };
+            format!("{}{more}", step.name())
+        };
+        let records = self.store.course(id).unwrap().records;
+        let step = |record: &Record| {
+            let Event::Escalation { step, .. } = &record.event else { return None };
+            Some((record.at.since(noon()).as_secs() / 60, said(step)))
+        };
+        records.iter().filter_map(|(_, record)| step(record)).collect()
+    }
+
+    /// How many times this happened to it.
+    pub(crate) fn count(&self, id: EscalationId, name: &str) -> usize {
+        self.course(id).iter().filter(|step| step.name() == name).count()
+    }
+
+    /// Whether a token was ever recorded as minted for it.
+    pub(crate) fn minted(&self, id: EscalationId) -> bool {
+        let records = self.store.course(id).unwrap().records;
+        records.iter().any(|(_, record)| matches!(record.event, Event::Minted(_)))
+    }
+
+    /// Checks a token as an executor does, offline, that trusts nobody but these people and asks for all of them.
+    pub(crate) fn verify(
+        &self,
+        granted: &Granted,
+        facts: &ExecutionFacts,
+        signers: &[&str],
+    ) -> Result<VerifiedOperation, Refusal> {
+        let executor = Executor::new(ExecutorId::new(FLEET).unwrap(), ENFORCED).unwrap();
+        let pins = signers.iter().map(|name| (person(name), key(name).public_key().clone()));
+        let least = NonZeroUsize::new(signers.len()).unwrap();
+        let evidence = RosterEvidence::new(PinnedKeys::new(pins).unwrap(), least).unwrap();
+        let config = VerifierConfig::new(self.anchor.clone(), executor).demands_evidence(Arc::new(evidence));
+        let certificates: Vec<&str> = granted.certificates.iter().map(String::as_str).collect();
+        let evidence: Vec<&[u8]> = granted.evidence.iter().map(Vec::as_slice).collect();
+        let presented = Presented {
+            token: &granted.token,
+            certificates: &certificates,
+            operation: Operation::from_op_bytes(&granted.op_bytes).unwrap(),
+            facts,
+            proof: None,
+            evidence: &evidence,
+        };
+        let guard = JournalGuard::open(&self.folder.path().join("used")).unwrap();
+        config.build().unwrap().verify(presented, self.clock.now(), &guard)
+    }
+}
+
+pub(crate) fn signed(statement: &Statement) -> SignedVote {
+    let text = statement.to_text();
+    let signature = key(statement.reviewer.as_str()).sign(VOTE_NAMESPACE, text.as_bytes()).to_armored();
+    SignedVote { statement: text, signature }
+}
+
+fn policy_of(text: &str) -> Arc<Policy> {
+    Arc::new(Policy::parse(text, "policy.yaml").unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn directory_of(text: &str) -> Arc<Directory> {
+    Arc::new(Directory::parse(text, "roster.yaml").unwrap_or_else(|error| panic!("{error}")))
+}
