@@ -2,9 +2,11 @@
 
 use super::{Filter, Line, Queue};
 use crate::desk::DeskError;
+use crate::escalation::Status;
+use crate::moment::Moment;
 use crate::party::{EscalationId, PersonId};
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tokio::sync::broadcast::{Receiver, error::RecvError, error::TryRecvError};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -49,11 +51,13 @@ impl Queue {
         let place = Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| TooMany)?;
         let (tell, told) = mpsc::channel(WAITING);
         let changes = self.desk.store.watch_all();
-        let watcher = Watcher { queue: Arc::clone(self), filter, tell, _place: place };
+        let closed = tell.clone();
+        let mut watcher =
+            Watcher { queue: Arc::clone(self), filter, tell, told: HashMap::new(), _place: place };
         tokio::spawn(async move {
             tokio::select! {
                 () = stopped => {}
-                () = watcher.tell.closed() => {}
+                () = closed.closed() => {}
                 () = watcher.follow(changes) => {}
             }
         });
@@ -65,12 +69,39 @@ struct Watcher {
     queue: Arc<Queue>,
     filter: Filter,
     tell: mpsc::Sender<Result<News, DeskError>>,
+    /// How what is not over stood when it was last told.
+    told: HashMap<EscalationId, Gist>,
     _place: OwnedSemaphorePermit,
+}
+
+/// What makes a change one to tell: that somebody was asked or has looked is none.
+#[derive(PartialEq, Eq)]
+struct Gist {
+    status: Status,
+    stage: usize,
+    votes: usize,
+    void: usize,
+    amended: bool,
+    reviewed: bool,
+}
+
+impl Gist {
+    fn of(line: &Line, now: Moment) -> Self {
+        let case = line.escalation.case();
+        Self {
+            status: line.escalation.status(now),
+            stage: case.stage(now),
+            votes: case.votes().len(),
+            void: case.void_votes().len(),
+            amended: case.amendment().is_some(),
+            reviewed: case.review().is_some(),
+        }
+    }
 }
 
 impl Watcher {
     /// Ends when nobody listens any more, or the store is gone.
-    async fn follow(&self, mut changes: Receiver<EscalationId>) {
+    async fn follow(&mut self, mut changes: Receiver<EscalationId>) {
         let mut beats = interval_at(Instant::now(), HEARTBEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -93,7 +124,7 @@ impl Watcher {
 
     /// What came of this change and of those that wait behind it.
     fn news(
-        &self,
+        &mut self,
         first: EscalationId,
         changes: &mut Receiver<EscalationId>,
     ) -> Vec<Result<News, DeskError>> {
@@ -106,10 +137,25 @@ impl Watcher {
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
-        let lines = changed.into_iter().map(|id| self.queue.line(id));
-        let told = lines.filter(|line| line.as_ref().map_or(true, |line| self.describes(line)));
-        let told = told.map(|line| line.map(News::Changed));
-        missed.then_some(Ok(News::Missed)).into_iter().chain(told).collect()
+        let mut news: Vec<_> = missed.then_some(Ok(News::Missed)).into_iter().collect();
+        for id in changed {
+            match self.queue.line(id) {
+                Ok(line) if !self.describes(&line) || !self.is_news(&line) => {}
+                line => news.push(line.map(News::Changed)),
+            }
+        }
+        news
+    }
+
+    /// Whether it stands otherwise than when it was last told.
+    fn is_news(&mut self, line: &Line) -> bool {
+        let gist = Gist::of(line, self.queue.desk.now());
+        let same = self.told.remove(&line.id).is_some_and(|told| told == gist);
+        // What is over changes no more, but that an emergency is reviewed.
+        if !gist.status.is_over() {
+            self.told.insert(line.id, gist);
+        }
+        !same
     }
 
     fn describes(&self, line: &Line) -> bool {
