@@ -1,7 +1,7 @@
 //! Policy: the document that says what an organisation allows, denies and asks people about, read strictly and
 //! compiled whole.
 //!
-//! A policy is one YAML file of at most 2 MiB (`examples/policies/starter.yaml` explains every key). Its `rules:`
+//! A policy is one YAML file of at most 2 MiB (`docs/policy.md` explains every key). Its `rules:`
 //! are ordered and the first that matches decides; where none does, `levels:` says what each level of risk gets.
 //! `levels:` is the last key of every policy, so that one that was cut off is noticed. Unknown keys and wrong types
 //! are errors that name file, line and column.

@@ -111,7 +111,7 @@ impl LocalDesk {
             let course = self.store.course(id)?;
             if open.contains(&id) {
                 let escalation = replay(id, &course)?;
-                self.remember(id, &escalation, None);
+                self.remember(id, &escalation, escalation.case().opening().opened_at, None);
                 if let Escalation::Pending(_) = escalation {
                     let shown = shown(id, &self.decided(id, &course, &escalation)?)?;
                     self.workload().opened_once(escalation.case().opening(), shown);

@@ -124,23 +124,24 @@ impl LocalDesk {
         self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn remember(&self, id: EscalationId, escalation: &Escalation, again_at: Option<Moment>) {
+    /// Looks at it again when it changes by itself after `judged`, the moment for which it was judged last, or at
+    /// `again_at`. What falls due between the two is due at once.
+    pub(super) fn remember(
+        &self,
+        id: EscalationId,
+        escalation: &Escalation,
+        judged: Moment,
+        again_at: Option<Moment>,
+    ) {
         // A drill is nobody's request, so it takes nobody's room.
         let waits = matches!(escalation, Escalation::Pending(_)) && !escalation.case().opening().drill;
         self.budget.note(&escalation.case().opening().agent, id, waits);
-        let deadline = escalation.deadline(self.clock.now());
+        let deadline = escalation.deadline(judged);
         if let Some(deadline) =
             deadline.map(|deadline| again_at.map_or(deadline, |again| again.min(deadline)))
         {
             self.deadlines().insert((deadline, id));
             self.sooner.notify_one();
-        }
-    }
-
-    /// Looks at it again at this moment, even if nothing happens until then.
-    fn look_again(&self, id: EscalationId, at: Option<Moment>) {
-        if let Some(at) = at {
-            self.deadlines().insert((at, id));
         }
     }
 
@@ -179,14 +180,15 @@ impl LocalDesk {
             let next = next.after(&asking.events).map_err(senseless_here)?;
             events.extend(asking.events);
             if events.is_empty() {
-                self.look_again(id, asking.again_at);
+                // Nothing came of this moment; the next one counts all the same.
+                self.remember(id, &next, now, asking.again_at);
                 return Ok((docket(id, decided, next, &attendance), result));
             }
             let recorded = events.iter().cloned().map(|step| Event::Escalation { id, step });
             match self.store.commit(Change::of(now, recorded).after(id, course.records.len())).await {
                 Ok(_) => {
                     self.note(id, &events);
-                    self.remember(id, &next, asking.again_at);
+                    self.remember(id, &next, now, asking.again_at);
                     return Ok((docket(id, decided, next, &attendance), result));
                 }
                 Err(StoreError::Moved(_)) => {}

@@ -49,7 +49,7 @@ impl LocalDesk {
             }
         }
         let escalation = replay(id, &self.store.course(id)?)?;
-        self.remember(id, &escalation, again_at);
+        self.remember(id, &escalation, escalation.case().opening().opened_at, again_at);
         let opening = escalation.case().opening();
         Ok(Opened { id, decide_by: opening.decide_by(), requirement: opening.terms.requirement.to_string() })
     }

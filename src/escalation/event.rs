@@ -355,6 +355,9 @@ pub struct Seated {
     pub assurance: Assurance,
     /// The digest of their statement.
     pub vote: VoteDigest,
+    /// Who is away and whose seat it is (E4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing_in_for: Option<PersonId>,
 }
 
 impl Seated {

@@ -446,6 +446,7 @@ impl Case {
             at: vote.statement.time,
             assurance: vote.assurance,
             vote: vote.statement.digest(),
+            standing_in_for: filled.standing_in_for.clone(),
         })
     }
 }

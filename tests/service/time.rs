@@ -8,6 +8,7 @@ use countersign::escalation::Status;
 use countersign::escalation::vote::Reason;
 use countersign::sidecar::brake::{BrakeError, Order, Which};
 use countersign::sidecar::{Ask, SidecarError};
+use countersign::store::Store as _;
 use std::time::Duration;
 
 fn deploy() -> Ask {
@@ -22,6 +23,39 @@ async fn nobody_decides_in_time_and_it_is_denied() {
     world.clock.advance(Duration::from_secs(30 * 60));
     let end = world.progress(id).await.unwrap();
     assert_eq!((end.status, end.granted), (Status::Expired, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_takes_effect_although_nobody_looks() {
+    let world = world();
+    let later = "rules:\n  - name: later\n    match: {action: \"deploy.*\"}\n    decision: escalate\n    \
+                 escalation: {reviewers: [user:ada, user:grace], timeout: 1h, delegation: [{after: 10m, reviewers: [user:grace]}]}\n";
+    world.decide_under(&POLICY.replace("rules:\n", later));
+    let id = world.escalate(deploy()).await;
+    let desk = world.desk.clone();
+    let watching = tokio::spawn(async move { desk.watch_deadlines().await });
+    let names = || {
+        let course = world.store.course(id).unwrap().records.into_iter();
+        let step = course.filter_map(|(_, record)| {
+            if let Event::Escalation { step, .. } = record.event { Some(step.name()) } else { None }
+        });
+        step.collect::<Vec<_>>()
+    };
+    let mut changes = world.store.watch(id);
+    // A stage begins, which changes nothing that is recorded; people are reminded twice; the time is over.
+    for (minutes, expected) in [(10, "asked"), (30, "reminded"), (54, "reminded"), (60, "expired")] {
+        let ahead = noon().plus(Duration::from_secs(60 * minutes)).since(world.clock.now());
+        world.clock.advance(ahead);
+        if minutes == 10 {
+            // The runtime's own clock stands still but for this, and jumps where nobody has anything to do.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        } else {
+            changes.changed().await.unwrap();
+        }
+        assert_eq!(names().last(), Some(&expected), "after {minutes} minutes");
+    }
+    watching.abort();
+    assert_eq!(names(), ["opened", "asked", "reminded", "reminded", "expired"]);
 }
 
 #[tokio::test]
