@@ -11,6 +11,12 @@ fn assurances() -> Vec<&'static str> {
     Assurance::ALL.iter().map(|one| one.as_str()).collect()
 }
 
+/// Nobody signs a review.
+fn assurances_of_a_review() -> Vec<&'static str> {
+    let all = Assurance::ALL.iter();
+    all.filter(|one| **one <= Assurance::Session).map(|one| one.as_str()).collect()
+}
+
 fn exclusions() -> Vec<&'static str> {
     Exclusion::ALL.iter().map(|one| one.as_str()).collect()
 }
@@ -197,7 +203,11 @@ pub(in crate::policy) static REVIEW: Block = Block {
     keys: &[
         must("reviewers", MEMBERS, "Who reviews it: `role:…`, `user:…`, `team:…`."),
         key("min_role", NAME, "The least role of whoever reviews it."),
-        ASSURANCE,
+        key(
+            "assurance",
+            Form::Words(assurances_of_a_review),
+            "How surely whoever reviews it is known; `session`, where nothing is said.",
+        ),
     ],
 };
 
