@@ -15,6 +15,8 @@ mod authenticator;
 mod detours;
 #[path = "service/evasion.rs"]
 mod evasion;
+#[path = "service/guide.rs"]
+mod guide;
 #[path = "service/hostile_people.rs"]
 mod hostile_people;
 #[path = "service/identity.rs"]
