@@ -132,6 +132,13 @@ impl Case {
         self.asked.contains_key(person)
     }
 
+    /// Who was asked and passed it on. They may decide it all the same.
+    #[must_use]
+    pub fn passed_on(&self) -> BTreeSet<PersonId> {
+        let asked = self.attention.iter().filter(|(_, attention)| attention.asked_at.is_some());
+        asked.map(|(person, _)| person).filter(|person| !self.was_asked(person)).cloned().collect()
+    }
+
     /// What this person did with it so far.
     #[must_use]
     pub fn attention_of(&self, person: &PersonId) -> Attention {

@@ -26,6 +26,8 @@ pub struct Question<'a> {
     pub asked: &'a BTreeSet<PersonId>,
     /// Who of them was asked for an earlier stage, and has had their time: others come first.
     pub silent: &'a BTreeSet<PersonId>,
+    /// Who was asked before and passed it on.
+    pub passed_on: &'a BTreeSet<PersonId>,
     /// The roster as the escalation sees it, with who stands in for whom.
     pub roster: &'a dyn Membership,
     /// Which agent asks.
@@ -36,7 +38,8 @@ pub struct Question<'a> {
     pub resource: &'a str,
     /// What it is equivalent to.
     pub like: Likeness,
-    /// Whether people are asked outside of their working hours: where nobody else is left to be asked.
+    /// Whether people are asked outside of their working hours, and those who passed it on: where nobody else is left
+    /// to be asked.
     pub off_hours: bool,
 }
 
@@ -86,6 +89,8 @@ pub enum Obstacle {
     DailyCap(u32),
     /// They were asked as often today for this agent as it may be: the rest is for others.
     AgentsShare(usize),
+    /// They passed it on.
+    PassedOn,
 }
 
 /// In words: `knows k8s.*, 2 pending, asked twice today`.
@@ -123,6 +128,7 @@ impl fmt::Display for Obstacle {
                     Times(usize::try_from(*cap).unwrap_or(usize::MAX))
                 )
             }
+            Self::PassedOn => f.write_str("passed it on"),
             Self::AgentsShare(share) => {
                 write!(
                     f,
@@ -185,6 +191,7 @@ pub fn route_case(
     let roster = case.seen_on(attendance);
     let (eligible, agreed) = (case.eligible(attendance, now), case.agreed_by(attendance));
     let (asked, silent) = (case.asked().cloned().collect(), case.silent(now));
+    let passed_on = case.passed_on();
     let found = |requirement: &Requirement| {
         let eligible: Vec<PersonId> =
             eligible.iter().filter(|person| requirement.admits(person, &roster)).cloned().collect();
@@ -194,6 +201,7 @@ pub fn route_case(
             eligible: &eligible,
             asked: &asked,
             silent: &silent,
+            passed_on: &passed_on,
             roster: &roster,
             agent: &case.opening().agent,
             action: about.action,
@@ -302,6 +310,7 @@ struct Candidate<'a> {
     person: &'a Person,
     was_asked: bool,
     silent: bool,
+    passed_on: bool,
     presence: Presence,
     obstacle: Option<Obstacle>,
     /// Whether they are asked though they may not be needed.
@@ -336,10 +345,12 @@ impl<'a> Candidate<'a> {
         };
         let was_asked = question.asked.contains(&person.id);
         let silent = question.silent.contains(&person.id);
+        let passed_on = question.passed_on.contains(&person.id);
         let share = agents_share(person.daily_cap);
         let is_there = presence.is_there() || (turn.off_hours && question.off_hours);
         let obstacle = match () {
             () if !is_there => Some(Obstacle::NotThere(presence.clone())),
+            () if passed_on && !question.off_hours => Some(Obstacle::PassedOn),
             // Nobody is asked twice, and what waits beside its like is no more to do.
             () if was_asked || turn.alike => None,
             () if asked_today >= usize::try_from(person.daily_cap).unwrap_or(usize::MAX) => {
@@ -351,13 +362,15 @@ impl<'a> Candidate<'a> {
         let flood = load.map_or(0, |load| load.asked_since_for_heaviest(today));
         let part = |of: u32| usize::try_from(person.daily_cap.div_ceil(of)).unwrap_or(usize::MAX);
         let may_be_spare = was_asked || turn.alike || asked_today < part(2) || asked_today - flood < part(4);
-        Self { person, was_asked, silent, presence, obstacle, may_be_spare, turn }
+        Self { person, was_asked, silent, passed_on, presence, obstacle, may_be_spare, turn }
     }
 
     /// Whose turn it is: the lowest first.
     fn order(&self) -> impl Ord + use<'a> {
         let turn = &self.turn;
         (
+            // Whoever said that somebody else should do it is the last resort.
+            self.passed_on,
             self.silent,
             // Whoever has it before them already, or its like, has no more to do for it.
             Reverse(self.was_asked),
@@ -379,7 +392,7 @@ impl<'a> Candidate<'a> {
                 let tomorrow = self.person.day_of(now).plus(Duration::from_secs(36 * 60 * 60));
                 Some(self.person.day_of(tomorrow))
             }
-            Some(Obstacle::NotThere(_)) | None => None,
+            Some(Obstacle::NotThere(_) | Obstacle::PassedOn) | None => None,
         }
     }
 }

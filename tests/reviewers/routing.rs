@@ -16,6 +16,7 @@ struct Asking {
     agent: AgentId,
     asked: BTreeSet<PersonId>,
     silent: BTreeSet<PersonId>,
+    passed_on: BTreeSet<PersonId>,
     agreed: Vec<Agreement>,
     off_hours: bool,
 }
@@ -53,6 +54,7 @@ impl Desk {
             agent: agent("agent-7"),
             asked: BTreeSet::new(),
             silent: BTreeSet::new(),
+            passed_on: BTreeSet::new(),
             agreed: Vec::new(),
             off_hours: false,
         };
@@ -66,6 +68,7 @@ impl Desk {
             eligible: &eligible,
             asked: &asking.asked,
             silent: &asking.silent,
+            passed_on: &asking.passed_on,
             roster: &attendance,
             agent: &asking.agent,
             action: "db.migrate",
@@ -209,6 +212,29 @@ fn whoever_is_there_is_asked_before_whoever_is_not_however_well_they_know_it() {
     let desk = Desk::new(people);
     let route = desk.route(&of_role("dba", 1), |question| question.off_hours = true, NOON);
     assert_eq!(words(&route), ["bob", "+ada"]);
+}
+
+#[test]
+fn whoever_passed_it_on_is_asked_again_as_the_last_resort_only() {
+    let desk = Desk::new(FOUR);
+    let passed_on = |question: &mut Asking| question.passed_on = [id("ada")].into();
+    let route = desk.route(&of_role("dba", 1), passed_on, NOON);
+    assert_eq!((words(&route), route.enough), (vec!["bob".to_owned(), "+cyd".to_owned()], true));
+    assert_eq!(
+        route.passed_over.iter().map(|(_, why)| why.to_string()).collect::<Vec<_>>(),
+        ["passed it on"]
+    );
+    let route = desk.route(&of_role("dba", 3), passed_on, NOON);
+    assert_eq!((words(&route), route.enough), (vec!["bob".to_owned(), "cyd".to_owned()], false));
+    let pressing = |question: &mut Asking| {
+        passed_on(question);
+        question.off_hours = true;
+    };
+    let route = desk.route(&of_role("dba", 3), pressing, NOON);
+    assert_eq!(
+        (words(&route), route.enough),
+        (vec!["bob".to_owned(), "cyd".to_owned(), "ada".to_owned()], true)
+    );
 }
 
 #[test]
