@@ -96,7 +96,7 @@ impl LocalDesk {
         let mut workload = self.workload();
         for event in events {
             // Those who were asked are counted since before it was recorded.
-            if !matches!(event, Happened::Asked { .. } | Happened::Opened(_)) {
+            if !matches!(event, Happened::Asked { .. }) {
                 workload.happened(id, event);
             }
         }

@@ -8,6 +8,7 @@ use super::requirement::Membership;
 use super::state::{Cancelled, Claimed, Escalation, Pending};
 use super::step::Step;
 use super::vote::Choice;
+use crate::condition::Condition;
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, PersonId};
 
@@ -74,6 +75,8 @@ impl Escalation {
     ) -> Step<(), TransitionError> {
         let Ok(case) = self.pending(now) else { return self.over(now) };
         let statement = &amendment.vote.statement;
+        let enforced = |condition: &&Condition| case.opening.enforceable.contains(&condition.kind());
+        let foreign = statement.choice.conditions().iter().find(|condition| !enforced(condition));
         let admitted = case.admits(&statement.reviewer, &statement.choice, membership, now);
         let error = match admitted {
             _ if case.amendment.is_some() => Some(TransitionError::AmendedAlready),
@@ -87,7 +90,10 @@ impl Escalation {
             Ok(_) if !amends(&amendment, &case.opening) => {
                 Some(TransitionError::NotEligible(VoteRefusal::OtherOperation))
             }
-            Ok(_) => None,
+            // The agent would take it, and the vote for it would not count.
+            Ok(_) => foreign.map(|condition| {
+                TransitionError::NotEligible(VoteRefusal::ConditionNotEnforced(condition.kind()))
+            }),
         };
         match error {
             Some(error) => Step { events: Vec::new(), result: Err(error) },
