@@ -142,12 +142,12 @@ impl fmt::Display for SidecarError {
             Self::NoEntropy => NoEntropy.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
-            Self::NotAmendable(why) => write!(f, "the changed operation may not run: {}", why.join("; ")),
+            Self::NotAmendable(why) => write!(f, "the changed operation may not run: {}", brief(why)),
             Self::NoDrill(why) => {
                 write!(
                     f,
                     "the policy asks nobody about the like, so there is nothing to rehearse: {}",
-                    why.join("; ")
+                    brief(why)
                 )
             }
             Self::Proposal(why) => write!(f, "the change could not be proposed: {why}"),
@@ -157,6 +157,11 @@ impl fmt::Display for SidecarError {
 }
 
 impl std::error::Error for SidecarError {}
+
+/// What decided, and the rule's own reason; the figures of the risk say no more to whoever is refused.
+fn brief(why: &[String]) -> String {
+    why.iter().take(2).map(String::as_str).collect::<Vec<_>>().join("; ")
+}
 
 macro_rules! from {
     ($($error:ty => $variant:ident),+ $(,)?) => {

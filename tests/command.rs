@@ -26,6 +26,8 @@ mod process;
 mod review;
 #[path = "command/reviewers.rs"]
 mod reviewers;
+#[path = "command/reviewing.rs"]
+mod reviewing;
 #[path = "command/serve.rs"]
 mod serve;
 #[path = "command/sessions.rs"]

@@ -1,6 +1,6 @@
 //! `countersign authorize`: asks for one operation and prints the decision.
 
-use super::connection::AgentConnection;
+use super::connection::{AgentConnection, refused};
 use super::exit::{Exit, Failed};
 use super::output::{Output, Tone, relative, thousandths, visible};
 use crate::client::{
@@ -136,37 +136,58 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     if !args.json {
         output.line(answer_words(output, &answer, None));
     }
-    let mut told = None;
-    let end = wait(&client, &pending.escalation, |progress| {
-        if !args.json && progress.status == Status::Pending {
-            eprintln!("waiting: {}", progress.reasons.join("; "));
+    let end = decided(&client, &pending.escalation, output).await?;
+    match &end.offer {
+        Some(offer) if args.accept_changes => {
+            eprintln!("{}", offer_words(output, offer, true));
+            take(&client, &pending.escalation, args.grant.as_deref(), output).await
         }
-        if let Some(offer) = progress.offer.as_ref().filter(|offer| told.as_ref() != Some(*offer)) {
-            eprintln!("{}", offer_words(output, offer, args.accept_changes));
-            told = Some(offer.clone());
-        }
-        progress.offer.is_some() && args.accept_changes
-    });
-    let end = end.await?;
-    if end.offer.is_some() {
-        return take(&client, &pending.escalation, args.grant.as_deref(), args.json).await;
+        _ => finish(&client, &answer, end, args.grant.as_deref(), output).await,
     }
-    let exit = exit_of(end.status);
-    output.print(|| end_json(&answer, &end), |output| end_words(output, &end, args.grant.as_deref()));
-    if let Some(grant) = &end.grant {
-        save(grant, args.grant.as_deref())?;
-    }
-    Ok(exit)
 }
 
-/// Takes the changed operation, and waits for that where people decide it. It is not taken to be changed once more.
+/// Follows an escalation until it is over, or a reviewer proposes another operation instead.
+async fn decided(client: &AgentClient, escalation: &str, output: Output) -> Result<Progress, Failed> {
+    let mut told = Vec::new();
+    let each = |progress: &Progress| {
+        let news = progress.status == Status::Pending && progress.reasons != told;
+        if news && progress.offer.is_none() && !output.json() {
+            eprintln!("waiting: {}", progress.reasons.join("; "));
+            told.clone_from(&progress.reasons);
+        }
+        progress.offer.is_some()
+    };
+    wait(client, escalation, each).await
+}
+
+/// Says how it ended. Where a reviewer proposes another operation that is not taken, it ends here: nobody approves what
+/// was asked for any more.
+async fn finish(
+    client: &AgentClient,
+    answer: &Answer,
+    mut end: Progress,
+    kept: Option<&Path>,
+    output: Output,
+) -> Result<Exit, Failed> {
+    if let (Some(offer), Some(pending)) = (&end.offer, &answer.pending) {
+        let cancelled = client.cancel(&pending.escalation, "the proposed change was not taken").await;
+        end.status = cancelled.map_err(refused)?;
+        end.reasons = vec![format!("{} proposed another operation, which was not taken", offer.reviewer)];
+    }
+    output.print(|| end_json(answer, &end), |output| end_words(output, &end, kept));
+    if let Some(grant) = &end.grant {
+        save(grant, kept)?;
+    }
+    Ok(exit_of(end.status))
+}
+
+/// Takes the changed operation, and waits for that where people decide it. What is proposed instead of that is not taken.
 async fn take(
     client: &AgentClient,
     escalation: &str,
     kept: Option<&Path>,
-    json: bool,
+    output: Output,
 ) -> Result<Exit, Failed> {
-    let output = Output::new(json);
     let answer = client.accept(escalation).await?;
     let Some(pending) = &answer.pending else {
         output.print(|| answer_json(&answer), |output| answer_words(output, &answer, kept));
@@ -175,21 +196,11 @@ async fn take(
             (Verdict::Allow | Verdict::Deny | Verdict::Escalate, _) => Ok(Exit::Denied),
         };
     };
-    if !json {
+    if !output.json() {
         output.line(answer_words(output, &answer, None));
     }
-    let end = wait(client, &pending.escalation, |progress| {
-        if !json && progress.status == Status::Pending {
-            eprintln!("waiting: {}", progress.reasons.join("; "));
-        }
-        false
-    });
-    let end = end.await?;
-    output.print(|| end_json(&answer, &end), |output| end_words(output, &end, kept));
-    if let Some(grant) = &end.grant {
-        save(grant, kept)?;
-    }
-    Ok(exit_of(end.status))
+    let end = decided(client, &pending.escalation, output).await?;
+    finish(client, &answer, end, kept, output).await
 }
 
 /// A changed operation that a reviewer proposes, laid beside the one that was asked for.
@@ -200,10 +211,19 @@ pub(super) fn offer_words(output: Output, offer: &Offer, accepting: bool) -> Str
     let next = match accepting {
         true => "taking it",
         false => {
-            "the operation as it was asked for is not approved any more: ask again with --accept-changes, or cancel"
+            "it is not taken, and nobody approves what was asked for any more: ask for it as it is proposed"
         }
     };
     format!("{text}\n{next}")
+}
+
+/// … as a document.
+pub(super) fn offer_json(offer: &Offer) -> Value {
+    json!({
+        "reviewer": offer.reviewer,
+        "reason": offer.reason,
+        "operation": String::from_utf8_lossy(&offer.op_bytes),
+    })
 }
 
 /// Two operations laid beside each other.
@@ -341,6 +361,7 @@ fn end_json(answer: &Answer, end: &Progress) -> Value {
     if let Some(members) = document.as_object_mut() {
         members.insert("status".to_owned(), json!(end.status.as_str()));
         members.insert("reasons".to_owned(), json!(end.reasons));
+        members.insert("offer".to_owned(), json!(end.offer.as_ref().map(offer_json)));
         members.insert("grant".to_owned(), json!(end.grant.as_ref().map(grant_json)));
     }
     document
@@ -400,6 +421,9 @@ fn end_words(output: Output, end: &Progress, kept: Option<&Path>) -> String {
     let mut text = output.paint(tone, word);
     for reason in &end.reasons {
         text.push_str(&format!("\n  {}", visible(reason)));
+    }
+    if let Some(offer) = &end.offer {
+        text.push_str(&format!("\n{}", offer_words(output, offer, false)));
     }
     text + &end.grant.as_ref().map(|grant| grant_words(grant, kept)).unwrap_or_default()
 }

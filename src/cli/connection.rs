@@ -131,6 +131,13 @@ fn failed(error: &ClientError, target: &str) -> Failed {
     }
 }
 
+/// What the service knows that can't be, it refuses: nothing about that is undetermined.
+pub(super) fn refused(error: ClientError) -> Failed {
+    let known = matches!(&error, ClientError::Refused { code, .. } if code == "FailedPrecondition");
+    let failed = Failed::from(error);
+    Failed { exit: if known { Exit::Denied } else { failed.exit }, ..failed }
+}
+
 impl From<ClientError> for Failed {
     fn from(error: ClientError) -> Self {
         match &error {

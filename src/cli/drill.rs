@@ -1,7 +1,7 @@
 //! `countersign drill`: proposals that ought to be denied, to measure how well people look.
 
 use super::authorize::{Asking, read_parameters};
-use super::connection::ReviewConnection;
+use super::connection::{ReviewConnection, refused};
 use super::exit::{Exit, Failed};
 use super::output::{Output, Tone, relative, visible};
 use crate::client::{Drill, DrillResult};
@@ -69,7 +69,8 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
             let Start { connection, agent, on_behalf_of, asking, json, .. } = *start;
             let parameters = read_parameters(&start.parameters)?;
             let ask = asking.ask(start.action, start.resource, Some(parameters), start.executor);
-            let opened = connection.open_admin().await?.start_drill(&agent, &on_behalf_of, ask).await?;
+            let opened = connection.open_admin().await?.start_drill(&agent, &on_behalf_of, ask).await;
+            let opened = opened.map_err(refused)?;
             let document = || {
                 json!({
                     "escalation_id": opened.escalation,

@@ -31,7 +31,7 @@ const GROUP: &[u8] = b"countersign/group/v1\n";
 /// What a reviewer looks for; each part narrows it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Filter {
-    /// In one of these states; if none is said, pending, approved, or an emergency that is yet to be reviewed.
+    /// In one of these states; pending or approved if none is said.
     pub statuses: Vec<Status>,
     /// Asked by an agent of this pattern.
     pub agent: Option<Glob>,
@@ -158,8 +158,7 @@ impl Filter {
     fn takes(&self, line: &Line, here: &Attendance<'_>) -> bool {
         let status = line.escalation.status(here.at());
         let in_state = match self.statuses.is_empty() {
-            // An emergency that nobody has reviewed is not done with.
-            true => !status.is_over() || line.escalation.review_due().is_some(),
+            true => !status.is_over(),
             false => self.statuses.contains(&status),
         };
         in_state

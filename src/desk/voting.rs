@@ -21,6 +21,8 @@ pub enum VoteRefused {
     Desk(DeskError),
     /// It is not a vote of a reviewer.
     Vote(VoteError),
+    /// It is unsigned, and names another person than the one who is signed in.
+    NotTheirs,
     /// It is a reviewer's, and may not count; that is recorded.
     Refused(VoteRefusal),
     /// It is a reviewer's, made without the care that the rule asks for, and this is what was missing.
@@ -32,6 +34,9 @@ impl fmt::Display for VoteRefused {
         match self {
             Self::Desk(error) => error.fmt(f),
             Self::Vote(error) => error.fmt(f),
+            Self::NotTheirs => f.write_str(
+                "the vote names somebody else than who is signed in; a vote of theirs needs their signature",
+            ),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Careless(flags) => {
                 let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
@@ -53,20 +58,6 @@ impl LocalDesk {
         self.bring(id, &ballot).await
     }
 
-    /// Takes the vote of somebody who is signed in, and does not sign it.
-    ///
-    /// # Errors
-    /// [`VoteRefused`] by name if it does not count.
-    pub async fn vote_unsigned(
-        &self,
-        id: EscalationId,
-        statement: Statement,
-        reviewer: &Reviewer,
-    ) -> Result<Docket, VoteRefused> {
-        let ballot = attested(statement, reviewer)?;
-        self.bring(id, &ballot).await
-    }
-
     /// A signed vote as it is brought; a passkey's counter has risen.
     ///
     /// # Errors
@@ -78,7 +69,11 @@ impl LocalDesk {
         Ok(Ballot::Signed(Box::new(vote)))
     }
 
-    async fn bring(&self, id: EscalationId, ballot: &Ballot) -> Result<Docket, VoteRefused> {
+    /// Takes a vote, however its reviewer is known.
+    ///
+    /// # Errors
+    /// [`VoteRefused`] by name if it does not count.
+    pub async fn bring(&self, id: EscalationId, ballot: &Ballot) -> Result<Docket, VoteRefused> {
         let judge = |escalation: &Escalation, here: &Attendance<'_>| {
             let flags = self.flags(escalation, ballot, here);
             let Step { events, result } = escalation.vote(ballot, &flags, here, here.at());
@@ -182,10 +177,10 @@ fn by_passkey(cast: &Cast) -> Option<SignedVote> {
 /// What somebody states who is signed in; it can be in nobody else's name.
 ///
 /// # Errors
-/// [`VoteError::UnknownKey`] if it names another person.
+/// [`VoteRefused::NotTheirs`] if it names another person.
 pub fn attested(statement: Statement, reviewer: &Reviewer) -> Result<Ballot, VoteRefused> {
     match statement.reviewer == *reviewer.person() {
         true => Ok(Ballot::Attested(Box::new(statement), reviewer.attestation())),
-        false => Err(VoteRefused::Vote(VoteError::UnknownKey)),
+        false => Err(VoteRefused::NotTheirs),
     }
 }

@@ -317,6 +317,7 @@ fn refused(error: &VoteRefused) -> Status {
     match error {
         VoteRefused::Desk(error) => convert::desk_error(error),
         VoteRefused::Vote(error) => Status::permission_denied(format!("{error} ({})", error.code())),
+        VoteRefused::NotTheirs => Status::permission_denied(format!("{error} (vote.not_theirs)")),
         VoteRefused::Refused(refusal) => Status::permission_denied(format!("{refusal} ({})", refusal.code())),
         VoteRefused::Careless(_) => {
             Status::permission_denied(format!("{error} ({})", VoteRefusal::Careless.code()))

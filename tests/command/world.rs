@@ -37,6 +37,10 @@ impl World {
         Self { served: Served::start(prepare()) }
     }
 
+    pub(crate) fn start_with(rules: &str, people: &[(&str, &str)]) -> Self {
+        Self { served: Served::start(prepare_with(rules, people)) }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.served.service.folder.path()
     }
@@ -122,10 +126,15 @@ impl World {
 
 /// A folder with everything, and two people whose keys OpenSSH made.
 pub(crate) fn prepare() -> Service {
-    let service = Service::prepare(&POLICY.replacen("rules:\n", RULES, 1), "", "");
+    prepare_with(RULES, &[("ada", "ed25519"), ("grace", "ecdsa")])
+}
+
+/// … with these rules before the starter policy's, and these people, each with a kind of key.
+pub(crate) fn prepare_with(rules: &str, people: &[(&str, &str)]) -> Service {
+    let service = Service::prepare(&POLICY.replacen("rules:\n", rules, 1), "", "");
     let mut roster =
         "version: 1\nroles: [engineer, oncall, platform-lead, security-lead]\npeople:\n".to_owned();
-    for (who, kind) in [("ada", "ed25519"), ("grace", "ecdsa")] {
+    for (who, kind) in people {
         let made = Command::new("ssh-keygen")
             .args(["-q", "-N", "", "-C", who, "-t", kind, "-f"])
             .arg(service.path(who))

@@ -6,7 +6,7 @@ use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{Output, Tone, visible};
 use crate::client::{Change, Draft};
 use crate::condition::Condition;
-use crate::digest::PolicyDigest;
+use crate::digest::{PolicyDigest, RenderingDigest};
 use crate::entropy::{Entropy as _, SystemEntropy};
 use crate::escalation::vote::{Choice, Conditions, Nonce, Reason, Statement};
 use crate::operation::Operation;
@@ -58,8 +58,9 @@ pub(super) async fn change(changing: Changing) -> Result<Exit, Failed> {
         parameters: parameters.as_deref().map(read_parameters).transpose()?,
         payload: payload.map(read).transpose()?,
     };
+    let meant = meant(&change)?;
     let draft = client.draft_change(&voting.id, change.clone()).await.map_err(not_counted)?;
-    let shown = check(&draft, &change)?;
+    let shown = check(&draft, &meant, change.payload.as_deref())?;
     if !voting.yes {
         needs_terminal(output)?;
         output.line(words(output, &draft));
@@ -70,7 +71,7 @@ pub(super) async fn change(changing: Changing) -> Result<Exit, Failed> {
     let unclear = || Failed::new(Exit::Undetermined, "the service's answer has ids that cannot be read");
     let statement = Statement {
         escalation: EscalationId::parse(&draft.successor).ok_or_else(unclear)?,
-        operation: Operation::from_op_bytes(&draft.op_bytes).map_err(|_| unclear())?.digest(),
+        operation: meant.digest(),
         shown,
         policy: PolicyDigest::parse(&draft.policy_digest).ok_or_else(unclear)?,
         choice: Choice::Approve(conditions),
@@ -96,23 +97,27 @@ pub(super) fn conditions_of(conditions: &[String]) -> Result<Conditions, Failed>
     Conditions::new(&conditions).map_err(|error| Failed::new(Exit::Usage, error))
 }
 
-/// What this program makes of the draft: it is the change that was meant, and the desk shows it as it is.
-fn check(draft: &Draft, change: &Change) -> Result<crate::digest::RenderingDigest, Failed> {
-    let untrue = |what: &str| {
-        let what = format!("the service's answer is not consistent: {what}");
-        Failed::new(Exit::Undetermined, what).advise("do not vote; tell whoever runs the desk")
-    };
+/// The operation that is to be proposed.
+fn meant(change: &Change) -> Result<Operation, Failed> {
     let meant = match (&change.parameters, &change.payload) {
         (Some(parameters), _) => Operation::from_json(&change.action, &change.resource, parameters),
         (None, payload) => {
             Operation::from_payload(&change.action, &change.resource, payload.as_deref().unwrap_or_default())
         }
     };
-    let meant = meant.map_err(|error| Failed::new(Exit::Usage, format!("the changed operation: {error}")))?;
+    meant.map_err(|error| Failed::new(Exit::Usage, format!("the changed operation: {error}")))
+}
+
+/// What this program makes of the draft: it is the change that was meant, and the desk shows it as it is.
+fn check(draft: &Draft, meant: &Operation, payload: Option<&[u8]>) -> Result<RenderingDigest, Failed> {
+    let untrue = |what: &str| {
+        let what = format!("the service's answer is not consistent: {what}");
+        Failed::new(Exit::Undetermined, what).advise("do not vote; tell whoever runs the desk")
+    };
     if meant.op_bytes() != draft.op_bytes || meant.digest().to_string() != draft.operation_digest {
         return Err(untrue("it drafted another operation"));
     }
-    let rendering = render(&meant, change.payload.as_deref()).map_err(|error| untrue(&error.to_string()))?;
+    let rendering = render(meant, payload).map_err(|error| untrue(&error.to_string()))?;
     match rendering.digest.to_string() == draft.rendering_digest {
         true => Ok(rendering.digest),
         false => Err(untrue("the desk shows the operation otherwise than this program does")),

@@ -105,7 +105,7 @@ pub(super) async fn who_can(desk: Desk, id: String, json: bool) -> Result<Exit, 
     };
     Output::new(json).print(document, |output| {
         if able.sets.is_empty() {
-            return "nobody can complete it any more, or nobody has to".to_owned();
+            return "it is decided, or nobody is left who could complete it".to_owned();
         }
         let mut text = output.paint(Tone::Strong, "any of these can complete it");
         for set in &able.sets {
@@ -113,12 +113,11 @@ pub(super) async fn who_can(desk: Desk, id: String, json: bool) -> Result<Exit, 
         }
         text.push_str(&format!("\n{}", output.paint(Tone::Strong, "who could fill a seat")));
         for one in &able.people {
-            let asked = if one.asked {
-                output.paint(Tone::Good, "asked")
-            } else {
-                output.paint(Tone::Faint, "not asked")
+            let asked = match one.asked {
+                true => output.paint(Tone::Good, "asked"),
+                false => format!("{}: {}", output.paint(Tone::Faint, "not asked"), visible(&one.why)),
             };
-            text.push_str(&format!("\n  {:<16} {asked}: {}", visible(&one.person), visible(&one.why)));
+            text.push_str(&format!("\n  {:<16} {asked}", visible(&one.person)));
         }
         text
     });

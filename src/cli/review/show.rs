@@ -2,7 +2,7 @@
 
 use super::list::{paint_status, summary_json};
 use super::people::by;
-use crate::cli::authorize::{beside_the_factors, difference_words, risk_words};
+use crate::cli::authorize::{beside_the_factors, difference_words, offer_json, risk_words};
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::now;
 use crate::cli::output::{Output, Tone, relative, visible};
@@ -94,6 +94,9 @@ pub(super) fn show_words(output: Output, escalation: &Escalation, rendering: &Re
     }
     for vote in &escalation.votes {
         text.push_str(&format!("{}\n", vote_words(output, vote)));
+        if !vote.counts {
+            text.push_str(&format!("    {}\n", output.paint(Tone::Bad, "it fills no seat")));
+        }
     }
     for vote in &escalation.void_votes {
         text.push_str(&format!(
@@ -152,9 +155,6 @@ fn vote_words(output: Output, vote: &CastVote) -> String {
     for flag in &vote.flags {
         text.push_str(&format!("\n    {} {}", output.paint(Tone::Wait, "poor:"), visible(flag)));
     }
-    if !vote.counts {
-        text.push_str(&format!("\n    {}", output.paint(Tone::Bad, "it fills no seat")));
-    }
     text
 }
 
@@ -202,11 +202,7 @@ pub(super) fn show_json(escalation: &Escalation, rendering: &Rendering) -> Value
         "asked": escalation.asked,
         "break_glass": (!escalation.break_glass.is_empty()).then_some(&escalation.break_glass),
         "review_by": (escalation.review_by != 0).then_some(escalation.review_by),
-        "offer": escalation.offer.as_ref().map(|offer| json!({
-            "reviewer": offer.reviewer,
-            "reason": offer.reason,
-            "operation": String::from_utf8_lossy(&offer.op_bytes),
-        })),
+        "offer": escalation.offer.as_ref().map(offer_json),
         "stage": escalation.stage,
         "stages_left": escalation.stages_left,
         "denials": escalation.denials,

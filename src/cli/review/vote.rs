@@ -2,6 +2,7 @@
 
 use super::session::Desk;
 use super::show::{rendering, show_words};
+use crate::cli::connection::refused;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{Output, Tone, visible};
 use crate::cli::ssh::SigningKey;
@@ -70,8 +71,13 @@ pub(super) async fn vote(voting: Voting, choice: Choice) -> Result<Exit, Failed>
         confirm(output, &escalation, &rendering, &choice)?;
     }
     let key = voting.signer()?;
+    let done = match &choice {
+        Choice::Approve(_) | Choice::Deny => "your vote is recorded",
+        Choice::BreakGlass(_) => "your emergency approval is recorded",
+        Choice::Withdraw => "your vote is withdrawn",
+    };
     let voted = cast(&client, &escalation, reviewer, choice, &voting.reason, key.as_ref()).await?;
-    tell(output, &voted, "your vote is recorded");
+    tell(output, &voted, done);
     Ok(Exit::Success)
 }
 
@@ -119,8 +125,17 @@ pub(super) fn signature(key: Option<&SigningKey>, statement: &[u8]) -> Result<St
 
 /// What the desk refuses is denied, and no wrong usage.
 pub(super) fn not_counted(error: ClientError) -> Failed {
-    let failed = Failed::from(error);
-    Failed { exit: if failed.exit == Exit::Usage { Exit::Denied } else { failed.exit }, ..failed }
+    let careless =
+        matches!(&error, ClientError::Refused { .. } if error.to_string().contains("(vote.careless)"));
+    let failed = refused(error);
+    let failed =
+        Failed { exit: if failed.exit == Exit::Usage { Exit::Denied } else { failed.exit }, ..failed };
+    match careless {
+        true => failed.advise(
+            "countersign review show ID (while you are signed in, so that the desk knows), then vote",
+        ),
+        false => failed,
+    }
 }
 
 fn statement(

@@ -3,9 +3,9 @@
 use super::{ReviewService, refused};
 use crate::decision::Outcome;
 use crate::desk::sessions::Reviewer;
-use crate::desk::{AwayRefused, Docket, VoteRefused, attested};
-use crate::escalation::Ballot;
+use crate::desk::{AwayRefused, DeskError, Docket, VoteRefused, attested};
 use crate::escalation::vote::{Reason, SignedVote, Statement};
+use crate::escalation::{Ballot, Case, TransitionError};
 use crate::grpc::convert;
 use crate::grpc::identity::Reader;
 use crate::moment::Moment;
@@ -23,14 +23,21 @@ impl ReviewService {
         statement: Vec<u8>,
         signature: String,
     ) -> Result<Docket, Status> {
-        let docket = match ballot(statement, signature)? {
-            Said::Signed(signed) => self.desk.vote(id, signed).await,
-            Said::Unsigned(statement) => self.desk.vote_unsigned(id, *statement, signed_in(reader)?).await,
-        };
-        let docket = docket.map_err(|error| refused(&error))?;
+        let ballot = self.brought(reader, statement, signature)?;
+        let mut docket = self.desk.bring(id, &ballot).await.map_err(|error| refused(&error))?;
+        docket.reasons.extend(poor(docket.escalation.case(), &ballot));
         let status = docket.escalation.status(self.desk.now());
         tracing::info!(escalation = %id, status = status.as_str(), "a vote was recorded");
         Ok(docket)
+    }
+
+    /// A vote as it is brought: signed, or in the name of whoever is signed in.
+    fn brought(&self, reader: &Reader, statement: Vec<u8>, signature: String) -> Result<Ballot, Status> {
+        let ballot = match ballot(statement, signature)? {
+            Said::Signed(signed) => self.desk.signed_ballot(&signed),
+            Said::Unsigned(statement) => attested(*statement, signed_in(reader)?),
+        };
+        ballot.map_err(|error| refused(&error))
     }
 
     pub(super) async fn draft(
@@ -67,11 +74,7 @@ impl ReviewService {
     ) -> Result<Docket, Status> {
         let id = convert::escalation_id(&request.escalation_id)?;
         let (operation, payload) = convert::operation(request.operation)?;
-        let ballot: Ballot = match ballot(request.statement, request.signature)? {
-            Said::Signed(signed) => self.desk.signed_ballot(&signed),
-            Said::Unsigned(statement) => attested(*statement, signed_in(reader)?),
-        }
-        .map_err(|error| refused(&error))?;
+        let ballot = self.brought(reader, request.statement, request.signature)?;
         let docket = self.sidecar.amend(id, &operation, payload, &ballot).await;
         let docket = docket.map_err(convert::sidecar_error)?;
         tracing::info!(escalation = %id, "a changed operation was proposed");
@@ -99,7 +102,19 @@ impl ReviewService {
     pub(super) async fn pass(&self, from: &Reviewer, request: &proto::PassOnRequest) -> Result<(), Status> {
         let id = convert::escalation_id(&request.escalation_id)?;
         let to = person("to", &request.to)?;
-        self.desk.pass_on(id, from, &to).await.map_err(|error| convert::desk_error(&error))?;
+        let passed = self.desk.pass_on(id, from, &to).await;
+        passed.map_err(|error| match &error {
+            DeskError::Refused(TransitionError::NotEligible(why)) => {
+                let words = format!("it can't be passed on to `{to}`: {why} ({})", why.code());
+                Status::failed_precondition(words)
+            }
+            DeskError::Refused(_)
+            | DeskError::Unknown(_)
+            | DeskError::Over(_)
+            | DeskError::Store(_)
+            | DeskError::Senseless(..)
+            | DeskError::Contended(_) => convert::desk_error(&error),
+        })?;
         tracing::info!(escalation = %id, from = %from.person(), %to, "passed on");
         Ok(())
     }
@@ -151,6 +166,14 @@ impl ReviewService {
             reasons: docket.reasons,
         }
     }
+}
+
+/// What its reviewer is told of a vote that is a poor one.
+fn poor(case: &Case, ballot: &Ballot) -> Option<String> {
+    let vote = case.votes().iter().find(|vote| vote.statement == *ballot.statement())?;
+    let flags: Vec<String> = vote.flags.iter().map(ToString::to_string).collect();
+    let counts = if case.counts(vote) { "" } else { ", so it fills no seat" };
+    (!flags.is_empty()).then(|| format!("your approval is a poor one{counts}: {}", flags.join("; ")))
 }
 
 /// A vote as it came.

@@ -34,6 +34,8 @@ pub(super) fn escalation(
         flags: vote.flags.iter().map(ToString::to_string).collect(),
         counts: case.counts(vote),
     };
+    // What does not stand fills no seat, whatever it did before.
+    let void = |cast: &Cast| proto::CastVote { counts: false, ..vote(cast) };
     let now = desk.now();
     let stage = case.stage(now);
     let millis = |moment: Option<Moment>| moment.map_or(0, Moment::unix_millis);
@@ -66,7 +68,7 @@ pub(super) fn escalation(
         conditions_allowed,
         conditions: terms.conditions.iter().map(convert::condition).collect(),
         recent_activity,
-        void_votes: case.void_votes().iter().map(vote).collect(),
+        void_votes: case.void_votes().iter().map(void).collect(),
         asked: case.asked().map(ToString::to_string).collect(),
         break_glass: terms.break_glass.as_ref().map(|one| one.requirement.to_string()).unwrap_or_default(),
         review_by: millis(docket.escalation.review_due()),
