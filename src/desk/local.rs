@@ -7,7 +7,7 @@ use crate::audit::event::{Decided, Event};
 use crate::clock::Clock;
 use crate::condition::ConditionKind;
 use crate::digest::VoteDigest;
-use crate::escalation::{Escalation, Step};
+use crate::escalation::{self, Escalation, Step};
 use crate::moment::Moment;
 use crate::party::{EscalationId, ExecutorId};
 use crate::presence::passkey::{Counter, CredentialId};
@@ -187,6 +187,7 @@ impl LocalDesk {
             let recorded = events.iter().cloned().map(|step| Event::Escalation { id, step });
             match self.store.commit(Change::of(now, recorded).after(id, course.records.len())).await {
                 Ok(_) => {
+                    report(id, &next, &events);
                     self.note(id, &events);
                     self.remember(id, &next, now, asking.again_at);
                     return Ok((docket(id, decided, next, &attendance), result));
@@ -236,6 +237,25 @@ pub(super) struct Here {
 impl Here {
     pub(super) fn attendance(&self) -> Attendance<'_> {
         Attendance::new(&self.directory, &self.absences, self.now)
+    }
+}
+
+/// Tells the operator's log what a team has to hear of: that nobody decided in time, and that it was an emergency.
+fn report(id: EscalationId, escalation: &Escalation, events: &[escalation::Event]) {
+    let opening = escalation.case().opening();
+    for event in events {
+        if let escalation::Event::Expired { at } = event {
+            tracing::warn!(escalation = %id, agent = %opening.agent, %at, "nobody decided in time: it has expired");
+        }
+        if let escalation::Event::Approved(grant) = event
+            && let Some(emergency) = opening.terms.break_glass.as_ref().filter(|_| grant.emergency)
+        {
+            let people: Vec<&str> = grant.seated.iter().map(|seated| seated.person.as_str()).collect();
+            tracing::warn!(
+                escalation = %id, agent = %opening.agent, by = people.join(", "), review = %emergency.review,
+                "approved in an emergency: it has to be reviewed"
+            );
+        }
     }
 }
 

@@ -121,8 +121,11 @@ impl Line {
         Self { id, agent, action, resource, assessment, rule, group, escalation }
     }
 
-    /// Whether this person could fill a seat and has not voted.
+    /// Whether this person could fill a seat and has not voted, or could review the emergency that it was.
     fn awaits(&self, person: &PersonId, here: &Attendance<'_>) -> bool {
+        if self.escalation.awaits_review_by(person, here) {
+            return true;
+        }
         let voted = self.escalation.case().votes().iter().any(|vote| vote.person() == person);
         !voted
             && self.escalation.status(here.at()) == Status::Pending
@@ -135,6 +138,7 @@ impl Line {
         case.votes().iter().any(|vote| vote.person() == person)
             || case.was_asked(person)
             || case.eligible(here, here.at()).contains(person)
+            || self.escalation.awaits_review_by(person, here)
     }
 
     fn item(&self) -> Item<'_> {
@@ -158,7 +162,8 @@ impl Filter {
     fn takes(&self, line: &Line, here: &Attendance<'_>) -> bool {
         let status = line.escalation.status(here.at());
         let in_state = match self.statuses.is_empty() {
-            true => !status.is_over(),
+            // What was an emergency is not over before somebody has reviewed it.
+            true => !status.is_over() || line.escalation.review_due().is_some(),
             false => self.statuses.contains(&status),
         };
         in_state
@@ -178,7 +183,7 @@ impl Filter {
 }
 
 impl LocalDesk {
-    /// Whether this person could fill a seat at this moment and has not voted.
+    /// Whether this person could fill a seat at this moment and has not voted, or could review the emergency.
     #[must_use]
     pub fn awaits(&self, line: &Line, person: &PersonId) -> bool {
         line.awaits(person, &self.here().attendance())

@@ -118,6 +118,17 @@ impl Escalation {
         Step { events: vec![event], result: Ok(successor) }
     }
 
+    /// Whether this person has to review an emergency approval, or somebody else like them.
+    #[must_use]
+    pub fn awaits_review_by(&self, person: &PersonId, membership: &dyn Membership) -> bool {
+        let (Some(_), Some(emergency)) = (self.review_due(), &self.case().opening().terms.break_glass) else {
+            return false;
+        };
+        emergency.review.admits(person, membership)
+            && !self.case().has_agreed(person)
+            && self.case().barred(person, membership).is_none()
+    }
+
     /// Reviews an emergency approval afterwards.
     pub fn review(&self, review: Review, membership: &dyn Membership) -> Step<(), TransitionError> {
         let refuse = |error| Step { events: Vec::new(), result: Err(error) };
