@@ -8,10 +8,21 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "vote/authenticator.rs"]
+#[allow(dead_code, reason = "the tests of votes use more of it")]
+mod authenticator;
+#[path = "service/detours.rs"]
+mod detours;
 #[path = "service/evasion.rs"]
 mod evasion;
+#[path = "service/guide.rs"]
+mod guide;
+#[path = "service/hostile_people.rs"]
+mod hostile_people;
 #[path = "service/identity.rs"]
 mod identity;
+#[path = "service/meanwhile.rs"]
+mod meanwhile;
 #[path = "service/oidc.rs"]
 mod oidc;
 #[path = "service/people.rs"]

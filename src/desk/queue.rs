@@ -31,7 +31,7 @@ const GROUP: &[u8] = b"countersign/group/v1\n";
 /// What a reviewer looks for; each part narrows it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Filter {
-    /// In one of these states; pending or approved if none is said.
+    /// In one of these states; if none is said, pending, approved, or an emergency that is yet to be reviewed.
     pub statuses: Vec<Status>,
     /// Asked by an agent of this pattern.
     pub agent: Option<Glob>,

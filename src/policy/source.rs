@@ -66,8 +66,6 @@ pub enum Problem {
     StageAfterTimeout(String, String),
     /// An emergency approval by people who are not known as surely as they can be.
     EmergencyNotSigned,
-    /// A review that would have to be signed.
-    ReviewIsNotSigned,
     /// The escalation is of another type than it says.
     OtherType(&'static str),
     /// An escalation block where nothing is escalated.
@@ -141,7 +139,6 @@ impl Problem {
             Self::Requirement(_) => "policy.requirement",
             Self::StageAfterTimeout(..) => "policy.stage_after_timeout",
             Self::EmergencyNotSigned => "policy.emergency_not_signed",
-            Self::ReviewIsNotSigned => "policy.review_is_not_signed",
             Self::OtherType(_) => "policy.other_type",
             Self::EscalationWithoutEscalate => "policy.escalation_without_escalate",
             Self::ConditionsOnDeny => "policy.conditions_on_deny",
@@ -207,7 +204,6 @@ impl Problem {
             | Self::Requirement(_)
             | Self::StageAfterTimeout(..)
             | Self::EmergencyNotSigned
-            | Self::ReviewIsNotSigned
             | Self::OtherType(_)
             | Self::EscalationWithoutEscalate
             | Self::ConditionsOnDeny
@@ -257,9 +253,6 @@ impl fmt::Display for Problem {
             }
             Self::EmergencyNotSigned => {
                 f.write_str("in an emergency fewer people agree, so each has to sign: `assurance: signed`")
-            }
-            Self::ReviewIsNotSigned => {
-                f.write_str("a review is made by whoever is signed in, and not signed: `assurance: session`")
             }
             Self::OtherType(name) => write!(f, "the escalation is not `{name}`"),
             Self::EscalationWithoutEscalate => {

@@ -5,6 +5,7 @@ use arc_swap::ArcSwap;
 use countersign::audit::event::{Context, Event, Record};
 use countersign::clock::{Clock as _, ManualClock};
 use countersign::condition::{ConditionKind, ExecutionFacts};
+use countersign::desk::sessions::{Reviewer, Sessions};
 use countersign::desk::{Desk as _, Docket, LocalDesk, VoteRefused};
 use countersign::entropy::SystemEntropy;
 use countersign::escalation::evidence::{PinnedKeys, RosterEvidence};
@@ -15,6 +16,7 @@ use countersign::operation::Operation;
 use countersign::operation::render::render;
 use countersign::party::{AgentId, EscalationId, ExecutorId, KeyHolder, LogOrigin, PersonId, TrustDomain};
 use countersign::policy::Policy;
+use countersign::presence::sign_in::SIGN_IN_NAMESPACE;
 use countersign::presence::ssh::VOTE_NAMESPACE;
 use countersign::replay::journal::JournalGuard;
 use countersign::reviewer::Directory;
@@ -69,6 +71,37 @@ pub(crate) fn people(roles: &str, people: &[(&str, &str)]) -> String {
         text.push_str(&format!("  - {{id: {name}, keys: [\"{line}\"], {more}}}\n"));
     }
     text
+}
+
+/// The policy for what hostile people try.
+pub(crate) const HOSTILE: &str = include_str!("hostile.yaml");
+
+/// Who is there in that policy. Ada goes by four names, has two roles, and reports to Max.
+pub(crate) fn everybody() -> String {
+    everybody_but("ada", "")
+}
+
+/// … where more is said of this person.
+pub(crate) fn everybody_but(changed: &str, more: &str) -> String {
+    let staff = [
+        (
+            "ada",
+            "roles: [oncall, lead], teams: [platform], manager: max, \
+             accounts: [ada@work.example, 'slack:U1', 'uid:4242']",
+        ),
+        ("bob", "roles: [oncall], teams: [platform]"),
+        ("cyd", "roles: [lead], teams: [data]"),
+        ("dan", "roles: [oncall], teams: [data]"),
+        ("eve", "roles: [engineer]"),
+        ("max", "roles: [oncall, security]"),
+        ("sal", "roles: [security]"),
+    ];
+    let staff = staff.map(|(name, said)| match name == changed && !more.is_empty() {
+        true => (name, format!("{said}, {more}")),
+        false => (name, said.to_owned()),
+    });
+    let staff: Vec<(&str, &str)> = staff.iter().map(|(name, said)| (*name, said.as_str())).collect();
+    people("engineer, oncall, lead, security", &staff)
 }
 
 /// The refusal by its name.
@@ -135,6 +168,15 @@ impl World {
     pub(crate) fn decide_under(&self, text: &str) {
         let policy = policy_of(text);
         self.in_force.rcu(|before| InForce { policy: policy.clone(), ..InForce::clone(before) });
+    }
+
+    pub(crate) fn people_are(&self, roster: &str) {
+        let directory = directory_of(roster);
+        self.in_force.rcu(|before| InForce { directory: directory.clone(), ..InForce::clone(before) });
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
     }
 
     pub(crate) fn pass(&self, minutes: u64) {
@@ -243,10 +285,25 @@ impl World {
         self.course(id).iter().filter(|step| step.name() == name).count()
     }
 
+    /// What the log has as not done with.
+    pub(crate) fn open(&self) -> Vec<EscalationId> {
+        self.store.open().unwrap()
+    }
+
     /// Whether a token was ever recorded as minted for it.
     pub(crate) fn minted(&self, id: EscalationId) -> bool {
         let records = self.store.course(id).unwrap().records;
         records.iter().any(|(_, record)| matches!(record.event, Event::Minted(_)))
+    }
+
+    /// Somebody who is signed in with their key.
+    pub(crate) fn signed_in(&self, who: &str) -> Reviewer {
+        let domain = self.sidecar.domain.clone();
+        let (clock, entropy) = (self.clock.clone(), Arc::new(SystemEntropy));
+        let sessions = Sessions::new(domain, self.in_force.clone(), None, clock, entropy).unwrap();
+        let challenge = sessions.challenge(person(who)).unwrap().to_text();
+        let signature = key(who).sign(SIGN_IN_NAMESPACE, challenge.as_bytes()).to_armored();
+        sessions.reviewer(&sessions.sign_in(&challenge, &signature).unwrap().token).unwrap()
     }
 
     /// Checks a token as an executor does, offline, that trusts nobody but these people and asks for all of them.
@@ -257,10 +314,8 @@ impl World {
         signers: &[&str],
     ) -> Result<VerifiedOperation, Refusal> {
         let executor = Executor::new(ExecutorId::new(FLEET).unwrap(), ENFORCED).unwrap();
-        let pins = signers.iter().map(|name| (person(name), key(name).public_key().clone()));
-        let least = NonZeroUsize::new(signers.len()).unwrap();
-        let evidence = RosterEvidence::new(PinnedKeys::new(pins).unwrap(), least).unwrap();
-        let config = VerifierConfig::new(self.anchor.clone(), executor).demands_evidence(Arc::new(evidence));
+        let pinned = Arc::new(pinned(signers));
+        let config = VerifierConfig::new(self.anchor.clone(), executor).demands_evidence(pinned);
         let certificates: Vec<&str> = granted.certificates.iter().map(String::as_str).collect();
         let evidence: Vec<&[u8]> = granted.evidence.iter().map(Vec::as_slice).collect();
         let presented = Presented {
@@ -280,6 +335,13 @@ pub(crate) fn signed(statement: &Statement) -> SignedVote {
     let text = statement.to_text();
     let signature = key(statement.reviewer.as_str()).sign(VOTE_NAMESPACE, text.as_bytes()).to_armored();
     SignedVote { statement: text, signature }
+}
+
+/// An executor's own judgement of who agreed: all of these people.
+pub(crate) fn pinned(signers: &[&str]) -> RosterEvidence {
+    let pins = signers.iter().map(|name| (person(name), key(name).public_key().clone()));
+    let least = NonZeroUsize::new(signers.len()).unwrap();
+    RosterEvidence::new(PinnedKeys::new(pins).unwrap(), least).unwrap()
 }
 
 fn policy_of(text: &str) -> Arc<Policy> {

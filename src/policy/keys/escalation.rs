@@ -11,9 +11,10 @@ fn assurances() -> Vec<&'static str> {
     Assurance::ALL.iter().map(|one| one.as_str()).collect()
 }
 
-fn unsigned() -> Vec<&'static str> {
-    let unsigned = Assurance::ALL.iter().filter(|one| **one < Assurance::Signed);
-    unsigned.map(|one| one.as_str()).collect()
+/// Nobody signs a review.
+fn assurances_of_a_review() -> Vec<&'static str> {
+    let all = Assurance::ALL.iter();
+    all.filter(|one| **one <= Assurance::Session).map(|one| one.as_str()).collect()
 }
 
 fn exclusions() -> Vec<&'static str> {
@@ -204,8 +205,8 @@ pub(in crate::policy) static REVIEW: Block = Block {
         key("min_role", NAME, "The least role of whoever reviews it."),
         key(
             "assurance",
-            Form::Words(unsigned),
-            "How surely whoever reviews it is known; `session`, where nothing is said, and less where less is usual.",
+            Form::Words(assurances_of_a_review),
+            "How surely whoever reviews it is known; `session`, where nothing is said.",
         ),
     ],
 };

@@ -59,15 +59,15 @@ impl Defaults {
     fn review(&self, node: &Node, roles: &[(RoleName, At)]) -> Result<Requirement, Fault> {
         let fields = Fields::of(node, &REVIEW)?;
         fields.required("reviewers")?;
-        // Nobody signs a review: whoever is signed in writes it.
-        let by_session = Self { assurance: self.assurance.min(Assurance::Session), ..self.clone() };
-        let requirement = by_session.other_party(&fields, node.at, roles)?;
-        match requirement.seats().iter().any(|seat| seat.assurance() > Assurance::Session) {
-            true => {
-                let at = fields.get("assurance").map_or(node.at, |node| node.at);
-                Err(Fault::new(at, Problem::ReviewIsNotSigned))
-            }
-            false => Ok(requirement),
+        // It is no vote, so that there is nothing to sign: whoever is signed in can do it.
+        let unsigned = Self { assurance: Assurance::Session, ..self.clone() };
+        let requirement = unsigned.other_party(&fields, node.at, roles)?;
+        match (
+            requirement.seats().iter().any(|seat| seat.assurance() > Assurance::Session),
+            fields.get("assurance"),
+        ) {
+            (true, Some(node)) => Err(out_of_range(node, "at most `session`: nobody signs a review")),
+            (true, None) | (false, _) => Ok(requirement),
         }
     }
 }
