@@ -23,6 +23,8 @@ mod http2;
 mod process;
 #[path = "hostile/requests.rs"]
 mod requests;
+#[path = "hostile/reviewing.rs"]
+mod reviewing;
 #[path = "service/support.rs"]
 #[allow(dead_code, reason = "shared with tests/service.rs, which uses the rest")]
 mod support;

@@ -24,7 +24,7 @@ const RELOAD: &str = "/countersign.v1.Admin/ReloadPolicy";
 const ALLOW: u64 = 1;
 
 /// What is sent, and what must come back.
-type Row = (&'static str, Vec<u8>, Code, &'static str);
+pub(crate) type Row = (&'static str, Vec<u8>, Code, &'static str);
 
 fn operation(action: &str, resource: &str, parameters: impl AsRef<[u8]>) -> Wire {
     Wire::default().text(1, action).text(2, resource).bytes(3, parameters.as_ref())
@@ -170,7 +170,7 @@ fn beside_the_operation() -> Vec<Row> {
 }
 
 /// What is no message of the right kind at all; sent to every method.
-fn garbage() -> Vec<Row> {
+pub(crate) fn garbage() -> Vec<Row> {
     let undecodable = |name, bytes| (name, bytes, Code::Internal, "failed to decode");
     vec![
         undecodable("no protobuf", vec![0xff; 64]),
@@ -190,7 +190,7 @@ fn garbage() -> Vec<Row> {
     ]
 }
 
-fn ids(reason: u64) -> Vec<Row> {
+pub(crate) fn ids(reason: u64) -> Vec<Row> {
     let id = |text: &str| Wire::default().text(1, text).0;
     let invalid = |name, message| (name, message, Code::InvalidArgument, "`escalation_id`");
     let unknown = format!("esc_{}", "A".repeat(22));
@@ -266,7 +266,7 @@ fn resumptions() -> Vec<Row> {
 }
 
 /// Sends each row and gives all that did not come back as it must.
-async fn wrong(channel: &Channel, method: &str, rows: Vec<Row>) -> Vec<String> {
+pub(crate) async fn wrong(channel: &Channel, method: &str, rows: Vec<Row>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, message, code, words) in rows {
         match call(channel, method, message).await {
@@ -363,7 +363,7 @@ async fn what_is_strange_but_sound_is_answered_and_counted_against_nobody() {
         assert_ne!(number_in(&answer, 2), Some(ALLOW), "{name}");
     }
     for limit in [0, 1, u64::from(u32::MAX), u64::MAX] {
-        let message = Wire::default().number(1, 1).number(2, limit).0;
+        let message = Wire::default().number(2, 3).number(3, limit).0;
         call(&reviewers, LIST, message).await.unwrap_or_else(|status| panic!("limit {limit}: {status}"));
     }
     assert_eq!(served.stop().minted(), 0);
