@@ -58,6 +58,19 @@ impl LocalDesk {
         self.bring(id, &ballot).await
     }
 
+    /// Takes the vote of somebody who is signed in, and does not sign it.
+    ///
+    /// # Errors
+    /// [`VoteRefused`] by name if it does not count.
+    pub async fn vote_unsigned(
+        &self,
+        id: EscalationId,
+        statement: Statement,
+        reviewer: &Reviewer,
+    ) -> Result<Docket, VoteRefused> {
+        self.bring(id, &attested(statement, reviewer)?).await
+    }
+
     /// A signed vote as it is brought; a passkey's counter has risen.
     ///
     /// # Errors
