@@ -328,7 +328,7 @@ fn wycheproofs_signatures_are_judged_as_they_should_be() {
             }
         }
     }
-    assert!(valid > 10 && invalid > 100, "{valid} {invalid}");
+    assert!(valid >= 10 && invalid > 100, "{valid} {invalid}");
 }
 
 /// A service that knows the provider, on a socket and on TCP.
