@@ -10,6 +10,7 @@ use crate::operation::render::{Line, Rendering, difference, render};
 use crate::operation::{Operation, OperationError};
 use crate::party::{EscalationId, PersonId};
 use crate::store::StoreError;
+use std::sync::Arc;
 
 /// A changed operation as its reviewer sees it before voting for it.
 #[derive(Clone, Debug)]
@@ -103,7 +104,7 @@ impl Sidecar {
     ///
     /// # Errors
     /// [`SidecarError::UnknownEscalation`] if it is not this agent's; [`SidecarError::Desk`] if nothing was proposed.
-    pub async fn accept(&self, caller: &Caller, id: EscalationId) -> Result<Answer, SidecarError> {
+    pub async fn accept(self: &Arc<Self>, caller: &Caller, id: EscalationId) -> Result<Answer, SidecarError> {
         let docket = self.docket_of(caller, id).await?;
         let not_amended =
             || SidecarError::Desk(DeskError::Refused(crate::escalation::TransitionError::NotAmended));
@@ -125,7 +126,7 @@ impl Sidecar {
         let since = docket.escalation.case().opening().before_people_since();
         let from = Amends { escalation: id, since };
         let amended = Amended { from, vote: amendment.vote.clone() };
-        let answer = self.answer(ask, Some((amendment.successor, amended))).await?;
+        let answer = self.answer_to_the_end(ask, Some((amendment.successor, amended))).await?;
         self.desk.accept(id, caller.agent.clone()).await?;
         Ok(answer)
     }

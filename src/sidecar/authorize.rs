@@ -14,6 +14,7 @@ use crate::party::{EscalationId, ExecutorId, TxnId};
 use crate::risk::Claims;
 use crate::store::{Change, Index, StoreError};
 use crate::token::{Executor, PublicKey};
+use std::sync::Arc;
 
 /// A request for one operation.
 #[derive(Clone, Debug)]
@@ -83,8 +84,21 @@ impl Sidecar {
     ///
     /// # Errors
     /// [`SidecarError`] if it could not be judged or recorded: then nothing may run.
-    pub async fn authorize(&self, ask: Ask) -> Result<Answer, SidecarError> {
-        self.answer(ask, None).await
+    pub async fn authorize(self: &Arc<Self>, ask: Ask) -> Result<Answer, SidecarError> {
+        self.answer_to_the_end(ask, None).await
+    }
+
+    /// … whether or not whoever asks stays to hear of it: what is on the record is opened, takes its room and is looked
+    /// after all the same.
+    pub(super) async fn answer_to_the_end(
+        self: &Arc<Self>,
+        ask: Ask,
+        amended: Option<(EscalationId, Amended)>,
+    ) -> Result<Answer, SidecarError> {
+        let sidecar = self.clone();
+        let answering = tokio::spawn(async move { sidecar.answer(ask, amended).await });
+        let stopping = |_| Err(StoreError::Unavailable("the service is stopping".to_owned()).into());
+        answering.await.unwrap_or_else(stopping)
     }
 
     /// … that may be what a reviewer changed an earlier one into: then its escalation has the id that they voted for,

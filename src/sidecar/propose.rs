@@ -122,18 +122,17 @@ impl Sidecar {
             reversibility: format!("the {resource} of before is in the record"),
             ..Context::default()
         };
-        let answer = self
-            .authorize(Ask {
-                caller,
-                request_id: None,
-                operation,
-                payload: None,
-                executor,
-                context,
-                claims: Claims::default(),
-                holder: None,
-            })
-            .await?;
+        let ask = Ask {
+            caller,
+            request_id: None,
+            operation,
+            payload: None,
+            executor,
+            context,
+            claims: Claims::default(),
+            holder: None,
+        };
+        let answer = self.answer(ask, None).await?;
         Ok(match (answer.granted, answer.opened) {
             (Some(_), _) => Standing::Granted,
             (None, Some(opened)) => Standing::Waiting(opened.id),

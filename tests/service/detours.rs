@@ -11,6 +11,7 @@ use countersign::escalation::{Ballot, Flag, Status, TransitionError, VoteRefusal
 use countersign::operation::Operation;
 use countersign::party::{AgentId, EscalationId};
 use countersign::sidecar::{AmendmentDraft, Ask, Caller, SidecarError};
+use countersign::store::Store as _;
 use std::time::Duration;
 
 fn world() -> World {
@@ -209,6 +210,32 @@ async fn the_flood_of_one_agent_is_its_own() {
     // What was decided makes room.
     world.granted(open[0]).await;
     world.escalate(version("do.one", 10)).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_hangs_up_has_its_request_open_all_the_same() {
+    let world = world();
+    let mut changes = world.store.watch_all();
+    for number in 0..10 {
+        // It hears nothing of an answer: it is gone as soon as the first step is on the record.
+        tokio::select! {
+            biased;
+            _ = changes.recv() => {}
+            _ = world.sidecar.authorize(version("do.one", number)) => {}
+        }
+    }
+    let last = world.sidecar.authorize(version("do.one", 10)).await.unwrap();
+    assert!(last.decision.denies(), "its budget is used: {:?}", last.decision.reasons);
+    while world.open().len() < 3 {
+        changes.recv().await.unwrap();
+    }
+    // What was opened so is looked after like any other: its time ends, nobody asking.
+    world.pass(30);
+    tokio::select! {
+        biased;
+        () = async { while !world.open().is_empty() { changes.recv().await.unwrap(); } } => {}
+        never = world.desk.watch_deadlines() => match never {},
+    }
 }
 
 #[tokio::test]
