@@ -22,6 +22,8 @@ mod policy;
 #[path = "hostile/process.rs"]
 #[allow(dead_code, reason = "shared with tests/hostile.rs, which uses the rest")]
 mod process;
+#[path = "command/recount.rs"]
+mod recount;
 #[path = "command/review.rs"]
 mod review;
 #[path = "command/reviewers.rs"]

@@ -6,7 +6,7 @@ mod explain;
 pub(super) mod files;
 mod junit;
 mod preview;
-mod record;
+pub(super) mod record;
 mod status;
 mod suite;
 

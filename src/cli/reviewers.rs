@@ -1,7 +1,9 @@
-//! `countersign reviewers`: the roster before it is used: checked, listed, and tried out on a simulated month.
+//! `countersign reviewers`: the roster before it is used: checked, listed, and tried out on a simulated month; and how
+//! its people voted, counted from the record.
 
 mod check;
 mod list;
+mod recount;
 mod simulate;
 
 use super::exit::{Exit, Failed};
@@ -12,6 +14,7 @@ pub(super) enum Command {
     Check(check::Args),
     List(list::Args),
     Simulate(simulate::Args),
+    Recount(recount::Args),
 }
 
 /// Runs the command.
@@ -23,5 +26,6 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failed> {
         Command::Check(args) => check::run(args),
         Command::List(args) => list::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Recount(args) => recount::run(args),
     }
 }

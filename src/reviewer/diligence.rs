@@ -4,8 +4,10 @@
 //! so anybody who reads the record finds the same ones.
 
 mod recount;
+mod tally;
 
 pub use recount::{Discrepancy, Recount, Surroundings, recompute};
+pub use tally::Tally;
 
 use super::workload::Load;
 use crate::escalation::{Attention, Diligence, Flag, Opening};

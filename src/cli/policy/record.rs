@@ -19,13 +19,29 @@ use std::path::PathBuf;
 /// Where the record is.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-pub(super) struct Source {
+pub(in crate::cli) struct Source {
     /// The service's configuration; it tells where the record is
     #[arg(long, short, env = "COUNTERSIGN_CONFIG", value_name = "FILE", default_value = "countersign.yaml")]
     config: PathBuf,
     /// The folder of the record, without a configuration
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
+}
+
+impl Source {
+    /// Looks into the record, beside a service that may be writing it.
+    ///
+    /// # Errors
+    /// [`Failed`] if there is none.
+    pub(in crate::cli) fn look(&self) -> Result<Look, Failed> {
+        let data = match &self.data {
+            Some(data) => data.clone(),
+            None => Config::load(&self.config).map_err(|error| Failed::new(Exit::Usage, error))?.data,
+        };
+        Look::into_store(&data).map_err(|error| {
+            Failed::plain(format!("cannot read the record in `{}`: {error}", data.display()))
+        })
+    }
 }
 
 /// What happened, as far as decisions depend on it.
@@ -119,12 +135,7 @@ pub(super) struct Read {
 /// # Errors
 /// [`Failed`] if there is none, or it cannot be read.
 pub(super) fn read(source: &Source, since: Moment, wanted: Option<TxnId>) -> Result<Read, Failed> {
-    let data = match &source.data {
-        Some(data) => data.clone(),
-        None => Config::load(&source.config).map_err(|error| Failed::new(Exit::Usage, error))?.data,
-    };
-    let look = Look::into_store(&data)
-        .map_err(|error| Failed::plain(format!("cannot read the record in `{}`: {error}", data.display())))?;
+    let look = source.look()?;
     let mut read =
         Read { steps: Vec::new(), policies: HashMap::new(), policy: None, roster: None, wanted: None };
     let mut progress = Progress::new("reading the record", look.len());
@@ -198,20 +209,20 @@ fn ended(id: EscalationId, step: escalation::Event) -> Option<Step> {
 }
 
 /// How far something is, on standard error if that is a terminal.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     what: &'static str,
     total: u64,
     shown: bool,
 }
 
 impl Progress {
-    pub(super) fn new(what: &'static str, total: u64) -> Self {
+    pub(in crate::cli) fn new(what: &'static str, total: u64) -> Self {
         Self { what, total, shown: std::io::stderr().is_terminal() && total > Self::EVERY }
     }
 
     const EVERY: u64 = 5_000;
 
-    pub(super) fn at(&mut self, done: u64) {
+    pub(in crate::cli) fn at(&mut self, done: u64) {
         if self.shown && done.is_multiple_of(Self::EVERY) {
             let mut terminal = std::io::stderr().lock();
             drop(write!(terminal, "\r{}: {done} of {}", self.what, self.total));
@@ -219,7 +230,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn done(&mut self) {
+    pub(in crate::cli) fn done(&mut self) {
         if self.shown {
             drop(write!(std::io::stderr().lock(), "\r\x1b[2K"));
             self.shown = false;

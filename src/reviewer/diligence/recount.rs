@@ -1,12 +1,13 @@
 //! The recount: the flags of every recorded vote, found once more from the record, beside those that it has.
 
-use super::flags;
+use super::{Tally, flags};
 use crate::digest::VoteDigest;
-use crate::escalation::{Cast, Escalation, Event, Flag, Opening};
+use crate::escalation::vote::Choice;
+use crate::escalation::{Cast, Escalation, Event, Flag, Opening, VoteRefusal};
 use crate::moment::Moment;
 use crate::party::{EscalationId, PersonId};
-use crate::reviewer::workload::{Likeness, Shown, Workload};
-use std::collections::HashMap;
+use crate::reviewer::workload::{Likeness, PastVote, Shown, Workload};
+use std::collections::{BTreeMap, HashMap};
 
 /// What a recount has to know besides the events.
 pub trait Surroundings {
@@ -38,9 +39,16 @@ pub struct Recount {
     escalations: HashMap<EscalationId, Escalation>,
     /// The votes for changed operations: each counts once more where the agent takes the change, as it was cast.
     proposed: HashMap<VoteDigest, Vec<Flag>>,
+    tallies: BTreeMap<PersonId, Tally>,
 }
 
 impl Recount {
+    /// How everyone has voted until now.
+    #[must_use]
+    pub const fn tallies(&self) -> &BTreeMap<PersonId, Tally> {
+        &self.tallies
+    }
+
     /// Takes the next event, in the order of the record. Of an escalation whose events make no sense nothing is said:
     /// whoever replays it says that.
     pub fn take(
@@ -49,11 +57,31 @@ impl Recount {
         event: &Event,
         around: &dyn Surroundings,
     ) -> Option<Discrepancy> {
+        let mut counted = None;
         let found = match event {
-            Event::Voted(vote) => self.judge(id, vote, around),
+            Event::Voted(vote) => {
+                let carried = self.carried(id, vote);
+                let found = carried
+                    .clone()
+                    .or_else(|| self.judge(id, vote.person(), vote.at, vote.approves(), around));
+                // What was proposed was counted then.
+                counted = carried.is_none().then_some(vote);
+                differs(id, vote.person(), vote.statement.digest(), &vote.flags, found)
+            }
+            Event::VoteRefused { at, person, vote, refusal: VoteRefusal::Careless, flags } => {
+                let asked_again = &mut self.tallies.entry(person.clone()).or_default().asked_again;
+                *asked_again = asked_again.saturating_add(1);
+                differs(id, person, *vote, flags, self.judge(id, person, *at, true, around))
+            }
             Event::Amended(amendment) => {
                 let vote = &amendment.vote;
                 self.proposed.insert(vote.statement.digest(), vote.flags.clone());
+                let changes = &mut self.tallies.entry(vote.person().clone()).or_default().changes;
+                *changes = changes.saturating_add(1);
+                None
+            }
+            Event::Withdrawn(vote) => {
+                counted = Some(vote);
                 None
             }
             Event::Opened(_)
@@ -63,7 +91,6 @@ impl Recount {
             | Event::Seen { .. }
             | Event::Widened { .. }
             | Event::VoteRefused { .. }
-            | Event::Withdrawn(_)
             | Event::Approved(_)
             | Event::Denied { .. }
             | Event::Expired { .. }
@@ -78,6 +105,12 @@ impl Recount {
             self.workload.opened(opening, shown);
         }
         self.workload.happened(id, event);
+        if let Some(vote) = counted {
+            let last = self.workload.of(vote.person()).and_then(|load| load.votes().next_back());
+            let took = last.filter(|last| last.escalation == id && last.at == vote.at).map(PastVote::took);
+            let took = took.filter(|_| vote.statement.choice != Choice::Withdraw);
+            self.tallies.entry(vote.person().clone()).or_default().voted(vote, took);
+        }
         let state = match (self.escalations.remove(&id), event) {
             (None, Event::Opened(_)) => Escalation::replay([event]).ok(),
             (state, _) => state.and_then(|state| state.apply(event).ok()),
@@ -88,29 +121,41 @@ impl Recount {
         found
     }
 
-    fn judge(&mut self, id: EscalationId, vote: &Cast, around: &dyn Surroundings) -> Option<Discrepancy> {
-        let case = self.escalations.get(&id)?.case();
-        let (person, digest) = (vote.person(), vote.statement.digest());
-        let carried = case.opening().amends.as_ref().and_then(|_| self.proposed.remove(&digest));
-        let found = carried.unwrap_or_else(|| match vote.approves() {
-            true => flags(
-                case.opening(),
-                case.attention_of(person),
-                around.characters(case.opening()),
-                self.workload.of(person),
-                around.hour(person, vote.at),
-                vote.at,
-            ),
-            false => Vec::new(),
-        });
-        (found != vote.flags).then(|| Discrepancy {
-            escalation: id,
-            person: person.clone(),
-            vote: digest,
-            recorded: vote.flags.clone(),
-            found,
-        })
+    /// The flags with which a vote for a changed operation was cast, where this is the one that it became.
+    fn carried(&mut self, id: EscalationId, vote: &Cast) -> Option<Vec<Flag>> {
+        self.escalations.get(&id)?.case().opening().amends.as_ref()?;
+        self.proposed.remove(&vote.statement.digest())
     }
+
+    /// What follows from the record for a vote at this moment.
+    fn judge(
+        &self,
+        id: EscalationId,
+        person: &PersonId,
+        at: Moment,
+        approves: bool,
+        around: &dyn Surroundings,
+    ) -> Option<Vec<Flag>> {
+        let case = self.escalations.get(&id)?.case();
+        if !approves {
+            return Some(Vec::new());
+        }
+        let (opening, attention) = (case.opening(), case.attention_of(person));
+        let (characters, load) = (around.characters(opening), self.workload.of(person));
+        Some(flags(opening, attention, characters, load, around.hour(person, at), at))
+    }
+}
+
+fn differs(
+    escalation: EscalationId,
+    person: &PersonId,
+    vote: VoteDigest,
+    recorded: &[Flag],
+    found: Option<Vec<Flag>>,
+) -> Option<Discrepancy> {
+    let (person, recorded) = (person.clone(), recorded.to_vec());
+    let found = found.filter(|found| *found != recorded)?;
+    Some(Discrepancy { escalation, person, vote, recorded, found })
 }
 
 /// The votes whose recorded flags are not those that follow from the record: all events of all escalations, in order.
