@@ -41,6 +41,8 @@ mod restart;
 mod review;
 #[path = "service/seeds.rs"]
 mod seeds;
+#[path = "service/seen.rs"]
+mod seen;
 #[path = "service/support.rs"]
 mod support;
 #[path = "service/suspend.rs"]
