@@ -219,7 +219,9 @@ impl proto::review_server::Review for ReviewService {
         let reader = self.readers.admit(&request)?;
         let request = request.into_inner();
         let id = convert::escalation_id(&request.escalation_id)?;
-        let docket = self.cast(&reader, id, request.statement, request.signature).await?;
+        let service = self.clone();
+        let cast = async move { service.cast(&reader, id, request.statement, request.signature).await };
+        let docket = to_its_end(cast).await?;
         Ok(Response::new(self.voted(docket)))
     }
 
@@ -236,7 +238,9 @@ impl proto::review_server::Review for ReviewService {
         request: Request<proto::ProposeChangeRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let reader = self.readers.admit(&request)?;
-        let docket = self.propose(&reader, request.into_inner()).await?;
+        let service = self.clone();
+        let propose = async move { service.propose(&reader, request.into_inner()).await };
+        let docket = to_its_end(propose).await?;
         Ok(Response::new(self.voted(docket)))
     }
 
@@ -253,7 +257,8 @@ impl proto::review_server::Review for ReviewService {
         request: Request<proto::PassOnRequest>,
     ) -> Result<Response<proto::PassOnResponse>, Status> {
         let reviewer = self.readers.person(&request)?;
-        self.pass(&reviewer, request.get_ref()).await?;
+        let service = self.clone();
+        to_its_end(async move { service.pass(&reviewer, request.get_ref()).await }).await?;
         Ok(Response::new(proto::PassOnResponse {}))
     }
 
@@ -262,7 +267,8 @@ impl proto::review_server::Review for ReviewService {
         request: Request<proto::SetAwayRequest>,
     ) -> Result<Response<proto::SetAwayResponse>, Status> {
         let reviewer = self.readers.person(&request)?;
-        self.away(&reviewer, request.get_ref()).await?;
+        let service = self.clone();
+        to_its_end(async move { service.away(&reviewer, request.get_ref()).await }).await?;
         Ok(Response::new(proto::SetAwayResponse {}))
     }
 
@@ -271,7 +277,10 @@ impl proto::review_server::Review for ReviewService {
         request: Request<proto::ComeBackRequest>,
     ) -> Result<Response<proto::ComeBackResponse>, Status> {
         let reviewer = self.readers.person(&request)?;
-        self.desk.come_back(&reviewer).await.map_err(|error| convert::desk_error(&error))?;
+        let desk = self.desk.clone();
+        let back =
+            async move { desk.come_back(&reviewer).await.map_err(|error| convert::desk_error(&error)) };
+        to_its_end(back).await?;
         Ok(Response::new(proto::ComeBackResponse {}))
     }
 
@@ -288,9 +297,18 @@ impl proto::review_server::Review for ReviewService {
         request: Request<proto::ReviewEmergencyRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
         let reviewer = self.readers.person(&request)?;
-        let docket = self.afterwards(&reviewer, request.get_ref()).await?;
+        let service = self.clone();
+        let docket =
+            to_its_end(async move { service.afterwards(&reviewer, request.get_ref()).await }).await?;
         Ok(Response::new(self.voted(docket)))
     }
+}
+
+/// Does it to its end, though the caller hangs up: what is recorded is taken note of as well.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Status>> + Send + 'static,
+) -> Result<T, Status> {
+    tokio::spawn(work).await.map_err(|_| Status::unavailable("the service is stopping"))?
 }
 
 fn not_signed_in(error: SignInRefused) -> Status {

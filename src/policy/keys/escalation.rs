@@ -188,7 +188,7 @@ pub(in crate::policy) static BREAK_GLASS: Block = Block {
         must(
             "review",
             Form::Map(&REVIEW),
-            "Who is told at once; one of them who did not agree reviews it afterwards."
+            "Whom it is put before at once; one of them who did not agree reviews it afterwards."
         ),
         key(
             "review_within",
