@@ -87,7 +87,7 @@ pub(super) enum Command {
         #[command(flatten)]
         voting: Box<Voting>,
     },
-    /// Approve one at once because it is an emergency, where the rule allows that; everyone named is told, and one of
+    /// Approve one at once because it is an emergency, where the rule allows that; everyone named finds it, and one of
     /// them reviews it afterwards
     BreakGlass {
         #[command(flatten)]

@@ -128,7 +128,7 @@ impl fmt::Display for Exclusion {
     }
 }
 
-/// An emergency approval: fewer people, more surely known, for a short time, told to everyone named at once, and
+/// An emergency approval: fewer people, more surely known, for a short time, put before everyone named at once, and
 /// reviewed afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,7 +138,7 @@ pub struct BreakGlass {
     /// How long the token lives then, in seconds.
     #[serde(with = "seconds")]
     pub execute_within: Duration,
-    /// Who is told at once. One of them who did not break the glass reviews it afterwards.
+    /// In whose queue it is at once. One of them who did not break the glass reviews it afterwards.
     pub review: Requirement,
     /// How long after the approval that review is due, in seconds. It stays open until it is done.
     #[serde(with = "seconds")]

@@ -89,7 +89,7 @@ fn care(diligence: &Diligence) -> Option<String> {
 fn emergency(emergency: &BreakGlass) -> String {
     let reviewers: Vec<String> = emergency.review.seats().iter().map(reviewer).collect();
     format!(
-        "in an emergency {} will do, to be used within {}; {} is told at once and reviews it within {}",
+        "in an emergency {} will do, to be used within {}; {} has it in the queue at once and reviews it within {}",
         emergency.requirement,
         Span::of(emergency.execute_within),
         reviewers.join(" or "),

@@ -188,7 +188,7 @@ pub(in crate::policy) static BREAK_GLASS: Block = Block {
         must(
             "review",
             Form::Map(&REVIEW),
-            "Whom it is put before at once; one of them who did not agree reviews it afterwards."
+            "In whose queue it is at once; one of them who did not agree reviews it afterwards."
         ),
         key(
             "review_within",
