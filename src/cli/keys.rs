@@ -53,6 +53,8 @@ pub(super) enum Command {
         #[command(flatten)]
         folder: Folder,
         /// The key's id
+        // One in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
     /// Write the signed trust bundle, for executors

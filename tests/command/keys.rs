@@ -61,5 +61,6 @@ fn the_issuer_is_replaced_by_the_root_alone() {
     run(here, &["keys", "rotate", "--root", "missing.jwk"]).says(1, &["missing.jwk"]);
     run(here, &["keys", "revoke", "nonsense"]).says(2, &["`nonsense` is not a key id"]);
     run(here, &["keys", "revoke", &"A".repeat(43)]).says(1, &["no key"]);
+    run(here, &["keys", "revoke", &format!("-{}", "A".repeat(42))]).says(1, &["no key"]);
     run(here, &["keys", "bundle", "--out", "missing/bundle"]).says(1, &["missing/bundle"]);
 }

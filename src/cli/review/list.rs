@@ -49,7 +49,7 @@ pub(in crate::cli) struct Paging {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
     /// The page after the one that ended with this
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     page: Option<String>,
 }
 
