@@ -61,13 +61,16 @@ class Agent:
                 time.sleep(1)
 
     def wait(self, escalation_id: str) -> Any:
-        """Follows an escalation to its end, through restarts of either side; each stream begins with its state."""
+        """Follows an escalation to its end, or until a reviewer proposes another operation instead.
+
+        It goes on through restarts of either side; each stream begins with its state."""
         request = wire.AwaitRequest(escalation_id=escalation_id)
         last_heard = time.monotonic()
         while True:
             try:
                 for progress in self._sidecar.Await(request, timeout=STREAM, metadata=self._metadata):
-                    if progress.status not in (wire.STATUS_PENDING, wire.STATUS_APPROVED):
+                    waits = progress.status in (wire.STATUS_PENDING, wire.STATUS_APPROVED)
+                    if not waits or progress.HasField("offer"):
                         return progress
                     print("waiting:", "; ".join(progress.reasons), file=sys.stderr, flush=True)
                     last_heard = time.monotonic()
@@ -75,6 +78,16 @@ class Agent:
                 if error.code() not in _PASSING or time.monotonic() > last_heard + STREAM + PATIENCE:
                     raise
             time.sleep(1)
+
+    def accept(self, escalation_id: str) -> Any:
+        """Takes the operation that a reviewer proposes instead; asking again gives the same answer."""
+        request = wire.AcceptRequest(escalation_id=escalation_id)
+        return self._sidecar.Accept(request, timeout=30, metadata=self._metadata)
+
+    def cancel(self, escalation_id: str, reason: str) -> None:
+        """Withdraws an escalation."""
+        request = wire.CancelRequest(escalation_id=escalation_id, reason=reason)
+        self._sidecar.Cancel(request, timeout=30, metadata=self._metadata)
 
     def report(self, decision_id: str, outcome: int, code: str = "", detail: str = "") -> None:
         """Tells what became of the operation."""
@@ -121,16 +134,34 @@ def execute(command: list[str], grant: Any) -> tuple[int, dict[str, Any]]:
     return (wire.OUTCOME_SUCCEEDED if done.returncode == 0 else wire.OUTCOME_FAILED), answer
 
 
-def run(agent: Agent, request: Any, command: list[str]) -> int:
+def changes(offer: Any) -> str:
+    """What a reviewer proposes instead, beside what was asked for."""
+    marks = {wire.SIDE_REMOVED: "-", wire.SIDE_ADDED: "+"}
+    lines = [f"  {marks.get(line.side, ' ')} {line.text}" for line in offer.difference]
+    return "\n".join([f"{offer.reviewer} proposes another operation: {offer.reason}", *lines])
+
+
+def run(agent: Agent, request: Any, command: list[str], accept_changes: bool) -> int:
     """One operation from the question to the report; prints one JSON document."""
     answer = agent.authorize(request)
-    grant, ended, reasons = answer.grant, "allowed", list(answer.reasons)
-    if answer.verdict == wire.VERDICT_DENY:
-        return say(120, decision=answer.decision_id, ended="denied", reasons=reasons)
-    if answer.verdict == wire.VERDICT_ESCALATE:
+    end = None
+    while answer.verdict == wire.VERDICT_ESCALATE:
         pending = answer.pending
         print(f"escalated: {pending.escalation_id} needs {pending.requirement}", file=sys.stderr, flush=True)
         end = agent.wait(pending.escalation_id)
+        if not end.HasField("offer"):
+            break
+        print(changes(end.offer), file=sys.stderr, flush=True)
+        if not accept_changes:
+            # What was asked for is not approved any more, and nothing else is done in its place.
+            agent.cancel(pending.escalation_id, "this agent takes no changed operation")
+            reasons = [f"{end.offer.reviewer} proposes another operation: {end.offer.reason}"]
+            return say(120, decision=answer.decision_id, ended="cancelled", reasons=reasons)
+        answer, end = agent.accept(pending.escalation_id), None
+    grant, ended, reasons = answer.grant, "allowed", list(answer.reasons)
+    if answer.verdict == wire.VERDICT_DENY:
+        return say(120, decision=answer.decision_id, ended="denied", reasons=reasons)
+    if end is not None:
         ended = wire.Status.Name(end.status).removeprefix("STATUS_").lower()
         grant, reasons = end.grant, list(end.reasons)
         if end.status != wire.STATUS_CLAIMED:
@@ -160,6 +191,7 @@ def main() -> int:
     parser.add_argument("--parameters", required=True, help="a JSON object")
     parser.add_argument("--executor", required=True, help="the executor's registered id")
     parser.add_argument("--reason", default="")
+    parser.add_argument("--accept-changes", action="store_true", help="take what a reviewer proposes instead")
     parser.add_argument("command", nargs="+", help="the executor's command")
     args = parser.parse_args()
     request = wire.AuthorizeRequest(
@@ -170,7 +202,7 @@ def main() -> int:
     )
     agent = Agent(args.target, args.token_file.read_text().strip() if args.token_file else "")
     try:
-        return run(agent, request, args.command)
+        return run(agent, request, args.command, args.accept_changes)
     except grpc.RpcError as error:
         return say(122, ended="undetermined", reasons=[f"{error.code().name}: {error.details()}"])
 

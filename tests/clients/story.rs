@@ -68,6 +68,24 @@ impl Parts {
         spawn(&mut self.agent(&connection, "deploy.release", PRODUCTION, &release(version), "production"))
     }
 
+    /// The agent on the socket, asking for a release for which a reviewer proposes another one, on two targets.
+    fn asks_for_a_release_that_is_changed(
+        &self,
+        version: &str,
+        changed: &str,
+        options: &[&str],
+    ) -> (i32, Value) {
+        let socket = self.service.agent_socket();
+        let connection = [&["--target", &*socket], options].concat();
+        let asked = release(version);
+        let agent = spawn(&mut self.agent(&connection, "deploy.release", PRODUCTION, &asked, "production"));
+        let fewer = json!({ "version": changed, "targets": ["web-01", "web-02"] }).to_string();
+        let escalation = self.service.escalation();
+        let args = ["review", "change", &escalation, "--parameters", &fewer, "--yes", "-m", "two will do"];
+        succeed(&mut self.service.command(&args));
+        answer(&finish(agent))
+    }
+
     /// The executor, given a grant.
     fn executor(&self, options: &[&str], grant: &Path) -> Child {
         spawn(self.program("executor").args(options).arg(self.settings("production")).arg(grant))
@@ -183,6 +201,16 @@ fn what_people_approve_runs_as_far_as_they_said(parts: &mut Parts) {
     assert_eq!(parts.released("2.0.0"), 2);
 }
 
+fn what_a_reviewer_changes_runs_only_where_the_agent_takes_it(parts: &Parts) {
+    let (exit, told) = parts.asks_for_a_release_that_is_changed("2.1.0", "2.1.1", &[]);
+    assert_eq!((exit, told["ended"].as_str()), (120, Some("cancelled")), "{told}");
+    assert!(told["reasons"][0].as_str().unwrap().contains("two will do"), "{told}");
+    assert_eq!((parts.released("2.1.0"), parts.released("2.1.1")), (0, 0));
+    let (exit, told) = parts.asks_for_a_release_that_is_changed("2.2.0", "2.2.1", &["--accept-changes"]);
+    assert_eq!((exit, told["ended"].as_str()), (0, Some("claimed")), "{told}");
+    assert_eq!((parts.released("2.2.0"), parts.released("2.2.1")), (0, 2));
+}
+
 fn whoever_breaks_or_ignores_the_condition_refuses(parts: &Parts, grant: &Path) {
     refused("condition.unmet", &parts.execute(&["--everywhere"], grant));
     refused("condition.unknown", &parts.execute(&["--knows-no-conditions"], grant));
@@ -260,6 +288,7 @@ fn told_in(language: Language) {
     what_policy_allows_runs_at_once(&parts);
     what_leads_out_of_the_folder_is_not_done(&parts);
     what_people_approve_runs_as_far_as_they_said(&mut parts);
+    what_a_reviewer_changes_runs_only_where_the_agent_takes_it(&parts);
 
     let grant = parts.grant("3.0.0");
     parts.stock_libraries_judge(&grant);

@@ -59,6 +59,14 @@ interface AwaitResponse {
   readonly status: string;
   readonly reasons: string[];
   readonly grant: Grant | null;
+  readonly offer: Offer | null;
+}
+
+/** What a reviewer proposes instead. */
+interface Offer {
+  readonly reviewer: string;
+  readonly reason: string;
+  readonly difference: { side: string; text: string }[];
 }
 
 type Outcome = "OUTCOME_SUCCEEDED" | "OUTCOME_FAILED" | "OUTCOME_UNKNOWN" | "OUTCOME_REFUSED";
@@ -95,12 +103,16 @@ class Agent {
     }
   }
 
-  /** Follows an escalation to its end, through restarts of either side; each stream begins with its state. */
+  /**
+   * Follows an escalation to its end, or until a reviewer proposes another operation instead; through restarts of
+   * either side: each stream begins with its state.
+   */
   async wait(escalation: string): Promise<AwaitResponse> {
     for (let lastHeard = Date.now(); ; await sleep(1000)) {
       try {
         for await (const progress of this.stream<AwaitResponse>("Await", { escalation_id: escalation })) {
-          if (progress.status !== "STATUS_PENDING" && progress.status !== "STATUS_APPROVED") return progress;
+          const waits = progress.status === "STATUS_PENDING" || progress.status === "STATUS_APPROVED";
+          if (!waits || progress.offer !== null) return progress;
           console.error("waiting:", progress.reasons.join("; "));
           lastHeard = Date.now();
         }
@@ -109,6 +121,16 @@ class Agent {
         if (!PASSING.includes((error as ServiceError).code) || tooLong) throw error;
       }
     }
+  }
+
+  /** Takes the operation that a reviewer proposes instead; asking again gives the same answer. */
+  accept(escalation: string): Promise<AuthorizeResponse> {
+    return this.call<AuthorizeResponse>("Accept", { escalation_id: escalation });
+  }
+
+  /** Withdraws an escalation. */
+  async cancel(escalation: string, reason: string): Promise<void> {
+    await this.call("Cancel", { escalation_id: escalation, reason });
   }
 
   /** Tells what became of the operation. */
@@ -175,17 +197,41 @@ function parse(text: string): Record<string, unknown> | undefined {
   }
 }
 
+/** What a reviewer proposes instead, beside what was asked for. */
+function changes(offer: Offer): string {
+  const marks: Record<string, string> = { SIDE_REMOVED: "-", SIDE_ADDED: "+" };
+  const lines = offer.difference.map(({ side, text }) => `  ${marks[side] ?? " "} ${text}`);
+  return [`${offer.reviewer} proposes another operation: ${offer.reason}`, ...lines].join("\n");
+}
+
 /** One operation from the question to the report; prints one JSON document. */
-async function run(agent: Agent, request: AuthorizeRequest, command: readonly string[]): Promise<number> {
-  const answer = await agent.authorize(request);
+async function run(
+  agent: Agent,
+  request: AuthorizeRequest,
+  command: readonly string[],
+  acceptChanges: boolean,
+): Promise<number> {
+  let answer = await agent.authorize(request);
+  let end: AwaitResponse | undefined;
+  while (answer.verdict === "VERDICT_ESCALATE" && answer.pending !== null) {
+    const { escalation_id: escalation, requirement } = answer.pending;
+    console.error(`escalated: ${escalation} needs ${requirement}`);
+    end = await agent.wait(escalation);
+    if (end.offer === null) break;
+    console.error(changes(end.offer));
+    if (!acceptChanges) {
+      // What was asked for is not approved any more, and nothing else is done in its place.
+      await agent.cancel(escalation, "this agent takes no changed operation");
+      const reasons = [`${end.offer.reviewer} proposes another operation: ${end.offer.reason}`];
+      return say(120, { decision: answer.decision_id, ended: "cancelled", reasons });
+    }
+    [answer, end] = [await agent.accept(escalation), undefined];
+  }
   const decision = answer.decision_id;
   let { grant, reasons } = answer;
   let ended = "allowed";
   if (answer.verdict === "VERDICT_DENY") return say(120, { decision, ended: "denied", reasons });
-  if (answer.verdict === "VERDICT_ESCALATE" && answer.pending !== null) {
-    const { escalation_id: escalation, requirement } = answer.pending;
-    console.error(`escalated: ${escalation} needs ${requirement}`);
-    const end = await agent.wait(escalation);
+  if (end !== undefined) {
     ({ grant, reasons } = end);
     ended = end.status.replace("STATUS_", "").toLowerCase();
     if (ended !== "claimed") {
@@ -218,13 +264,14 @@ async function main(): Promise<number> {
       parameters: text,
       executor: text,
       reason: { ...text, default: "" },
+      "accept-changes": { type: "boolean", default: false },
     },
   });
   const { action, resource, parameters, executor } = values;
   if (!action || !resource || !parameters || !executor || command.length === 0) {
     console.error(
       "usage: agent --action NAME --resource NAME --parameters JSON --executor ID [--reason TEXT]\n" +
-        "             [--target unix:PATH|http://HOST:PORT|https://HOST:PORT] [--token-file FILE] -- COMMAND…",
+        "             [--accept-changes] [--target unix:PATH|http://HOST:PORT|https://HOST:PORT] [--token-file FILE] -- COMMAND…",
     );
     return 2;
   }
@@ -237,7 +284,7 @@ async function main(): Promise<number> {
     context: { reason: values.reason },
   };
   try {
-    return await run(agent, request, command);
+    return await run(agent, request, command, values["accept-changes"]);
   } catch (error) {
     const { code, details } = error as ServiceError;
     if (code === undefined) throw error;
