@@ -87,8 +87,8 @@ pub(super) enum Command {
         #[command(flatten)]
         voting: Box<Voting>,
     },
-    /// Approve one at once because it is an emergency, where the rule allows that; everyone named finds it, and one of
-    /// them reviews it afterwards
+    /// Approve one at once because it is an emergency, where the rule allows that; everyone named finds it in
+    /// their queue, and one of them reviews it afterwards
     BreakGlass {
         #[command(flatten)]
         voting: Box<Voting>,
