@@ -7,6 +7,7 @@ pub mod identity;
 pub mod listen;
 mod review;
 mod until;
+mod whole;
 
 pub use admin::AdminService;
 pub use authority::AuthorityService;

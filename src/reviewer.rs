@@ -29,6 +29,7 @@ use crate::escalation::vote::Keys;
 use crate::party::PersonId;
 use crate::presence::passkey::{CredentialId, Passkey, RelyingParty};
 use crate::presence::ssh::PublicKey;
+use crate::token::Assurance;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What keeps a roster's digest apart from every other SHA-256.
@@ -176,7 +177,7 @@ impl Membership for Directory {
     }
 
     /// The roster alone does not say who is away.
-    fn stood_in_for(&self, _person: &PersonId) -> Vec<PersonId> {
+    fn stood_in_for(&self, _person: &PersonId, _least: Assurance) -> Vec<PersonId> {
         Vec::new()
     }
 

@@ -4,6 +4,7 @@ use super::DeskError;
 use super::local::LocalDesk;
 use super::sessions::Reviewer;
 use crate::audit::event::Event;
+use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::reviewer::{Absence, AbsenceError, Attendance, Presence};
 use crate::store::Change;
@@ -42,12 +43,19 @@ pub struct Whereabouts {
 }
 
 impl LocalDesk {
-    /// Announces that somebody is away; it replaces what it overlaps.
+    /// Announces when somebody is away and who stands in; it replaces what it overlaps.
     ///
     /// # Errors
     /// [`AwayRefused`].
-    pub async fn announce(&self, reviewer: &Reviewer, absence: Absence) -> Result<(), AwayRefused> {
+    pub async fn announce(
+        &self,
+        reviewer: &Reviewer,
+        from: Moment,
+        until: Moment,
+        delegate: Option<PersonId>,
+    ) -> Result<(), AwayRefused> {
         let person = reviewer.person();
+        let absence = Absence { from, until, delegate, known: reviewer.lends() };
         self.here().attendance().may_announce(person, &absence).map_err(AwayRefused::Absence)?;
         self.record_absence(person, Some(absence)).await.map_err(AwayRefused::Desk)
     }
@@ -71,9 +79,12 @@ impl LocalDesk {
         let event = Event::Absence { person: person.clone(), absence, absences: absences.clone() };
         self.store.commit(Change::of(now, [event])).await?;
         self.absences.send_replace(Arc::new(absences));
-        // Whoever was counted upon may not be there any more, or somebody else may decide now.
+        // Whoever was counted upon may not be there any more, or somebody else may decide now. The absence is recorded,
+        // so that nothing that goes wrong with one of them is an answer to who announced it.
         for id in self.store.open()? {
-            self.settle(id).await?;
+            if let Err(error) = self.settle(id).await {
+                tracing::error!(escalation = %id, %error, "an escalation could not be looked at anew");
+            }
         }
         Ok(())
     }

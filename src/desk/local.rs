@@ -136,6 +136,10 @@ impl LocalDesk {
         // A drill is nobody's request, so it takes nobody's room.
         let waits = matches!(escalation, Escalation::Pending(_)) && !escalation.case().opening().drill;
         self.budget.note(&escalation.case().opening().agent, id, waits);
+        if !matches!(escalation, Escalation::Pending(_)) {
+            // Also where whoever ended it went away before that was noted.
+            self.workload().forget(id);
+        }
         let deadline = escalation.deadline(judged);
         if let Some(deadline) =
             deadline.map(|deadline| again_at.map_or(deadline, |again| again.min(deadline)))

@@ -82,6 +82,7 @@ pub(super) fn over(id: EscalationId) -> impl Fn(TransitionError) -> DeskError {
         | TransitionError::NotEligible(_)
         | TransitionError::NoReviewDue
         | TransitionError::OwnEmergency
-        | TransitionError::NotAsked => DeskError::Refused(error),
+        | TransitionError::NotAsked
+        | TransitionError::AskedBefore => DeskError::Refused(error),
     }
 }

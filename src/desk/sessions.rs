@@ -83,6 +83,16 @@ impl Reviewer {
         }
     }
 
+    /// How surely it is they who lend their seat to somebody else. Whose own key began the session has shown that key;
+    /// whom a provider vouches for lends no seat that asks for a signature.
+    #[must_use]
+    pub const fn lends(&self) -> Assurance {
+        match self.by {
+            KnownBy::Key(_) => Assurance::Signed,
+            KnownBy::Provider(_) => Assurance::Session,
+        }
+    }
+
     /// How surely a statement that they make without signing it is theirs.
     #[must_use]
     pub const fn attestation(&self) -> Attestation {

@@ -175,7 +175,7 @@ impl LocalDesk {
 
     /// Takes from the record what the counter of a passkey stood at.
     pub(super) fn recall_counter(&self, event: &Happened, directory: &Directory) {
-        let (Happened::Voted(cast) | Happened::Withdrawn(cast)) = event else { return };
+        let Some(cast) = event.cast() else { return };
         if let Some(vote) = by_passkey(cast).and_then(|vote| vote::verify(&vote, directory).ok()) {
             let _ = self.count_up(&vote);
         }

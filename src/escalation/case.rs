@@ -10,6 +10,7 @@ use super::vote::Choice;
 use crate::digest::VoteDigest;
 use crate::moment::Moment;
 use crate::party::PersonId;
+use crate::token::Assurance;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// After how many tenths of the time to decide people are reminded (E6).
@@ -78,8 +79,8 @@ impl Membership for AsSeenBy<'_> {
         self.roster.manager(person)
     }
 
-    fn stood_in_for(&self, person: &PersonId) -> Vec<PersonId> {
-        let mut absent = self.roster.stood_in_for(person);
+    fn stood_in_for(&self, person: &PersonId, least: Assurance) -> Vec<PersonId> {
+        let mut absent = self.roster.stood_in_for(person, least);
         absent.retain(|one| !self.case.has_voted(one) && self.case.barred(one, self.roster).is_none());
         absent
     }
@@ -214,15 +215,15 @@ impl Case {
     pub fn counts(&self, vote: &Cast) -> bool {
         let poor = !vote.flags.is_empty();
         match (&vote.statement.choice, &self.opening.terms.diligence.on_poor) {
-            (Choice::BreakGlass(_), _) if vote.at < self.counts_from() => false,
+            (Choice::BreakGlass(_), _) if vote.at < self.counts_from(vote.person()) => false,
             (Choice::BreakGlass(_), OnPoor::AskAgain) | (_, OnPoor::NotCount) => !poor,
             (_, OnPoor::Flag | OnPoor::AskAgain | OnPoor::AddSeat(_)) => true,
         }
     }
 
-    /// From when on an approval counts where there is no emergency.
-    pub(super) fn counts_from(&self) -> Moment {
-        self.opening.before_people_since().plus(self.opening.terms.min_review)
+    /// From when on an approval of this person counts where there is no emergency.
+    pub(super) fn counts_from(&self, person: &PersonId) -> Moment {
+        self.opening.before(person).plus(self.opening.terms.min_review)
     }
 
     /// Whether this person says yes.
@@ -265,8 +266,10 @@ impl Case {
         roster.people().into_iter().filter(may).collect()
     }
 
-    /// How many stages have begun: by themselves, or because nobody else could.
-    fn stages_begun(&self, now: Moment) -> usize {
+    /// The stage of this moment: 0 as it was opened, then those of the ladder, then the escalation pool. They begin by
+    /// themselves, or because nobody else could.
+    #[must_use]
+    pub fn stage(&self, now: Moment) -> usize {
         let passed = now.since(self.opening.opened_at);
         let by_time = self.opening.terms.ladder.iter().filter(|stage| stage.after <= passed).count();
         by_time.max(self.widened)
@@ -276,12 +279,6 @@ impl Case {
     #[must_use]
     pub const fn stages(&self) -> usize {
         self.opening.terms.ladder.len() + self.opening.terms.escalation_pool.is_some() as usize
-    }
-
-    /// The stage of this moment: 0 as it was opened, then those of the ladder, then the escalation pool.
-    #[must_use]
-    pub fn stage(&self, now: Moment) -> usize {
-        self.stages_begun(now)
     }
 
     /// The first of the stages that people are to be asked for at this moment: those that began since others were
@@ -314,7 +311,7 @@ impl Case {
 
     fn requirement_since(&self, first: usize, now: Moment) -> Option<Requirement> {
         let terms = &self.opening.terms;
-        let stages = terms.whole().take(self.stages_begun(now) + 1).skip(first);
+        let stages = terms.whole().take(self.stage(now) + 1).skip(first);
         let any: Vec<Requirement> = stages.cloned().collect();
         let any = match <[Requirement; 1]>::try_from(any) {
             Ok([only]) => only,
@@ -388,7 +385,7 @@ impl Case {
         choice: &Choice,
         roster: &dyn Membership,
         now: Moment,
-    ) -> Result<crate::token::Assurance, VoteRefusal> {
+    ) -> Result<Assurance, VoteRefusal> {
         if let Some(barred) = self.barred(person, roster) {
             return Err(barred);
         }

@@ -58,6 +58,10 @@ impl Escalation {
         if !case.was_asked(from) {
             return refuse(TransitionError::NotAsked);
         }
+        // Each is asked once: two who pass it to and fro would fill the log.
+        if case.attention_of(to).asked_at.is_some() {
+            return refuse(TransitionError::AskedBefore);
+        }
         if !case.eligible(membership, now).contains(to) {
             let why = case.barred(to, membership).unwrap_or(VoteRefusal::NotInPool);
             return refuse(TransitionError::NotEligible(why));
@@ -112,7 +116,7 @@ impl Escalation {
         }
         let Ok(case) = self.pending(now) else { return self.over(now) };
         let Some(amendment) = &case.amendment else { return refuse(TransitionError::NotAmended) };
-        let successor = amendment.successor;
+        let successor = amendment.successor();
         let reason = "the agent accepted a changed operation".to_owned();
         let event = Event::Cancelled { at: now, by: by.clone(), reason, successor: Some(successor) };
         Step { events: vec![event], result: Ok(successor) }
@@ -163,5 +167,6 @@ impl Escalation {
 pub(super) fn amends(amendment: &Amendment, opening: &Opening) -> bool {
     let statement = &amendment.vote.statement;
     let approves = matches!(statement.choice, Choice::Approve(_));
-    approves && statement.escalation == amendment.successor && statement.operation != opening.operation
+    let here = statement.escalation == Amendment::successor_of(opening.id, statement.operation);
+    approves && here && statement.operation != opening.operation
 }

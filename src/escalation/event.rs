@@ -5,12 +5,15 @@ use super::refusal::VoteRefusal;
 use super::terms::Terms;
 use super::vote::{SignedVote, Statement};
 use crate::condition::{Condition, ConditionKind};
-use crate::digest::{OperationDigest, PolicyDigest, RenderingDigest, VoteDigest};
+use crate::digest::{OperationDigest, PolicyDigest, RenderingDigest, VoteDigest, sha256};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, PersonId, SeatName, TxnId};
 use crate::token::{Approval, Assurance};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+/// What keeps the id of a changed operation's escalation apart from every other SHA-256.
+const CHANGE: &[u8] = b"countersign/change/v1\n";
 
 /// One step of an escalation. Its state is a fold over these and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +156,30 @@ impl Event {
         }
     }
 
+    /// What a reviewer stated in it, if they did: a vote, one that is taken back, or one for a changed operation.
+    #[must_use]
+    pub fn cast(&self) -> Option<&Cast> {
+        match self {
+            Self::Voted(cast) | Self::Withdrawn(cast) => Some(cast),
+            Self::Amended(amendment) => Some(&amendment.vote),
+            Self::Opened(_)
+            | Self::Asked { .. }
+            | Self::Reassigned { .. }
+            | Self::Reminded { .. }
+            | Self::Seen { .. }
+            | Self::Widened { .. }
+            | Self::VoteRefused { .. }
+            | Self::Approved(_)
+            | Self::Denied { .. }
+            | Self::Expired { .. }
+            | Self::Cancelled { .. }
+            | Self::Blocked { .. }
+            | Self::Claimed { .. }
+            | Self::Lapsed { .. }
+            | Self::Reviewed(_) => None,
+        }
+    }
+
     /// Whether nothing can happen to the escalation any more after this, but that its token is minted.
     #[must_use]
     pub const fn ends(&self) -> bool {
@@ -234,10 +261,11 @@ impl Opening {
         self.opened_at.plus(self.terms.decide_within)
     }
 
-    /// Since when people can have been looking at it.
+    /// Since when this person can have been looking at it: whoever changed it has seen it before it was opened.
     #[must_use]
-    pub fn before_people_since(&self) -> Moment {
-        self.amends.as_ref().map_or(self.opened_at, |amends| amends.since.min(self.opened_at))
+    pub fn before(&self, person: &PersonId) -> Moment {
+        let changed = self.amends.as_ref().filter(|amends| amends.by == *person);
+        changed.map_or(self.opened_at, |amends| amends.since.min(self.opened_at))
     }
 }
 
@@ -247,7 +275,9 @@ impl Opening {
 pub struct Amends {
     /// The escalation of the operation as it was.
     pub escalation: EscalationId,
-    /// When that was opened. A vote for the changed operation may be as old as that.
+    /// Who changed it.
+    pub by: PersonId,
+    /// Since when they can have been looking at it. Their vote for the changed operation may be as old as that.
     pub since: Moment,
 }
 
@@ -257,8 +287,6 @@ pub struct Amends {
 pub struct Amendment {
     /// When.
     pub at: Moment,
-    /// The id that the escalation of the changed operation will have.
-    pub successor: EscalationId,
     /// The changed operation, canonical (TOKEN §5).
     pub op: String,
     /// The changed payload in base64url, where the operation is of its digest.
@@ -266,6 +294,26 @@ pub struct Amendment {
     pub payload: Option<String>,
     /// The reviewer's approval of the changed operation. It counts in the escalation that the agent's acceptance opens.
     pub vote: Cast,
+}
+
+impl Amendment {
+    /// The id that the escalation of the changed operation will have: the vote names it.
+    #[must_use]
+    pub const fn successor(&self) -> EscalationId {
+        self.vote.statement.escalation
+    }
+
+    /// The id of the escalation that `operation` has where it is taken in the place of what was asked in `original`.
+    ///
+    /// It follows from both, so that a vote for a change is a vote for this change of this request: nobody can bring it
+    /// to the proceedings of another. It is the first half of a SHA-256; who asks can't choose the original's id.
+    #[must_use]
+    pub fn successor_of(original: EscalationId, operation: OperationDigest) -> EscalationId {
+        let hash = sha256(&[CHANGE, original.as_bytes(), operation.as_bytes()]);
+        let mut id = [0; 16];
+        id.copy_from_slice(hash.split_at(16).0);
+        EscalationId::from_random(id)
+    }
 }
 
 /// The review of an emergency approval, afterwards.

@@ -127,7 +127,7 @@ impl Escalation {
                 Ok(Self::Expired(Expired { case, at: *at }))
             }
             (Self::Pending(Pending { case }), Event::Cancelled { at, by, reason, successor }) => {
-                let offered = case.amendment.as_ref().map(|amendment| amendment.successor);
+                let offered = case.amendment.as_deref().map(Amendment::successor);
                 require(*by == case.opening.agent && case.denial().is_none())?;
                 require(successor.is_none() || *successor == offered)?;
                 let (by, reason, successor) = (by.clone(), reason.clone(), *successor);
@@ -206,7 +206,7 @@ impl Case {
         let choice = match &vote.statement.choice {
             Choice::Approve(_) => {
                 let ask_again = terms.diligence.on_poor == OnPoor::AskAgain && !vote.flags.is_empty();
-                vote.at >= self.counts_from()
+                vote.at >= self.counts_from(vote.person())
                     && self.amendment.is_none()
                     && (!ask_again || self.asked_again.contains(vote.person()))
             }

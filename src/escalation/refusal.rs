@@ -162,6 +162,8 @@ pub enum TransitionError {
     OwnEmergency,
     /// It was not they who were asked.
     NotAsked,
+    /// The other was asked before.
+    AskedBefore,
 }
 
 impl TransitionError {
@@ -178,6 +180,7 @@ impl TransitionError {
             Self::NoReviewDue => "escalation.no_review_due",
             Self::OwnEmergency => "escalation.own_emergency",
             Self::NotAsked => "escalation.not_asked",
+            Self::AskedBefore => "escalation.asked_before",
         }
     }
 }
@@ -194,6 +197,7 @@ impl fmt::Display for TransitionError {
             Self::NoReviewDue => f.write_str("no emergency approval waits for a review here"),
             Self::OwnEmergency => f.write_str("whoever agreed to an emergency can't review that"),
             Self::NotAsked => f.write_str("this person was not asked, so there is nothing to pass on"),
+            Self::AskedBefore => f.write_str("the other was asked already"),
         }
     }
 }

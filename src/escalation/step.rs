@@ -205,7 +205,7 @@ impl Escalation {
         require(statement.policy == opening.policy, VoteRefusal::OtherPolicy)?;
         let needed = case.admits(&statement.reviewer, &statement.choice, membership, now)?;
         case.may_follow_own(statement)?;
-        let in_time = statement.time >= opening.before_people_since().minus(CLOCK_SKEW)
+        let in_time = statement.time >= opening.before(&statement.reviewer).minus(CLOCK_SKEW)
             && statement.time <= now.plus(CLOCK_SKEW);
         require(in_time, VoteRefusal::WrongTime)?;
         match &statement.choice {
@@ -226,7 +226,7 @@ impl Escalation {
             }
         }
         if let Choice::Approve(_) = &statement.choice {
-            require(now >= case.counts_from(), VoteRefusal::TooSoon)?;
+            require(now >= case.counts_from(&statement.reviewer), VoteRefusal::TooSoon)?;
             let ask_again = opening.terms.diligence.on_poor == OnPoor::AskAgain
                 && !flags.is_empty()
                 && !case.asked_again.contains(&statement.reviewer);

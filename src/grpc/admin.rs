@@ -2,6 +2,7 @@
 
 use super::convert;
 use super::identity::Operators;
+use super::whole::to_its_end;
 use crate::desk::{Drill, DrillResult, LocalDesk};
 use crate::escalation::vote::Reason;
 use crate::party::{AgentId, PersonId, SuspensionId};
@@ -158,7 +159,9 @@ impl proto::admin_server::Admin for AdminService {
         };
         let ask = request.ask.ok_or_else(|| convert::invalid("`ask` is missing"))?;
         let ask = convert::ask(Caller { agent, on_behalf_of }, ask)?;
-        let opened = self.sidecar.drill(&ask, by).await.map_err(convert::sidecar_error)?;
+        let sidecar = self.sidecar.clone();
+        let drill = async move { sidecar.drill(&ask, by).await.map_err(convert::sidecar_error) };
+        let opened = to_its_end(drill).await?;
         tracing::info!(escalation = %opened.id, "a drill was started");
         Ok(Response::new(proto::StartDrillResponse {
             escalation_id: opened.id.to_string(),

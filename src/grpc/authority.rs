@@ -3,6 +3,7 @@
 use super::convert;
 use super::identity::Agents;
 use super::until::{Until, patience};
+use super::whole::to_its_end;
 use crate::proto;
 use crate::sidecar::{Report, Sidecar};
 use core::pin::Pin;
@@ -80,7 +81,9 @@ impl proto::authority_server::Authority for AuthorityService {
         let request = request.into_inner();
         let id = convert::escalation_id(&request.escalation_id)?;
         let reason = convert::text("reason", request.reason)?;
-        let status = self.sidecar.cancel(&caller, id, reason).await.map_err(convert::sidecar_error)?;
+        let sidecar = self.sidecar.clone();
+        let cancel = async move { sidecar.cancel(&caller, id, reason).await.map_err(convert::sidecar_error) };
+        let status = to_its_end(cancel).await?;
         Ok(Response::new(proto::CancelResponse { status: convert::status(status).into() }))
     }
 

@@ -7,6 +7,7 @@ mod show;
 use super::convert;
 use super::identity::{self, Reader, Readers};
 use super::until::{Until, patience};
+use super::whole::to_its_end;
 use crate::desk::queue::{Line, News, Page, Queue};
 use crate::desk::sessions::{KnownBy, SignInRefused};
 use crate::desk::{LocalDesk, VoteRefused};
@@ -302,13 +303,6 @@ impl proto::review_server::Review for ReviewService {
             to_its_end(async move { service.afterwards(&reviewer, request.get_ref()).await }).await?;
         Ok(Response::new(self.voted(docket)))
     }
-}
-
-/// Does it to its end, though the caller hangs up: what is recorded is taken note of as well.
-async fn to_its_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Status>> + Send + 'static,
-) -> Result<T, Status> {
-    tokio::spawn(work).await.map_err(|_| Status::unavailable("the service is stopping"))?
 }
 
 fn not_signed_in(error: SignInRefused) -> Status {

@@ -2,6 +2,7 @@
 
 use crate::moment::Moment;
 use crate::party::PersonId;
+use crate::token::Assurance;
 use core::fmt;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ pub struct Absence {
     /// Who stands in meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegate: Option<PersonId>,
+    /// How surely whoever is away was known when they said so. What the roster says is as sure as a signature.
+    pub known: Assurance,
 }
 
 impl Absence {

@@ -6,6 +6,7 @@ use super::person::Person;
 use crate::escalation::requirement::{Membership, RoleName, TeamName};
 use crate::moment::Moment;
 use crate::party::PersonId;
+use crate::token::Assurance;
 use core::fmt;
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub struct Attendance<'a> {
     absences: &'a Absences,
     at: Moment,
     /// Those who are away and named somebody, by whom they named.
-    stood_in_for: BTreeMap<&'a PersonId, Vec<&'a PersonId>>,
+    stood_in_for: BTreeMap<&'a PersonId, Vec<(&'a PersonId, Assurance)>>,
 }
 
 /// Whether a person is there.
@@ -79,13 +80,14 @@ impl<'a> Attendance<'a> {
     /// The directory at this moment, with the absences that the record has.
     #[must_use]
     pub fn new(directory: &'a Directory, absences: &'a Absences, at: Moment) -> Self {
-        let mut stood_in_for: BTreeMap<&PersonId, Vec<&PersonId>> = BTreeMap::new();
+        let mut stood_in_for: BTreeMap<&PersonId, Vec<(&PersonId, Assurance)>> = BTreeMap::new();
         for person in directory.people() {
             let absence = absences.at(&person.id, &person.away, at);
-            if let Some(delegate) = absence.and_then(|absence| absence.delegate.as_ref()) {
+            let lent = absence.and_then(|absence| Some((absence.delegate.as_ref()?, absence.known)));
+            if let Some((delegate, known)) = lent {
                 // The roster may have changed since the absence was announced.
                 if *delegate != person.id && directory.person(delegate).is_some() {
-                    stood_in_for.entry(delegate).or_default().push(&person.id);
+                    stood_in_for.entry(delegate).or_default().push((&person.id, known));
                 }
             }
         }
@@ -127,7 +129,7 @@ impl<'a> Attendance<'a> {
 
     /// Those who are away, with who stands in for them.
     pub fn stand_ins(&self) -> impl Iterator<Item = (&'a PersonId, &'a PersonId)> {
-        self.stood_in_for.iter().flat_map(|(to, absent)| absent.iter().map(move |absent| (*absent, *to)))
+        self.stood_in_for.iter().flat_map(|(to, absent)| absent.iter().map(move |(absent, _)| (*absent, *to)))
     }
 
     /// Whether this person may announce this absence at this moment.
@@ -184,9 +186,9 @@ impl Membership for Attendance<'_> {
         self.directory.manager(person)
     }
 
-    fn stood_in_for(&self, person: &PersonId) -> Vec<PersonId> {
+    fn stood_in_for(&self, person: &PersonId, least: Assurance) -> Vec<PersonId> {
         let absent = self.stood_in_for.get(person).into_iter().flatten();
-        absent.map(|absent| (*absent).clone()).collect()
+        absent.filter(|(_, known)| *known >= least).map(|(absent, _)| (*absent).clone()).collect()
     }
 
     fn knows(&self, person: &PersonId) -> bool {

@@ -49,7 +49,7 @@ pub fn flags(
     let votes = load.into_iter().flat_map(Load::votes).filter(|vote| vote.said.approves());
     let approvals: Vec<Moment> = votes.map(|vote| vote.at).collect();
     let streak = load.map_or(0, Load::streak);
-    let opened_at = opening.before_people_since();
+    let opened_at = opening.opened_at;
     let glance = Glance { now, opened_at, attention, characters, approvals: &approvals, streak, hour };
     glance.flags(&opening.terms.diligence)
 }

@@ -8,6 +8,7 @@ use crate::escalation::{Case, Opening};
 use crate::moment::Moment;
 use crate::party::{AgentId, PersonId};
 use crate::risk::pattern::Named;
+use crate::token::Assurance;
 use core::cmp::Reverse;
 use core::fmt;
 use core::time::Duration;
@@ -341,7 +342,7 @@ impl<'a> Candidate<'a> {
             pending: load.map_or(0, Load::pending),
             asked_today,
             last_asked: load.and_then(Load::last_asked),
-            stands_in_for: question.roster.stood_in_for(&person.id),
+            stands_in_for: question.roster.stood_in_for(&person.id, Assurance::Channel),
         };
         let was_asked = question.asked.contains(&person.id);
         let silent = question.silent.contains(&person.id);

@@ -159,7 +159,7 @@ impl Workload {
         }
     }
 
-    /// Forgets an escalation that was not opened after all.
+    /// Forgets an escalation that waits for nobody: it is decided or over, or was not opened after all.
     pub fn forget(&mut self, id: EscalationId) {
         self.all_done(id);
         self.open.remove(&id);

@@ -55,7 +55,7 @@ impl Sidecar {
     ) -> Result<Draft, SidecarError> {
         let docket = self.desk.docket(id).await?;
         let (decision, rendering, difference) = self.judge_change(&docket, &operation, payload.as_deref())?;
-        let successor = EscalationId::from_random(self.entropy.bits128()?);
+        let successor = Amendment::successor_of(id, operation.digest());
         Ok(Draft { successor, operation, decision, rendering, difference })
     }
 
@@ -79,19 +79,18 @@ impl Sidecar {
         if statement.operation != operation.digest() {
             return refuse("the vote is for another operation");
         }
+        if statement.escalation != Amendment::successor_of(id, operation.digest()) {
+            return refuse("the vote is for a change of another request");
+        }
         if statement.shown != rendering.digest {
             return refuse("the vote is for another rendering of the operation");
         }
         if statement.policy != decision.policy {
             return refuse("the policy has changed meanwhile; look at the change again");
         }
-        if !self.store.course(statement.escalation)?.records.is_empty() {
-            return refuse("the vote names an escalation that exists; look at the change again");
-        }
         let now = self.sure_time()?;
         let amendment = Amendment {
             at: now,
-            successor: statement.escalation,
             op: String::from_utf8_lossy(operation.op_bytes()).into_owned(),
             payload: payload.as_deref().map(base64url),
             vote: ballot.cast(now, &[]),
@@ -123,10 +122,11 @@ impl Sidecar {
             holder: super::mint::holder(&docket.decided)?,
             ..Ask::of(&docket.decided, operation)
         };
-        let since = docket.escalation.case().opening().before_people_since();
-        let from = Amends { escalation: id, since };
+        let by = amendment.vote.person().clone();
+        let since = docket.escalation.case().opening().before(&by);
+        let from = Amends { escalation: id, by, since };
         let amended = Amended { from, vote: amendment.vote.clone() };
-        let answer = self.answer_to_the_end(ask, Some((amendment.successor, amended))).await?;
+        let answer = self.answer_to_the_end(ask, Some((amendment.successor(), amended))).await?;
         self.desk.accept(id, caller.agent.clone()).await?;
         Ok(answer)
     }

@@ -38,7 +38,8 @@ fn december(text: &str) -> Moment {
 }
 
 fn absence(from: &str, until: &str, delegate: Option<&str>) -> Absence {
-    Absence { from: december(from), until: december(until), delegate: delegate.map(id) }
+    let (from, until, delegate) = (december(from), december(until), delegate.map(id));
+    Absence { from, until, delegate, known: Assurance::Signed }
 }
 
 fn said(directory: &Directory, absences: &Absences, person: &str, at: &str) -> String {
@@ -106,7 +107,7 @@ fn whoever_is_back_is_back_whatever_was_planned() {
         assert_eq!(said(&directory, &absences, person, at), expected, "{person} {at}");
     }
     let attendance = Attendance::new(&directory, &absences, december("09T15:00"));
-    assert!(attendance.stood_in_for(&id("ada")).is_empty());
+    assert!(attendance.stood_in_for(&id("ada"), Assurance::Channel).is_empty());
     // Who is away again is away again.
     absences.announce(&id("bob"), absence("09T00:00", "10T00:00", Some("cyd")), december("08T20:00"));
     assert!(said(&directory, &absences, "bob", "09T15:00").ends_with("cyd stands in"));
@@ -120,7 +121,7 @@ fn who_stands_in_is_a_matter_of_the_moment_and_of_the_roster() {
     absences.announce(&id("ada"), absence("08T00:00", "09T00:00", Some("cyd")), december("01T00:00"));
     absences.announce(&id("cyd"), absence("08T00:00", "09T00:00", Some("dan")), december("01T00:00"));
     let stood_in_for = |person: &str, at: &str| {
-        Attendance::new(&directory, &absences, december(at)).stood_in_for(&id(person))
+        Attendance::new(&directory, &absences, december(at)).stood_in_for(&id(person), Assurance::Signed)
     };
     assert_eq!(stood_in_for("ada", "07T12:00"), [id("bob")]);
     assert_eq!(stood_in_for("ada", "08T12:00"), [id("bob")], "away herself, she could still look in");
@@ -176,7 +177,12 @@ fn a_flood_of_absences_leaves_the_latest() {
     let mut absences = Absences::default();
     let hour = |hour: u64| december("01T00:00").plus(core::time::Duration::from_secs(3600 * hour));
     for count in 0..10 * MAX_ANNOUNCED as u64 {
-        let absence = Absence { from: hour(2 * count), until: hour(2 * count + 1), delegate: None };
+        let absence = Absence {
+            from: hour(2 * count),
+            until: hour(2 * count + 1),
+            delegate: None,
+            known: Assurance::Session,
+        };
         absences.announce(&id("cyd"), absence, december("01T00:00"));
     }
     let away = (0..20 * MAX_ANNOUNCED as u64)
@@ -198,7 +204,7 @@ proptest! {
                 0 => absences.end(&id("bob"), hour(from)),
                 _ => {
                     let until = hour(from).plus(core::time::Duration::from_secs(3600 * u64::from(length)));
-                    absences.announce(&id("bob"), Absence { from: hour(from), until, delegate: None }, hour(0));
+                    absences.announce(&id("bob"), Absence { from: hour(from), until, delegate: None, known: Assurance::Session }, hour(0));
                 }
             }
         }

@@ -143,29 +143,30 @@ fn a_record_that_says_less_or_more_is_told_with_both() {
 fn a_vote_for_a_changed_operation_keeps_what_it_was_cast_with() {
     let mut desk = Desk::default();
     desk.open(asked(1, at(0)));
-    let mut statement = ballot(2, "ada", approve(), at(1)).statement().clone();
-    statement.operation = OperationDigest::from_bytes([8; 32]);
+    let operation = OperationDigest::from_bytes([8; 32]);
+    let second = Amendment::successor_of(number(1), operation);
+    let mut statement = ballot(1, "ada", approve(), at(1)).statement().clone();
+    (statement.escalation, statement.operation) = (second, operation);
     let for_change = Ballot::Attested(Box::new(statement), countersign::escalation::Attestation::Session);
     let vote = for_change.cast(at(1), &[]);
-    let amendment =
-        Amendment { at: at(1), successor: number(2), op: "{}".into(), payload: None, vote: vote.clone() };
+    let amendment = Amendment { at: at(1), op: "{}".into(), payload: None, vote: vote.clone() };
     let step = desk.escalations[&number(1)].amend(amendment, &roster(), at(1));
     assert_eq!(step.result, Ok(()));
     desk.record(number(1), step.events);
     let mut changed = asked(2, at(5));
-    changed.operation = OperationDigest::from_bytes([8; 32]);
-    changed.amends = Some(Amends { escalation: number(1), since: at(0) });
+    (changed.id, changed.operation) = (second, operation);
+    changed.amends = Some(Amends { escalation: number(1), by: id("ada"), since: at(0) });
     desk.open(changed);
-    let step = desk.escalations[&number(2)].vote(&for_change, &vote.flags, &roster(), at(5));
+    let step = desk.escalations[&second].vote(&for_change, &vote.flags, &roster(), at(5));
     assert!(step.result.is_ok());
-    desk.record(number(2), step.events);
+    desk.record(second, step.events);
     assert_eq!(desk.differences(), [], "she never opened the second one, and need not");
     // Only hers: Bob's is judged as ever.
     let mut stated = ballot(2, "bob", approve(), at(6)).statement().clone();
-    stated.operation = OperationDigest::from_bytes([8; 32]);
+    (stated.escalation, stated.operation) = (second, operation);
     let bobs = Ballot::Attested(Box::new(stated), countersign::escalation::Attestation::Session);
-    let step = desk.escalations[&number(2)].vote(&bobs, &[], &roster(), at(6));
-    desk.record(number(2), step.events);
+    let step = desk.escalations[&second].vote(&bobs, &[], &roster(), at(6));
+    desk.record(second, step.events);
     assert_eq!(desk.differences()[0].found, [Flag::NotOpened]);
 }
 

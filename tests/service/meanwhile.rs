@@ -6,8 +6,9 @@ use crate::world::{HOSTILE, World, everybody, pinned, refusal};
 use countersign::condition::ExecutionFacts;
 use countersign::desk::{LocalDesk, VoteRefused};
 use countersign::escalation::evidence::EvidenceFault;
-use countersign::escalation::vote::{Choice, VoteError};
+use countersign::escalation::vote::{Choice, Statement, VoteError};
 use countersign::escalation::{Status, VoteRefusal};
+use countersign::operation::Operation;
 use countersign::sidecar::Ask;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -201,4 +202,25 @@ async fn a_passkey_that_was_cloned_or_fooled_signs_nothing() {
             .unwrap();
     assert_eq!(brought(&again, 6, &|it: &mut Ceremony| it.counter = 6).await, "passkey.cloned_counter");
     assert_eq!(brought(&again, 7, &|it: &mut Ceremony| it.counter = 7).await, "approved");
+
+    // A vote for a change that the agent never took has counted as well.
+    let id = world.escalate(World::ask("do.one", "shop/production", r#"{"version":"8"}"#)).await;
+    let other = Operation::from_json("do.one", "shop/production", br#"{"version":"9"}"#).unwrap();
+    let draft = world.sidecar.draft_amendment(id, other, None).await.unwrap();
+    let statement = Statement {
+        escalation: draft.successor,
+        operation: draft.operation.digest(),
+        shown: draft.rendering.digest,
+        ..world.statement(id, "ada", approve(&[])).await
+    };
+    let text = statement.to_text();
+    let mut ceremony = Ceremony::of(&text);
+    ceremony.counter = 8;
+    let vote = Authenticator::of("ada", Algorithm::Es256).vote(&text, &ceremony);
+    let ballot = world.desk.signed_ballot(&vote).unwrap();
+    world.sidecar.amend(id, &draft.operation, None, &ballot).await.unwrap();
+    let again =
+        LocalDesk::new(world.store.clone(), world.in_force.clone(), HashMap::new(), world.clock.clone())
+            .unwrap();
+    assert_eq!(brought(&again, 10, &|it: &mut Ceremony| it.counter = 8).await, "passkey.cloned_counter");
 }

@@ -14,7 +14,7 @@ use countersign::escalation::{
     OnTimeout, Opening, Review, Stage, Status, VoteRefusal,
 };
 use countersign::moment::Moment;
-use countersign::party::{AgentId, EscalationId, PersonId};
+use countersign::party::{AgentId, PersonId};
 use countersign::token::Assurance;
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -65,10 +65,10 @@ fn emergency(name: &str) -> Happening {
 
 fn amend(name: &str) -> Happening {
     let mut stated = statement(name, approve(&[]));
-    let successor = EscalationId::from_random([name.as_bytes()[0]; 16]);
-    (stated.escalation, stated.operation) = (successor, OperationDigest::from_bytes([8; 32]));
+    stated.operation = OperationDigest::from_bytes([8; 32]);
+    stated.escalation = Amendment::successor_of(stated.escalation, stated.operation);
     let vote = ballot(&stated).cast(at(0), &[]);
-    Happening::Amend(Box::new(Amendment { at: at(0), successor, op: "{}".into(), payload: None, vote }))
+    Happening::Amend(Box::new(Amendment { at: at(0), op: "{}".into(), payload: None, vote }))
 }
 
 fn agent(name: &str) -> AgentId {

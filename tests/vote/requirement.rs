@@ -221,7 +221,7 @@ impl Membership for Twofold {
         self.0.manager(person)
     }
 
-    fn stood_in_for(&self, who: &PersonId) -> Vec<PersonId> {
+    fn stood_in_for(&self, who: &PersonId, _: Assurance) -> Vec<PersonId> {
         if *who == person("ada") { Vec::new() } else { vec![person("ada"), person("ada")] }
     }
 }

@@ -3,6 +3,7 @@
 use crate::people::person;
 use countersign::escalation::requirement::{Membership, RoleName, TeamName};
 use countersign::party::PersonId;
+use countersign::token::Assurance;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Roles, lowest first; `min_role` goes by this order.
@@ -17,6 +18,8 @@ pub(crate) struct Roster {
     pub(crate) managers: BTreeMap<PersonId, PersonId>,
     /// Who is away, and who stands in for them.
     pub(crate) delegates: BTreeMap<PersonId, PersonId>,
+    /// Who of them was known by no more than a session when they said so.
+    pub(crate) unsure: BTreeSet<PersonId>,
 }
 
 impl Roster {
@@ -57,8 +60,10 @@ impl Membership for Roster {
         self.managers.get(person).cloned()
     }
 
-    fn stood_in_for(&self, person: &PersonId) -> Vec<PersonId> {
-        self.delegates.iter().filter(|(_, to)| *to == person).map(|(absent, _)| absent.clone()).collect()
+    fn stood_in_for(&self, person: &PersonId, least: Assurance) -> Vec<PersonId> {
+        let sure = |absent| least <= Assurance::Session || !self.unsure.contains(absent);
+        let lent = self.delegates.iter().filter(|(absent, to)| *to == person && sure(*absent));
+        lent.map(|(absent, _)| absent.clone()).collect()
     }
 
     fn knows(&self, person: &PersonId) -> bool {

@@ -1,11 +1,12 @@
 //! Second thoughts: votes that are taken back, denials that are not enough, changed operations, and who is too near.
 
-use crate::course::{Course, at, ballot, click, on, opening, so_many, vote};
-use crate::people::{approve, person, statement};
+use crate::course::{Course, HOUR, at, ballot, click, on, opening, so_many, vote};
+use crate::people::{NOON, approve, person, statement};
+use core::time::Duration;
 use countersign::digest::OperationDigest;
 use countersign::escalation::vote::{Choice, Nonce};
 use countersign::escalation::{
-    Amendment, Attestation, Ballot, Cast, Counted, Denial, Denials, Escalation, Event, Exclusion,
+    Amendment, Amends, Attestation, Ballot, Cast, Counted, Denial, Denials, Escalation, Event, Exclusion,
     MAX_WITHDRAWALS, OnTimeout, Opening, Status, TransitionError, VoteRefusal,
 };
 use countersign::moment::Moment;
@@ -139,16 +140,10 @@ fn amendment(
 ) -> Amendment {
     let mut stated = statement(by, approve(&[]));
     stated.time = now;
-    stated.escalation = EscalationId::from_random([7; 16]);
     stated.operation = OperationDigest::from_bytes([8; 32]);
+    stated.escalation = Amendment::successor_of(stated.escalation, stated.operation);
     change(&mut stated);
-    Amendment {
-        at: now,
-        successor: EscalationId::from_random([7; 16]),
-        op: "{}".into(),
-        payload: None,
-        vote: ballot(&stated).cast(now, &[]),
-    }
+    Amendment { at: now, op: "{}".into(), payload: None, vote: ballot(&stated).cast(now, &[]) }
 }
 
 fn amend(course: &mut Course, amendment: Amendment) -> Result<(), TransitionError> {
@@ -179,8 +174,52 @@ fn once_a_changed_operation_is_proposed_nobody_approves_the_old_one() {
 }
 
 #[test]
+fn a_vote_for_a_change_of_another_request_changes_nothing_here() {
+    let mut course = Course::open(opening(so_many(2)));
+    let elsewhere = amendment("ada", at(1), |vote| {
+        vote.escalation = Amendment::successor_of(EscalationId::from_random([2; 16]), vote.operation);
+    });
+    let refused = Err(TransitionError::NotEligible(VoteRefusal::OtherOperation));
+    assert_eq!(amend(&mut course, elsewhere.clone()), refused, "the same operation, by her own signature");
+    course.events.push(Event::Amended(Box::new(elsewhere)));
+    assert!(Escalation::replay(&course.events).is_err(), "nor does the record take it");
+}
+
+#[test]
+fn who_changed_it_has_seen_it_and_everybody_else_has_not() {
+    let mut changed = on(so_many(2), |terms| terms.min_review = Duration::from_secs(600));
+    changed.amends = Some(Amends {
+        escalation: EscalationId::from_random([2; 16]),
+        by: person("ada"),
+        since: NOON.minus(HOUR),
+    });
+    let mut course = Course::open(changed);
+    assert_eq!(course.approve("bob", &[], at(0)), Err(VoteRefusal::TooSoon));
+    assert_eq!(course.bring(&vote("ada", approve(&[]), NOON.minus(HOUR)), at(0)), Ok(Counted::Missing(1)));
+    let backdated = vote("cyd", approve(&[]), NOON.minus(HOUR));
+    assert_eq!(course.bring(&backdated, at(10)), Err(VoteRefusal::WrongTime));
+    assert_eq!(course.approve("bob", &[], at(10)), Ok(Counted::Approved));
+}
+
+#[test]
+fn two_who_pass_it_to_and_fro_fill_no_log() {
+    let mut course = Course::open(opening(so_many(1)));
+    course.events.push(Event::Asked { at: at(0), people: vec![person("ada")] });
+    let mut pass = |from: &str, to: &str| {
+        let step = course.state().reassign(&person(from), &person(to), &course.roster, at(1));
+        course.take(step)
+    };
+    assert_eq!(pass("ada", "bob"), Ok(()));
+    assert_eq!(pass("bob", "ada"), Err(TransitionError::AskedBefore));
+    assert_eq!(pass("bob", "bob"), Err(TransitionError::AskedBefore));
+    assert_eq!(pass("bob", "cyd"), Ok(()));
+    assert_eq!(pass("cyd", "dan"), Err(TransitionError::NotEligible(VoteRefusal::NotInPool)));
+}
+
+#[test]
 fn only_the_agent_accepts_and_only_in_time_and_twice_is_once() {
-    let successor = EscalationId::from_random([7; 16]);
+    let successor =
+        Amendment::successor_of(EscalationId::from_random([1; 16]), OperationDigest::from_bytes([8; 32]));
     let mut course = Course::open(opening(so_many(2)));
     let accept = |course: &mut Course, by: &str, now: Moment| {
         let step = course.state().accept(&agent(by), now);

@@ -33,6 +33,18 @@ fn a_delegate_approves_in_the_place_of_who_is_away() {
 }
 
 #[test]
+fn a_seat_that_asks_for_a_signature_is_not_lent_by_who_only_signed_in() {
+    let asks = |assurance| {
+        let pool = Pool::new([person("ada")], [], []).unwrap();
+        let mut course = opened(opening(Requirement::seat(Seat::new(pool, 1, assurance).unwrap())));
+        course.roster.unsure = BTreeSet::from([person("ada")]);
+        course.approve("bob", &[], at(1))
+    };
+    assert_eq!(asks(Assurance::Signed), Err(VoteRefusal::NotInPool), "however surely he is known himself");
+    assert_eq!(asks(Assurance::Session), Ok(Counted::Approved));
+}
+
+#[test]
 fn nobody_approves_their_own_request_through_a_delegate() {
     let asks = |change: fn(&mut Opening)| {
         let mut opening = opening(seat(&["ada", "cyd"]));

@@ -1,6 +1,7 @@
 //! The people that a seat may be filled from: named one by one, by role and by team.
 
 use crate::party::PersonId;
+use crate::token::Assurance;
 use core::fmt;
 use core::str::FromStr;
 use std::collections::BTreeSet;
@@ -99,7 +100,9 @@ pub trait Membership {
     fn manager(&self, person: &PersonId) -> Option<PersonId>;
     /// Those who are away now and for whom this person stands in: one step, never a chain of them. Each absent person
     /// has one who stands in; where two claim to, neither does.
-    fn stood_in_for(&self, person: &PersonId) -> Vec<PersonId>;
+    /// Of those who said so themselves only those count who were known as surely as `least` when they did: what a seat
+    /// asks of a vote it asks of whoever lends it as well.
+    fn stood_in_for(&self, person: &PersonId, least: Assurance) -> Vec<PersonId>;
 
     /// Whether this person may review at all.
     fn knows(&self, person: &PersonId) -> bool {

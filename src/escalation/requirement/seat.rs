@@ -94,7 +94,8 @@ impl Seat {
     #[must_use]
     pub fn admits(&self, person: &PersonId, membership: &dyn Membership) -> bool {
         let stands_in = |absent: &PersonId| self.admits_for(person, absent, membership);
-        self.admits_personally(person, membership) || membership.stood_in_for(person).iter().any(stands_in)
+        let absent = || membership.stood_in_for(person, self.assurance);
+        self.admits_personally(person, membership) || absent().iter().any(stands_in)
     }
 
     /// Whether this person may fill it by themselves.

@@ -65,7 +65,7 @@ impl<'a> Table<'a> {
         let known: Vec<(&PersonId, Assurance)> =
             surest.iter().map(|(who, how)| (*who, *how)).chain(hoped).collect();
 
-        let stood_in_for = |person| BTreeSet::from_iter(membership.stood_in_for(person));
+        let stood_in_for = |person| BTreeSet::from_iter(membership.stood_in_for(person, Assurance::Channel));
         let claims: Vec<BTreeSet<PersonId>> = known.iter().map(|(person, _)| stood_in_for(person)).collect();
         let mut claimants: BTreeMap<&PersonId, usize> = BTreeMap::new();
         for absent in claims.iter().flatten() {
@@ -79,7 +79,10 @@ impl<'a> Table<'a> {
             let sure = |seat: &Seat| *assurance >= seat.assurance();
             let own = |seat: &Seat| sure(seat) && seat.admits_personally(person, membership);
             let seats = |absent: &PersonId| {
-                let may = |seat| sure(seat) && !own(seat) && seat.admits_for(person, absent, membership);
+                let lends = |seat: &Seat| membership.stood_in_for(person, seat.assurance()).contains(absent);
+                let may = |seat| {
+                    sure(seat) && !own(seat) && seat.admits_for(person, absent, membership) && lends(seat)
+                };
                 requirement.seats().iter().map(may).collect::<Vec<bool>>()
             };
             let lent = claims

@@ -11,7 +11,6 @@ use crate::grpc::identity::Reader;
 use crate::moment::Moment;
 use crate::party::{EscalationId, PersonId};
 use crate::proto;
-use crate::reviewer::Absence;
 use crate::sidecar::AmendmentDraft;
 use tonic::Status;
 
@@ -128,8 +127,8 @@ impl ReviewService {
             "" => None,
             name => Some(person("delegate", name)?),
         };
-        let absence = Absence { from, until: Moment::from_unix_millis(request.until), delegate };
-        self.desk.announce(who, absence).await.map_err(|error| match error {
+        let until = Moment::from_unix_millis(request.until);
+        self.desk.announce(who, from, until, delegate).await.map_err(|error| match error {
             AwayRefused::Absence(error) => convert::invalid(error.to_string()),
             AwayRefused::Desk(error) => convert::desk_error(&error),
         })

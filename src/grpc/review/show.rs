@@ -39,8 +39,7 @@ pub(super) fn escalation(
     let now = desk.now();
     let stage = case.stage(now);
     let millis = |moment: Option<Moment>| moment.map_or(0, Moment::unix_millis);
-    let not_before =
-        (!terms.min_review.is_zero()).then(|| opening.before_people_since().plus(terms.min_review));
+    let not_before = (!terms.min_review.is_zero()).then(|| opening.opened_at.plus(terms.min_review));
     proto::Escalation {
         summary: Some(summary),
         decision_id: decided.txn.to_string(),

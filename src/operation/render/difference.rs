@@ -4,7 +4,7 @@ use super::Rendering;
 
 /// How many pairs of lines are compared at most; beyond that everything between the first and the last difference
 /// counts as changed.
-const MOST_PAIRS: usize = 4_000_000;
+const MOST_PAIRS: usize = 1_000_000;
 
 /// A line of two renderings laid beside each other. Each is as the renderer made it, with nothing hidden in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

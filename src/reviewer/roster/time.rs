@@ -9,6 +9,7 @@ use crate::policy::{At, Fault, Problem, weekday};
 use crate::reviewer::absence::Absence;
 use crate::reviewer::hours::{self, DAY, Hours, Span};
 use crate::risk::calendar::Calendar;
+use crate::token::Assurance;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -86,7 +87,7 @@ pub(super) fn away(
             return Err(Fault::new(node.at, Problem::Overlap(other.line)));
         }
         let delegate = fields.read("delegate", |node| mentions.other(node, own, "delegate"))?;
-        absences.push((Absence { from, until, delegate }, node.at));
+        absences.push((Absence { from, until, delegate, known: Assurance::Signed }, node.at));
     }
     if absences.len() > MAX_ABSENCES {
         return Err(Fault::new(node.at, Problem::TooMany(MAX_ABSENCES)));

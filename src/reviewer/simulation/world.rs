@@ -151,7 +151,8 @@ impl<'a> World<'a> {
                 let mate =
                     usize::try_from(self.chance.next() % mates.len().max(1) as u64).unwrap_or_default();
                 let delegate = mates.get(mate).map(|mate| mate.id.clone());
-                let absence = Absence { from: now, until: now.plus(A_DAY * days), delegate };
+                let absence =
+                    Absence { from: now, until: now.plus(A_DAY * days), delegate, known: Assurance::Signed };
                 self.absences.announce(&person.id, absence, now);
             }
         }
