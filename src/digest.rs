@@ -104,6 +104,10 @@ digest! {
     PayloadDigest
 }
 digest! {
+    /// The digest of a value that is kept apart from the log: SHA-256 of a random salt and the value.
+    ValueDigest
+}
+digest! {
     /// The digest of the rendering that a reviewer was shown (DESIGN §5.3).
     RenderingDigest
 }

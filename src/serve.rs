@@ -177,10 +177,25 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         failed(format!("the keys in `{}` can't be used: {error}", config.data.join("keys").display()))
     })?);
     let signing = issuance.current(now).map_err(failed)?;
+    let origin = LogOrigin::new(&format!("{}/sidecar", config.trust_domain)).map_err(failed)?;
+    let changes = match config.policy_changes {
+        PolicyChanges::Free => Changes::Free,
+        PolicyChanges::Approved => Changes::Approved,
+    };
     let events = [
-        Event::Started { version: env!("CARGO_PKG_VERSION").to_owned() },
-        Event::PolicyLoaded { digest: loaded.policy.digest(), text: loaded.policy.text().to_owned() },
-        Event::RosterLoaded { text: loaded.roster.clone() },
+        Event::Started {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            domain: Some(config.trust_domain.clone()),
+            origin: Some(origin.clone()),
+            changes,
+        },
+        // What differs from what was in force before was approved, or did not have to be.
+        Event::PolicyLoaded {
+            digest: loaded.policy.digest(),
+            text: loaded.policy.text().to_owned(),
+            approved: None,
+        },
+        Event::RosterLoaded { text: loaded.roster.clone(), approved: None },
         Event::KeyCertified { kid: signing.key_id(), certificate: signing.chain().join("\n") },
     ];
     store.commit(Change::of(now, events)).await.map_err(failed)?;
@@ -212,7 +227,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     }
     let sidecar = Arc::new(Sidecar {
         domain: config.trust_domain.clone(),
-        origin: LogOrigin::new(&format!("{}/sidecar", config.trust_domain)).map_err(failed)?,
+        origin,
         in_force,
         operators: config.agents.iter().map(|agent| (agent.id.clone(), agent.operators.clone())).collect(),
         executors,
@@ -226,10 +241,6 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     });
 
     let files = Files { policy: config.policy.clone(), roster: config.roster.clone() };
-    let changes = match config.policy_changes {
-        PolicyChanges::Free => Changes::Free,
-        PolicyChanges::Approved => Changes::Approved,
-    };
     let reloader = Arc::new(Reloader::new(files, changes, sidecar.clone()));
 
     let (stop, stopping) = watch::channel(false);

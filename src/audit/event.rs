@@ -1,16 +1,19 @@
 //! The events of the log: everything that was asked, decided, voted, minted and reported.
 
 use crate::decision::Decision;
-use crate::digest::{KeyId, OperationDigest, PolicyDigest, sha256};
+use crate::digest::{KeyId, OperationDigest, PolicyDigest, ValueDigest, sha256};
 use crate::escalation;
 use crate::moment::Moment;
 pub use crate::operation::context::Context;
 use crate::operation::json::{self, Limits};
-use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
+use crate::party::{
+    AgentId, EscalationId, ExecutorId, LogOrigin, PersonId, SuspensionId, TokenId, TrustDomain, TxnId,
+};
 use crate::reviewer::{Absence, Absences};
 use crate::risk::Claims;
 use crate::suspension::Suspension;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The longest canonical record in bytes; it holds a payload of 1 MiB in base64 beside everything else.
 pub const MAX_RECORD: usize = 4 * 1024 * 1024;
@@ -27,6 +30,32 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+    /// Values of the event that are kept apart from the log, by where they belong: a JSON pointer (RFC 6901) into the
+    /// record. What stands there instead is a stand-in: a masked text, or the beginning of a long one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub apart: BTreeMap<String, Apart>,
+}
+
+/// A value that is kept apart from the log, where it can be erased; the log holds what proves it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apart {
+    /// SHA-256 of a random salt of 16 bytes and the value. Once the salt is gone, no guess can be confirmed.
+    pub value: ValueDigest,
+    /// How long the value is, in bytes.
+    pub bytes: u64,
+    /// Why it is kept apart.
+    pub why: WhyApart,
+}
+
+/// Why a value is kept apart from the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhyApart {
+    /// It is longer than what fits into a leaf.
+    Large,
+    /// It is secret, or names a person.
+    Secret,
 }
 
 /// Something that happened.
@@ -37,6 +66,15 @@ pub enum Event {
     Started {
         /// The program's version.
         version: String,
+        /// The trust domain that it decides for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        domain: Option<TrustDomain>,
+        /// The origin of its log.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<LogOrigin>,
+        /// Whether a changed policy or roster has to be approved before it comes into force.
+        #[serde(default)]
+        changes: Changes,
     },
     /// The service was stopped in order.
     Stopped {},
@@ -46,11 +84,17 @@ pub enum Event {
         digest: PolicyDigest,
         /// Its whole text.
         text: String,
+        /// The decision that approved this change of it, where one was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved: Option<TxnId>,
     },
     /// A roster came into force.
     RosterLoaded {
         /// Its whole text.
         text: String,
+        /// The decision that approved this change of it, where one was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved: Option<TxnId>,
     },
     /// Somebody said when they are away, or that they are back.
     Absence {
@@ -68,6 +112,11 @@ pub enum Event {
         kid: KeyId,
         /// Its certificate.
         certificate: String,
+    },
+    /// A key may not sign any more, and what it signed is not trusted.
+    KeyRevoked {
+        /// The key.
+        kid: KeyId,
     },
     /// An operation was decided.
     Decided(Box<Decided>),
@@ -90,8 +139,23 @@ pub enum Event {
     },
     /// A token is about to be signed; its place in the log is this record's.
     Minted(Box<Minted>),
-    /// What became of an operation.
+    /// What became of an operation, as its agent tells it.
     Reported(Reported),
+    /// What became of an operation, as the executor signed it.
+    Receipted(Box<Receipted>),
+    /// Something went wrong in the world because of an operation; told by an operator.
+    Incident(Box<Incident>),
+    /// The queue is saturated, or is not any more.
+    Saturated(Saturated),
+    /// A value that was kept apart from the log was erased.
+    Erased {
+        /// Which one.
+        value: ValueDigest,
+        /// The operator who had it erased.
+        by: String,
+        /// Why, in their words.
+        why: String,
+    },
     /// The wall clock was set back; nothing is minted until it has caught up.
     ClockInDoubt {
         /// What the wall clock says.
@@ -151,6 +215,9 @@ pub struct Decided {
     /// The suspension that denied it, whatever the policy says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspension: Option<SuspensionId>,
+    /// The trace that the request was part of: 32 hexadecimal digits (W3C Trace Context).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// A token that is about to be signed.
@@ -200,6 +267,89 @@ pub enum Outcome {
     Refused,
 }
 
+/// What became of an operation, as the executor signed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipted {
+    /// The decision.
+    pub txn: TxnId,
+    /// The token that was used.
+    pub jti: TokenId,
+    /// The executor.
+    pub executor: ExecutorId,
+    /// What happened.
+    pub outcome: Outcome,
+    /// The signed receipt.
+    pub receipt: String,
+    /// The certificates that lead to its key from a root, the root's first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
+}
+
+/// Something went wrong in the world because of an operation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incident {
+    /// The decision that let it happen.
+    pub txn: TxnId,
+    /// How bad it was.
+    pub severity: IncidentSeverity,
+    /// The operator who reports it.
+    pub by: String,
+    /// What happened, in their words.
+    pub what: String,
+}
+
+/// How bad an incident was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentSeverity {
+    /// Noticed, and harmless.
+    Minor,
+    /// Somebody had to mend something.
+    Major,
+    /// Customers, data or money were harmed.
+    Critical,
+}
+
+/// The queue is saturated, or is not any more: too large a share goes to people, or they take too long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saturated {
+    /// What is measured.
+    pub measure: SaturationMeasure,
+    /// Whether it is above its limit with this event; otherwise it has come back under it.
+    pub above: bool,
+    /// The figure: thousandths of all operations, or seconds.
+    pub figure: u64,
+    /// The limit, in the same unit.
+    pub limit: u64,
+    /// How long a time the figure is of, in seconds.
+    pub window: u64,
+    /// How many cases it rests on.
+    pub cases: u64,
+}
+
+/// What tells that a queue is saturated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SaturationMeasure {
+    /// The share of all operations that go to people, in thousandths.
+    Share,
+    /// The median time to an approval, in seconds.
+    TimeToApprove,
+}
+
+/// Whether a changed policy or roster is taken as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Changes {
+    /// It is.
+    #[default]
+    Free,
+    /// Only once the policy in force allows it, or the people agree whom that policy asks.
+    Approved,
+}
+
 /// The name under which a request of an agent is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestKey([u8; 16]);
@@ -234,8 +384,13 @@ impl Event {
             | Self::RosterLoaded { .. }
             | Self::Absence { .. }
             | Self::KeyCertified { .. }
+            | Self::KeyRevoked { .. }
             | Self::Decided(_)
             | Self::Reported(_)
+            | Self::Receipted(_)
+            | Self::Incident(_)
+            | Self::Saturated(_)
+            | Self::Erased { .. }
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,
@@ -258,11 +413,16 @@ impl Event {
             | Self::RosterLoaded { .. }
             | Self::Absence { .. }
             | Self::KeyCertified { .. }
+            | Self::KeyRevoked { .. }
             | Self::Decided(_)
             | Self::Escalation { .. }
             | Self::Drill { .. }
             | Self::Minted(_)
             | Self::Reported(_)
+            | Self::Receipted(_)
+            | Self::Incident(_)
+            | Self::Saturated(_)
+            | Self::Erased { .. }
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,
@@ -294,7 +454,7 @@ impl Record {
     /// Records `event` at `at`.
     #[must_use]
     pub const fn new(at: Moment, event: Event) -> Self {
-        Self { v: 1, at, event }
+        Self { v: 1, at, event, apart: BTreeMap::new() }
     }
 
     /// The canonical bytes (RFC 8785): a leaf of the log.

@@ -56,7 +56,7 @@ impl Loaded {
         {
             self.policy = Policy::parse(&text, "(in force)").map_err(|error| unreadable("policy", &error))?;
         }
-        if let Some(Event::RosterLoaded { text }) = recorded(Document::Roster)?.map(|record| record.event)
+        if let Some(Event::RosterLoaded { text, .. }) = recorded(Document::Roster)?.map(|record| record.event)
             && text != self.roster
         {
             self.directory =

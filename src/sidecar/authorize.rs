@@ -306,5 +306,6 @@ pub(super) fn decided(
         decision,
         escalation,
         suspension: None,
+        trace: None,
     }
 }

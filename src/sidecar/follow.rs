@@ -8,7 +8,7 @@ use crate::desk::{DeskError, Docket};
 use crate::escalation::Status;
 use crate::moment::Moment;
 use crate::operation::Operation;
-use crate::party::EscalationId;
+use crate::party::{EscalationId, TxnId};
 use crate::store::{Change, Index, StoreError};
 use core::time::Duration;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ const HEARTBEAT: Duration = Duration::from_secs(60);
 /// How an escalation stands, as its agent is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
+    /// The decision that asked for it.
+    pub txn: TxnId,
     /// Its state.
     pub status: Status,
     /// Unanswered until then, it is denied.
@@ -237,6 +239,7 @@ fn mint_in((index, record): &(Index, crate::audit::event::Record)) -> Option<(In
 fn progress(docket: &Docket, status: Status, granted: Option<Granted>) -> Result<Progress, SidecarError> {
     let offer = if status == Status::Pending { Offer::of(docket)? } else { None };
     Ok(Progress {
+        txn: docket.decided.txn,
         status,
         decide_by: docket.escalation.case().opening().decide_by(),
         approvals: docket.escalation.case().agreed(),

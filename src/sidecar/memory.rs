@@ -477,6 +477,11 @@ fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
         | Event::Reported(_)
         | Event::Suspended { .. }
         | Event::Resumed { .. }
+        | Event::KeyRevoked { .. }
+        | Event::Receipted(_)
+        | Event::Incident(_)
+        | Event::Saturated(_)
+        | Event::Erased { .. }
         | Event::ClockInDoubt { .. } => None,
     });
     // A course that makes no sense may hide a denial.

@@ -11,7 +11,7 @@ use crate::audit::event::Context;
 use crate::escalation::Status;
 use crate::operation::json::{Object, Value};
 use crate::operation::{Operation, OperationError};
-use crate::party::{AgentId, EscalationId, ExecutorId, NotAName};
+use crate::party::{AgentId, EscalationId, ExecutorId, NotAName, TxnId};
 use crate::reviewer::Person;
 use crate::risk::Claims;
 use crate::store::Document;
@@ -33,8 +33,8 @@ pub(super) struct Proposal {
 /// What became of a proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It is granted.
-    Granted,
+    /// It is granted, by this decision.
+    Granted(TxnId),
     /// People are deciding.
     Waiting(EscalationId),
     /// It is not granted, and why.
@@ -134,7 +134,7 @@ impl Sidecar {
         };
         let answer = self.answer(ask, None).await?;
         Ok(match (answer.granted, answer.opened) {
-            (Some(_), _) => Standing::Granted,
+            (Some(_), _) => Standing::Granted(answer.txn),
             (None, Some(opened)) => Standing::Waiting(opened.id),
             (None, None) => Standing::Refused(answer.decision.reasons),
         })
@@ -148,7 +148,7 @@ impl Sidecar {
         let caller = own_caller().map_err(|error| SidecarError::Proposal(error.to_string()))?;
         let progress = self.progress(&caller, id).await?;
         Ok(match progress.status {
-            Status::Claimed if progress.granted.is_some() => Standing::Granted,
+            Status::Claimed if progress.granted.is_some() => Standing::Granted(progress.txn),
             Status::Pending | Status::Approved | Status::Claimed => Standing::Waiting(id),
             Status::Denied | Status::Expired | Status::Cancelled | Status::Blocked | Status::Lapsed => {
                 Standing::Refused(progress.reasons)

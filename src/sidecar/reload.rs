@@ -8,13 +8,14 @@
 
 use super::propose::{Proposal, Standing};
 use super::{InForce, Sidecar, SidecarError};
+pub use crate::audit::event::Changes;
 use crate::audit::event::Event;
 use crate::digest::{PolicyDigest, RosterDigest, sha256};
 use crate::moment::Moment;
-use crate::party::EscalationId;
+use crate::party::{EscalationId, TxnId};
 use crate::policy::{self, Policy, Severity};
 use crate::reviewer::Directory;
-use crate::store::{Change, StoreError};
+use crate::store::{Change, Document, StoreError};
 use arc_swap::ArcSwap;
 use core::fmt::Display;
 use core::time::Duration;
@@ -29,16 +30,6 @@ pub const ROUNDS: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_millis(50);
 /// No policy and no roster is larger, so that no more of a file is read.
 const MOST_BYTES: u64 = policy::MAX_BYTES as u64 + 1;
-
-/// Whether a sound change is taken as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Changes {
-    /// It is.
-    #[default]
-    Free,
-    /// Only once the policy in force allows it, or the people agree whom that policy asks.
-    Approved,
-}
 
 /// The files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +96,17 @@ struct Looking {
     /// What was found to be sound and is not in force yet.
     sound: Option<(Seen, Next)>,
     proposals: Vec<(Proposal, Standing)>,
+}
+
+impl Looking {
+    /// The decision that granted this document as it is now.
+    fn approved(&self, document: Document, to: &str) -> Option<TxnId> {
+        let granted = self.proposals.iter().find(|(one, _)| one.document == document && one.to == to);
+        match granted {
+            Some((_, Standing::Granted(txn))) => Some(*txn),
+            Some((_, Standing::Waiting(_) | Standing::Refused(_))) | None => None,
+        }
+    }
 }
 
 /// The SHA-256 of all that was read.
@@ -265,7 +267,7 @@ impl Reloader {
                 return Ok(waiting);
             }
         }
-        self.take(in_force, next).await.map_err(|error| {
+        self.take(looking, in_force, next).await.map_err(|error| {
             NotTaken::ForNow(format!("they are sound and could not be recorded: {error}"))
         })?;
         looking.proposals.clear();
@@ -288,7 +290,7 @@ impl Reloader {
             let standing = match known {
                 None => self.sidecar.propose(&proposal).await.map_err(failed)?,
                 Some(Standing::Waiting(id)) => self.sidecar.proposed(id).await.map_err(failed)?,
-                Some(known @ (Standing::Granted | Standing::Refused(_))) => known,
+                Some(known @ (Standing::Granted(_) | Standing::Refused(_))) => known,
             };
             if let Standing::Refused(reasons) = &standing {
                 let (resource, reasons) = (proposal.resource(), reasons.join("; "));
@@ -319,15 +321,21 @@ impl Reloader {
         }
     }
 
-    async fn take(&self, in_force: &InForce, next: &Next) -> Result<(), StoreError> {
+    async fn take(&self, looking: &Looking, in_force: &InForce, next: &Next) -> Result<(), StoreError> {
         let Next { policy, directory, roster, roster_text } = next;
         let (policy, directory, roster) = (policy.clone(), directory.clone(), *roster);
         let now = self.sidecar.clock.now();
         let (old, new) = (in_force.policy.digest(), policy.digest());
         let roster_changed = in_force.roster != roster;
-        let loaded = || Event::PolicyLoaded { digest: new, text: policy.text().to_owned() };
+        let loaded = || {
+            let approved = looking.approved(Document::Policy, &new.to_string());
+            Event::PolicyLoaded { digest: new, text: policy.text().to_owned(), approved }
+        };
         let policy_event = (old != new).then(loaded);
-        let roster_event = roster_changed.then(|| Event::RosterLoaded { text: roster_text.clone() });
+        let roster_event = roster_changed.then(|| {
+            let approved = looking.approved(Document::Roster, &roster.to_string());
+            Event::RosterLoaded { text: roster_text.clone(), approved }
+        });
         self.sidecar.store.commit(Change::of(now, policy_event.into_iter().chain(roster_event))).await?;
         self.sidecar.in_force.store(Arc::new(InForce { policy, directory, roster, since: now }));
         tracing::info!(policy = %new, %roster, "a changed policy or roster came into force");

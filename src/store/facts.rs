@@ -130,6 +130,11 @@ impl Facts {
             | Event::Escalation { .. }
             | Event::Drill { .. }
             | Event::Reported(_)
+            | Event::KeyRevoked { .. }
+            | Event::Receipted(_)
+            | Event::Incident(_)
+            | Event::Saturated(_)
+            | Event::Erased { .. }
             | Event::ClockInDoubt { .. } => {}
         }
         facts

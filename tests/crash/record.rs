@@ -42,6 +42,11 @@ pub(crate) fn check(data: &Path, known: &Known) {
             | Event::KeyCertified { .. }
             | Event::Escalation { .. }
             | Event::Reported(_)
+            | Event::KeyRevoked { .. }
+            | Event::Receipted(_)
+            | Event::Incident(_)
+            | Event::Saturated(_)
+            | Event::Erased { .. }
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

@@ -345,6 +345,11 @@ async fn no_decision_is_made_under_a_mixture_and_none_is_lost() {
             | Event::Drill { .. }
             | Event::Absence { .. }
             | Event::Reported(_)
+            | Event::KeyRevoked { .. }
+            | Event::Receipted(_)
+            | Event::Incident(_)
+            | Event::Saturated(_)
+            | Event::Erased { .. }
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

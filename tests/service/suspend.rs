@@ -261,6 +261,11 @@ async fn nothing_is_minted_after_a_suspension_was_acknowledged() {
             | Event::Escalation { .. }
             | Event::Drill { .. }
             | Event::Reported(_)
+            | Event::KeyRevoked { .. }
+            | Event::Receipted(_)
+            | Event::Incident(_)
+            | Event::Saturated(_)
+            | Event::Erased { .. }
             | Event::ClockInDoubt { .. } => {}
         }
     }

@@ -144,11 +144,11 @@ pub(super) fn read(source: &Source, since: Moment, wanted: Option<TxnId>) -> Res
         progress.at(index);
         let (at, recent) = (record.at, record.at >= since);
         match record.event {
-            Event::PolicyLoaded { digest, text } => {
+            Event::PolicyLoaded { digest, text, .. } => {
                 read.policies.insert(digest, text.clone());
                 read.policy = Some((digest, text));
             }
-            Event::RosterLoaded { text } => read.roster = Some(text),
+            Event::RosterLoaded { text, .. } => read.roster = Some(text),
             Event::Decided(decided) => {
                 let is_wanted = wanted == Some(decided.txn);
                 // What a suspension stopped says nothing about the policy.
@@ -175,6 +175,11 @@ pub(super) fn read(source: &Source, since: Moment, wanted: Option<TxnId>) -> Res
             | Event::Minted(_)
             | Event::Drill { .. }
             | Event::Absence { .. }
+            | Event::KeyRevoked { .. }
+            | Event::Receipted(_)
+            | Event::Incident(_)
+            | Event::Saturated(_)
+            | Event::Erased { .. }
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

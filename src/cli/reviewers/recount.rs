@@ -80,7 +80,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Exit, Failed> {
         let (index, record) = found.map_err(Failed::plain)?;
         progress.at(index);
         match &record.event {
-            Event::RosterLoaded { text } => {
+            Event::RosterLoaded { text, .. } => {
                 let directory = Directory::parse(text, &format!("(record {index})"));
                 around.directory = Some(directory.map_err(Failed::plain)?);
             }
@@ -93,6 +93,11 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Exit, Failed> {
             | Event::KeyCertified { .. }
             | Event::Minted(_)
             | Event::Absence { .. }
+            | Event::KeyRevoked { .. }
+            | Event::Receipted(_)
+            | Event::Incident(_)
+            | Event::Saturated(_)
+            | Event::Erased { .. }
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

@@ -76,6 +76,7 @@ pub fn decided(txn: TxnId, agent: &AgentId, request_id: Option<&str>, outcome: d
         },
         escalation: None,
         suspension: None,
+        trace: None,
     }))
 }
 
@@ -192,13 +193,13 @@ pub fn resumed(id: SuspensionId) -> Event {
 /// A policy that comes into force.
 #[must_use]
 pub fn policy(text: &str) -> Event {
-    Event::PolicyLoaded { digest: PolicyDigest::from_bytes([2; 32]), text: text.to_owned() }
+    Event::PolicyLoaded { digest: PolicyDigest::from_bytes([2; 32]), text: text.to_owned(), approved: None }
 }
 
 /// A roster that comes into force.
 #[must_use]
 pub fn roster(text: &str) -> Event {
-    Event::RosterLoaded { text: text.to_owned() }
+    Event::RosterLoaded { text: text.to_owned(), approved: None }
 }
 
 /// A step of an escalation.

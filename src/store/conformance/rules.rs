@@ -6,7 +6,7 @@ use super::events::{
     roster, step, stopped, suspended,
 };
 use super::model::Model;
-use crate::audit::event::{Event, Outcome, Record, RequestKey};
+use crate::audit::event::{Changes, Event, Outcome, Record, RequestKey};
 use crate::moment::Moment;
 use crate::party::{EscalationId, SuspensionId, TxnId};
 use crate::store::{Change, Document, StoreError};
@@ -16,7 +16,7 @@ pub(super) fn at(second: u64) -> Moment {
 }
 
 fn started(text: &str) -> Event {
-    Event::Started { version: text.to_owned() }
+    Event::Started { version: text.to_owned(), domain: None, origin: None, changes: Changes::Free }
 }
 
 pub(super) async fn an_empty_store_knows_nothing(place: &mut dyn Place) {
