@@ -408,6 +408,12 @@ async fn where_changes_must_be_approved_two_people_agree_first() {
         .iter()
         .position(|event| matches!(event, Event::PolicyLoaded { text, .. } if *text == no_reads()));
     assert!(minted.unwrap() < loaded.unwrap());
+    let (Event::Minted(minted), Event::PolicyLoaded { approved, .. }) =
+        (&events[minted.unwrap()], &events[loaded.unwrap()])
+    else {
+        panic!("they were found as such")
+    };
+    assert_eq!(*approved, Some(minted.txn), "an auditor finds who agreed to it");
     // From now on it is what a restart begins with.
     service.run().await;
     assert_eq!(
