@@ -1,3 +1,4 @@
 //! The record: what happened, as canonical events in one append-only log.
 
 pub mod event;
+pub mod filter;

@@ -92,15 +92,20 @@ const MAP: &[(&str, &[&str])] = &[
     (
         "audit",
         &[
+            "condition",
             "decision",
             "digest",
             "escalation",
             "moment",
+            "names",
             "operation",
             "party",
+            "policy",
+            "presence",
             "reviewer",
             "risk",
             "suspension",
+            "token",
         ],
     ),
     // The promises. The journal is what the store and the durable replay guard are both kept on.

@@ -1,0 +1,100 @@
+//! A filter: which decisions of the record somebody wants to see.
+
+use super::event::{Decided, Event, Record};
+use crate::moment::Moment;
+use crate::operation::Operation;
+use crate::party::PersonId;
+use crate::policy::Outcome;
+use crate::risk::pattern::Glob;
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// What was decided, without the terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// It may run.
+    Allow,
+    /// It may not.
+    Deny,
+    /// People have to agree.
+    Escalate,
+}
+
+impl Effect {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Allow, Self::Deny, Self::Escalate];
+
+    /// What an outcome comes to.
+    #[must_use]
+    pub const fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Allow { .. } => Self::Allow,
+            Outcome::Deny => Self::Deny,
+            Outcome::Escalate(_) => Self::Escalate,
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Escalate => "escalate",
+        }
+    }
+
+    /// The effect of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effect| effect.as_str() == name)
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which decisions somebody wants to see; whatever is not said does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Whose, as a pattern.
+    pub agent: Option<Glob>,
+    /// Of which action, as a pattern.
+    pub action: Option<Glob>,
+    /// What was decided first, before any people were asked.
+    pub effect: Option<Effect>,
+    /// On which this person voted, withdrew, changed something or reviewed an emergency.
+    pub reviewer: Option<PersonId>,
+    /// Recorded at this moment or later.
+    pub from: Option<Moment>,
+    /// Recorded before this moment.
+    pub until: Option<Moment>,
+}
+
+impl Filter {
+    /// Whether it wants this decision, as far as its own record tells: who voted on it is told by later ones.
+    #[must_use]
+    pub fn wants(&self, decided: &Decided, at: Moment) -> bool {
+        let action = || Operation::from_op_bytes(decided.op.as_bytes()).map(|one| one.action().to_owned());
+        self.from.is_none_or(|from| at >= from)
+            && self.until.is_none_or(|until| at < until)
+            && self.effect.is_none_or(|effect| effect == Effect::of(&decided.decision.outcome))
+            && self.agent.as_ref().is_none_or(|agent| agent.matches(decided.agent.as_str()))
+            && self.action.as_ref().is_none_or(|wanted| action().is_ok_and(|action| wanted.matches(&action)))
+    }
+}
+
+/// Who took part in an escalation with this record: voted, took a vote back, proposed a change, or reviewed it.
+#[must_use]
+pub fn participant(record: &Record) -> Option<&PersonId> {
+    let Event::Escalation { step, .. } = &record.event else { return None };
+    match step {
+        crate::escalation::Event::Reviewed(review) => Some(&review.by),
+        crate::escalation::Event::VoteRefused { person, .. } => Some(person),
+        step => step.cast().map(crate::escalation::Cast::person),
+    }
+}
