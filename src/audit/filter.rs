@@ -1,6 +1,7 @@
 //! A filter: which decisions of the record somebody wants to see.
 
 use super::event::{Decided, Event, Record};
+use crate::escalation;
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::PersonId;
@@ -88,13 +89,16 @@ impl Filter {
     }
 }
 
-/// Who took part in an escalation with this record: voted, took a vote back, proposed a change, or reviewed it.
+/// Who took part in an escalation with this record: voted, counted or not, took a vote back, proposed a change, or
+/// reviewed an emergency.
 #[must_use]
 pub fn participant(record: &Record) -> Option<&PersonId> {
     let Event::Escalation { step, .. } = &record.event else { return None };
-    match step {
-        crate::escalation::Event::Reviewed(review) => Some(&review.by),
-        crate::escalation::Event::VoteRefused { person, .. } => Some(person),
-        step => step.cast().map(crate::escalation::Cast::person),
+    if let escalation::Event::Reviewed(review) = step {
+        return Some(&review.by);
     }
+    if let escalation::Event::VoteRefused { person, .. } = step {
+        return Some(person);
+    }
+    step.cast().map(escalation::Cast::person)
 }
