@@ -2,5 +2,6 @@
 
 pub mod chain;
 pub mod event;
+pub mod export;
 pub mod filter;
 mod sentence;

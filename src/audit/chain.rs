@@ -35,14 +35,14 @@ impl Key {
     #[must_use]
     pub fn found_in(self, event: &Event) -> Option<TxnId> {
         match (self, event) {
-            (Self::Txn(wanted), Event::Decided(decided) | Event::Drill { proposal: decided, .. }) => {
-                (decided.txn == wanted).then_some(wanted)
+            (Self::Txn(id), Event::Decided(decided) | Event::Drill { proposal: decided, .. }) => {
+                (decided.txn == id).then_some(id)
             }
-            (Self::Escalation(wanted), Event::Decided(decided) | Event::Drill { proposal: decided, .. }) => {
-                (decided.escalation == Some(wanted)).then_some(decided.txn)
+            (Self::Escalation(id), Event::Decided(decided) | Event::Drill { proposal: decided, .. }) => {
+                (decided.escalation == Some(id)).then_some(decided.txn)
             }
-            (Self::Token(wanted), Event::Minted(minted)) => (minted.jti == wanted).then_some(minted.txn),
-            _ => None,
+            (Self::Token(id), Event::Minted(minted)) => (minted.jti == id).then_some(minted.txn),
+            (Self::Txn(_) | Self::Escalation(_) | Self::Token(_), _) => None,
         }
     }
 }
@@ -81,29 +81,9 @@ impl Chain {
     /// Whether a later record belongs to it.
     #[must_use]
     pub fn takes(&self, event: &Event) -> bool {
-        let txn = self.decided.txn;
-        match event {
-            Event::Escalation { id, .. } => self.decided.escalation == Some(*id),
-            Event::Minted(minted) => minted.txn == txn,
-            Event::Reported(reported) => reported.txn == txn,
-            Event::Receipted(receipt) => receipt.txn == txn,
-            Event::Incident(incident) => incident.txn == txn,
-            Event::PolicyLoaded { approved, .. } | Event::RosterLoaded { approved, .. } => {
-                *approved == Some(txn)
-            }
-            Event::Started { .. }
-            | Event::Stopped {}
-            | Event::Absence { .. }
-            | Event::KeyCertified { .. }
-            | Event::KeyRevoked { .. }
-            | Event::Decided(_)
-            | Event::Drill { .. }
-            | Event::Saturated(_)
-            | Event::Erased { .. }
-            | Event::ClockInDoubt { .. }
-            | Event::Suspended { .. }
-            | Event::Resumed { .. } => false,
-        }
+        let course = |id| self.decided.escalation == Some(id);
+        let begins = matches!(event, Event::Decided(_) | Event::Drill { .. });
+        !begins && (event.txn() == Some(self.decided.txn) || event.escalation().is_some_and(course))
     }
 
     /// Adds a later record that belongs to it.

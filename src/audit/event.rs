@@ -9,6 +9,7 @@ use crate::decision::Decision;
 use crate::digest::{KeyId, OperationDigest, PolicyDigest, ValueDigest, sha256};
 use crate::escalation;
 use crate::moment::Moment;
+use crate::names::names;
 use crate::party::{
     AgentId, EscalationId, ExecutorId, LogOrigin, PersonId, SuspensionId, TokenId, TrustDomain, TxnId,
 };
@@ -212,18 +213,18 @@ pub struct Reported {
     pub detail: String,
 }
 
-/// How an operation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was done.
-    Succeeded,
-    /// It was tried and failed.
-    Failed,
-    /// The program stopped before it could tell.
-    Unknown,
-    /// The executor refused the token.
-    Refused,
+names! {
+    /// How an operation ended.
+    Outcome {
+        /// It was done.
+        Succeeded = "succeeded",
+        /// It was tried and failed.
+        Failed = "failed",
+        /// The program stopped before it could tell.
+        Unknown = "unknown",
+        /// The executor refused the token.
+        Refused = "refused",
+    }
 }
 
 /// What became of an operation, as the executor signed it.
@@ -258,42 +259,15 @@ pub struct Incident {
     pub what: String,
 }
 
-/// How bad an incident was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IncidentSeverity {
-    /// Noticed, and harmless.
-    Minor,
-    /// Somebody had to mend something.
-    Major,
-    /// Customers, data or money were harmed.
-    Critical,
-}
-
-impl IncidentSeverity {
-    /// All of them, the least first.
-    pub const ALL: [Self; 3] = [Self::Minor, Self::Major, Self::Critical];
-
-    /// The name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Minor => "minor",
-            Self::Major => "major",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// The severity of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
-    }
-}
-
-impl core::fmt::Display for IncidentSeverity {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.as_str())
+names! {
+    /// How bad an incident was, the least first.
+    IncidentSeverity {
+        /// Noticed, and harmless.
+        Minor = "minor",
+        /// Somebody had to mend something.
+        Major = "major",
+        /// Customers, data or money were harmed.
+        Critical = "critical",
     }
 }
 
@@ -358,6 +332,57 @@ impl RequestKey {
 }
 
 impl Event {
+    /// The event's name, as the log writes it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Stopped {} => "stopped",
+            Self::PolicyLoaded { .. } => "policy_loaded",
+            Self::RosterLoaded { .. } => "roster_loaded",
+            Self::Absence { .. } => "absence",
+            Self::KeyCertified { .. } => "key_certified",
+            Self::KeyRevoked { .. } => "key_revoked",
+            Self::Decided(_) => "decided",
+            Self::Escalation { .. } => "escalation",
+            Self::Drill { .. } => "drill",
+            Self::Minted(_) => "minted",
+            Self::Reported(_) => "reported",
+            Self::Receipted(_) => "receipted",
+            Self::Incident(_) => "incident",
+            Self::Saturated(_) => "saturated",
+            Self::Erased { .. } => "erased",
+            Self::ClockInDoubt { .. } => "clock_in_doubt",
+            Self::Suspended { .. } => "suspended",
+            Self::Resumed { .. } => "resumed",
+        }
+    }
+
+    /// The decision that this event names as its own.
+    #[must_use]
+    pub fn txn(&self) -> Option<TxnId> {
+        match self {
+            Self::Decided(decided) | Self::Drill { proposal: decided, .. } => Some(decided.txn),
+            Self::Escalation { step: escalation::Event::Opened(opening), .. } => Some(opening.txn),
+            Self::Minted(minted) => Some(minted.txn),
+            Self::Reported(reported) => Some(reported.txn),
+            Self::Receipted(receipt) => Some(receipt.txn),
+            Self::Incident(incident) => Some(incident.txn),
+            Self::PolicyLoaded { approved, .. } | Self::RosterLoaded { approved, .. } => *approved,
+            Self::Started { .. }
+            | Self::Stopped {}
+            | Self::Absence { .. }
+            | Self::KeyCertified { .. }
+            | Self::KeyRevoked { .. }
+            | Self::Escalation { .. }
+            | Self::Saturated(_)
+            | Self::Erased { .. }
+            | Self::ClockInDoubt { .. }
+            | Self::Suspended { .. }
+            | Self::Resumed { .. } => None,
+        }
+    }
+
     /// The escalation whose course this event is part of.
     #[must_use]
     pub fn escalation(&self) -> Option<EscalationId> {

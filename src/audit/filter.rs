@@ -3,29 +3,25 @@
 use super::event::{Decided, Event, Record};
 use crate::escalation;
 use crate::moment::Moment;
+use crate::names::names;
 use crate::operation::Operation;
 use crate::party::PersonId;
 use crate::policy::Outcome;
 use crate::risk::pattern::Glob;
-use core::fmt;
-use serde::{Deserialize, Serialize};
 
-/// What was decided, without the terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// It may run.
-    Allow,
-    /// It may not.
-    Deny,
-    /// People have to agree.
-    Escalate,
+names! {
+    /// What was decided, without the terms.
+    Effect {
+        /// It may run.
+        Allow = "allow",
+        /// It may not.
+        Deny = "deny",
+        /// People have to agree.
+        Escalate = "escalate",
+    }
 }
 
 impl Effect {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Allow, Self::Deny, Self::Escalate];
-
     /// What an outcome comes to.
     #[must_use]
     pub const fn of(outcome: &Outcome) -> Self {
@@ -34,28 +30,6 @@ impl Effect {
             Outcome::Deny => Self::Deny,
             Outcome::Escalate(_) => Self::Escalate,
         }
-    }
-
-    /// The name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Deny => "deny",
-            Self::Escalate => "escalate",
-        }
-    }
-
-    /// The effect of that name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|effect| effect.as_str() == name)
-    }
-}
-
-impl fmt::Display for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

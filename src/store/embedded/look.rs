@@ -33,10 +33,16 @@ impl Look {
         self.len() == 0
     }
 
+    /// The exact bytes of the records from this place on, in order: the leaves of the log. After an error there are no
+    /// more.
+    pub fn leaves(&self, from: Index) -> impl Iterator<Item = Result<(Index, Vec<u8>), StoreError>> + use<> {
+        self.reader.iter_from(from).map(|read| read.map_err(unreadable))
+    }
+
     /// The records from this place on, in order. After an error there are no more.
     pub fn from(&self, index: Index) -> impl Iterator<Item = Result<(Index, Record), StoreError>> + use<> {
-        self.reader.iter_from(index).map(|read| {
-            let (index, bytes) = read.map_err(unreadable)?;
+        self.leaves(index).map(|read| {
+            let (index, bytes) = read?;
             let record = Record::from_bytes(&bytes)
                 .map_err(|error| StoreError::Damaged(format!("record {index}: {error}")))?;
             Ok((index, record))
