@@ -1,7 +1,9 @@
 //! Putting it together: the one file that names concrete adapters, starts them in order, and stops them in order.
 
+mod keys;
 mod load;
 
+pub use keys::key_directory;
 pub use load::check;
 
 use crate::audit::event::{Event, Record};
@@ -14,17 +16,16 @@ use crate::entropy::SystemEntropy;
 use crate::grpc::identity::{Agents, Operators, Proof, Readers};
 use crate::grpc::listen::Listening;
 use crate::grpc::{AdminService, AuthorityService, ReviewService, serve_agents, serve_reviewers};
-use crate::party::{ExecutorId, KeyHolder, LogOrigin};
+use crate::party::ExecutorId;
 use crate::reviewer::Directory;
 use crate::sidecar::brake::Brake;
 use crate::sidecar::issuance::Issuance;
 use crate::sidecar::memory::Memories;
 use crate::sidecar::reload::{Changes, Files, Outcome, ROUNDS, Reloader};
 use crate::sidecar::{Caller, InForce, OWN_NAME, Sidecar};
-use crate::signer::directory::KeyDirectory;
 use crate::store::embedded::{EmbeddedStore, Options};
 use crate::store::{Change, Store};
-use crate::token::{Executor, MAX_LIFE, Pattern, Scope};
+use crate::token::Executor;
 use arc_swap::ArcSwap;
 use core::fmt::Display;
 use core::time::Duration;
@@ -37,8 +38,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
-/// How often keys are looked after: renewed at half life, and read anew after a revocation.
-const KEY_ROUNDS: Duration = Duration::from_secs(30);
 /// How often the clock is looked at, so that a doubt is recorded even if nobody asks.
 const CLOCK_ROUNDS: Duration = Duration::from_secs(1);
 
@@ -129,32 +128,6 @@ impl Running {
     }
 }
 
-/// The folder of keys that this configuration mints with.
-///
-/// # Errors
-/// [`ServeFailed`] if the names in the configuration can't be scoped.
-pub fn key_directory(config: &Config) -> Result<KeyDirectory, ServeFailed> {
-    let pattern = |name: &str| {
-        Pattern::parse(name).ok_or_else(|| failed(format!("`{name}` can't be in a key's scope")))
-    };
-    let mut agents: BTreeSet<&str> = config.agents.iter().map(|agent| agent.id.as_str()).collect();
-    agents.extend(config.unsafe_anyone_on_loopback_is.as_ref().map(crate::party::AgentId::as_str));
-    let mut audiences: BTreeSet<&str> =
-        config.executors.iter().map(|executor| executor.id.as_str()).collect();
-    if config.policy_changes == PolicyChanges::Approved {
-        agents.insert(OWN_NAME);
-        audiences.insert(OWN_NAME);
-    }
-    let scope = Scope {
-        agents: agents.into_iter().map(pattern).collect::<Result<_, _>>()?,
-        audiences: audiences.into_iter().map(pattern).collect::<Result<_, _>>()?,
-        max_life: MAX_LIFE,
-    };
-    let holder = KeyHolder::new("sidecar").map_err(failed)?;
-    let folder = config.data.join("keys");
-    Ok(KeyDirectory::new(folder, config.trust_domain.clone(), holder, scope, Arc::new(SystemEntropy)))
-}
-
 /// Starts everything; whoever connects after this is served.
 ///
 /// # Errors
@@ -176,8 +149,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let issuance = Arc::new(Issuance::start(Box::new(key_directory(config)?), now).map_err(|error| {
         failed(format!("the keys in `{}` can't be used: {error}", config.data.join("keys").display()))
     })?);
-    let signing = issuance.current(now).map_err(failed)?;
-    let origin = LogOrigin::new(&format!("{}/sidecar", config.trust_domain)).map_err(failed)?;
+    let origin = key_directory(config)?.log_origin().map_err(failed)?;
     let changes = match config.policy_changes {
         PolicyChanges::Free => Changes::Free,
         PolicyChanges::Approved => Changes::Approved,
@@ -196,8 +168,8 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             approved: None,
         },
         Event::RosterLoaded { text: loaded.roster.clone(), approved: None },
-        Event::KeyCertified { kid: signing.key_id(), certificate: signing.chain().join("\n") },
     ];
+    let events = events.into_iter().chain(keys::standing(&issuance, now).map_err(failed)?);
     store.commit(Change::of(now, events)).await.map_err(failed)?;
 
     let executors = executors(config)?;
@@ -272,7 +244,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         tokio::spawn(async move {
             desk.watch_deadlines().await;
         }),
-        tokio::spawn(look_after_keys(issuance, store.clone(), clock.clone())),
+        tokio::spawn(keys::look_after(issuance, store.clone(), clock.clone())),
         tokio::spawn(look_at_the_clock(store.clone(), clock.clone())),
         tokio::spawn(look_at_the_files(reloader.clone(), sessions.clone())),
     ];
@@ -309,26 +281,6 @@ async fn look_at_the_provider(sessions: &Arc<Sessions>) {
             tracing::error!(%error, "the identity provider's keys stay as they were");
         }
         Err(error) => tracing::error!(%error, "the identity provider's keys could not be looked at"),
-    }
-}
-
-async fn look_after_keys(issuance: Arc<Issuance>, store: Arc<EmbeddedStore>, clock: Arc<dyn Clock>) {
-    loop {
-        tokio::time::sleep(KEY_ROUNDS).await;
-        let now = clock.now();
-        let issuance = issuance.clone();
-        // It reads and writes files.
-        match tokio::task::spawn_blocking(move || issuance.refresh(now)).await {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(new))) => {
-                let event = Event::KeyCertified { kid: new.key_id(), certificate: new.chain().join("\n") };
-                if let Err(error) = store.commit(Change::of(now, [event])).await {
-                    tracing::error!(%error, "a renewed key could not be recorded");
-                }
-            }
-            Ok(Err(error)) => tracing::error!(%error, "the keys could not be looked after"),
-            Err(error) => tracing::error!(%error, "the keys could not be looked after"),
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::moment::Moment;
 use crate::party::TokenId;
 use crate::token::{CertifiedKey, PublicKey};
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Signs with one key.
@@ -35,7 +35,7 @@ impl fmt::Display for SignError {
 
 impl std::error::Error for SignError {}
 
-/// A key that may mint tokens, with the certificates that say so.
+/// A key that may mint tokens, or sign a log's checkpoints, with the certificates that say so.
 #[derive(Clone)]
 pub struct Authority {
     signer: Arc<dyn Signer>,
@@ -111,6 +111,19 @@ pub trait Keyring: Send + Sync {
     /// # Errors
     /// [`KeyringError`] if there is no issuer to certify it, or nowhere to keep it.
     fn renew(&self, now: Moment) -> Result<Authority, KeyringError>;
+
+    /// The key that signs the log's checkpoints, which is none of those that mint: made where there is none yet, and
+    /// certified anew once half of its certificate's life is over.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if it was revoked, or can't be made, read or certified.
+    fn log(&self, now: Moment) -> Result<Authority, KeyringError>;
+
+    /// Every key that was revoked.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if they can't be told.
+    fn revoked(&self) -> Result<BTreeSet<KeyId>, KeyringError>;
 
     /// Revokes these tokens, each with the moment when it expires by itself, and every token that was issued before
     /// a moment, if one is given. What is published next says so. `false` if there were too many to be listed, so that

@@ -30,6 +30,7 @@ pub use audience::{AmbiguousName, Audience, Executor};
 pub use bundle::{BundleContents, BundleError, TrustBundle};
 pub use certificate::{
     CertificateError, CertifiedKey, KeyCertificate, KeyUse, MAX_AUTHORITY_KEY_LIFE, MAX_ISSUER_KEY_LIFE,
+    MAX_LOG_KEY_LIFE, MAX_RECEIPT_KEY_LIFE,
 };
 pub use claims::{Approval, Assurance, Claims, LogLeaf, RiskScore, Times, VERSION};
 pub use compact::{FormError, MAX_MINTED, MAX_VERIFIED, SigningInput};

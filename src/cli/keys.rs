@@ -4,10 +4,13 @@ use super::exit::{Exit, Failed};
 use super::output::{Output, Tone};
 use crate::config::Config;
 use crate::digest::KeyId;
+use crate::entropy::SystemEntropy;
 use crate::files;
-use crate::operation::json::Value;
+use crate::operation::json::{self, Limits, Value};
 use crate::signer::directory::{KeyDirectory, Listed};
-use crate::signer::{Keyring as _, Published};
+use crate::signer::file::FileSigner;
+use crate::signer::{Keyring as _, Published, Signer as _};
+use crate::token::{Algorithm, PublicKey};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +24,8 @@ pub(super) struct Folder {
     #[arg(long)]
     json: bool,
 }
+
+const JWK: Limits = Limits { bytes: 4096, depth: 2, members: 16 };
 
 /// What can be done with keys.
 #[derive(Debug, clap::Subcommand)]
@@ -47,6 +52,26 @@ pub(super) enum Command {
         /// The root's private key: certifies a new issuer instead
         #[arg(long, value_name = "FILE")]
         root: Option<PathBuf>,
+    },
+    /// Give the log another key, which signs its checkpoints from now on
+    RotateLog {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Certify the key with which an executor signs receipts, and write the certificate beside it
+    #[command(group(clap::ArgGroup::new("which").required(true)))]
+    CertifyExecutor {
+        #[command(flatten)]
+        folder: Folder,
+        /// The executor, one of the configuration
+        #[arg(long, value_name = "ID")]
+        executor: String,
+        /// Its key, a public or private JWK
+        #[arg(long, value_name = "FILE", group = "which")]
+        key: Option<PathBuf>,
+        /// Make a key for it, and write that to this file
+        #[arg(long, value_name = "FILE", group = "which")]
+        out: Option<PathBuf>,
     },
     /// Revoke a key at once; then hand out the new bundle
     Revoke {
@@ -113,6 +138,17 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failed> {
             keys.renew(super::now()).map_err(Failed::plain)?;
             list(folder, &keys)?;
         }
+        Command::RotateLog { folder } => {
+            let keys = folder.open()?;
+            keys.rotate_log(super::now()).map_err(Failed::plain)?;
+            list(folder, &keys)?;
+            if !folder.json {
+                eprintln!("a running service signs with it within half a minute; witnesses have to learn it");
+            }
+        }
+        Command::CertifyExecutor { folder, executor, key, out } => {
+            certify_executor(folder, executor, key.as_deref(), out.as_deref())?;
+        }
         Command::Revoke { folder, kid } => {
             let id = KeyId::parse(kid)
                 .ok_or_else(|| Failed::new(Exit::Usage, format!("`{kid}` is not a key id")))?;
@@ -143,16 +179,79 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failed> {
 }
 
 impl Folder {
-    fn open(&self) -> Result<KeyDirectory, Failed> {
-        let config = Config::load(&self.config).map_err(|error| {
+    fn config(&self) -> Result<Config, Failed> {
+        Config::load(&self.config).map_err(|error| {
             Failed::new(Exit::Usage, error).advise("`countersign init` writes a configuration to start from")
-        })?;
+        })
+    }
+
+    fn open(&self) -> Result<KeyDirectory, Failed> {
+        let config = self.config()?;
         crate::serve::key_directory(&config).map_err(|error| Failed::new(Exit::Usage, error))
     }
 
     fn publish(&self) -> Result<Published, Failed> {
         self.open()?.publish(super::now()).map_err(Failed::plain)
     }
+}
+
+fn certify_executor(
+    folder: &Folder,
+    executor: &str,
+    key: Option<&Path>,
+    out: Option<&Path>,
+) -> Result<(), Failed> {
+    let known = folder.config()?.executors.into_iter().map(|known| known.id);
+    let executor = known
+        .into_iter()
+        .find(|known| known.as_str() == executor)
+        .ok_or_else(|| Failed::new(Exit::Usage, format!("the configuration has no executor `{executor}`")))?;
+    let keys = folder.open()?;
+    let (path, public) = match (key, out) {
+        (Some(path), _) => (path, public_key(path)?),
+        (None, Some(path)) if path.exists() => {
+            let path = path.display();
+            return Err(Failed::plain(format!("there is a file `{path}` already"))
+                .advise("`--key` certifies the key that is in it"));
+        }
+        (None, Some(path)) => {
+            let made = FileSigner::generate(&SystemEntropy, Algorithm::EdDsa).map_err(Failed::plain)?;
+            made.save(path).map_err(Failed::plain)?;
+            (path, made.public_key().clone())
+        }
+        (None, None) => return Err(Failed::new(Exit::Usage, "one of `--key` and `--out` is needed")),
+    };
+    let chain = keys.certify_executor(&executor, &public, super::now()).map_err(Failed::plain)?;
+    let certificate = path.with_extension("cert");
+    write(&certificate, &chain.join("\n"))?;
+    let document = || {
+        json!({
+            "executor": executor.as_str(),
+            "kid": public.id().to_string(),
+            "key": path,
+            "certificate": certificate,
+            "certificates": chain,
+        })
+    };
+    Output::new(folder.json).print(document, |_| {
+        format!(
+            "`{executor}` signs receipts with {}\n  key          {}\n  certificate  {}",
+            public.id(),
+            path.display(),
+            certificate.display()
+        )
+    });
+    Ok(())
+}
+
+fn public_key(path: &Path) -> Result<PublicKey, Failed> {
+    let usage = |what: String| Failed::new(Exit::Usage, format!("`{}`: {what}", path.display()));
+    let text = std::fs::read(path).map_err(|error| usage(error.to_string()))?;
+    let value = json::read(&text, &JWK).map_err(|error| usage(error.to_string()))?;
+    if value.as_object().is_some_and(|jwk| jwk.get("d").is_some()) {
+        return FileSigner::load(path).map(|signer| signer.public_key().clone()).map_err(Failed::plain);
+    }
+    PublicKey::from_jwk(&value).map_err(|error| usage(error.to_string()))
 }
 
 fn list(folder: &Folder, keys: &KeyDirectory) -> Result<(), Failed> {
@@ -168,6 +267,7 @@ fn list(folder: &Folder, keys: &KeyDirectory) -> Result<(), Failed> {
         let key = |key: &Listed| {
             json!({
                 "use": key.usage,
+                "name": key.name,
                 "kid": key.key.id().to_string(),
                 "alg": key.key.algorithm().as_str(),
                 "valid_from": key.window.map(|(from, _)| from.to_string()),
@@ -184,7 +284,8 @@ fn list(folder: &Folder, keys: &KeyDirectory) -> Result<(), Failed> {
             let here = if key.private { "" } else { "  (public half only)" };
             let tone = if state(key) == "valid" { Tone::Good } else { Tone::Bad };
             let state = output.paint(tone, state(key));
-            format!("{:<10} {}  {state} {until}{here}", key.usage, key.key.id())
+            let name = key.name.as_ref().map(|name| format!("  {name}")).unwrap_or_default();
+            format!("{:<10} {}  {state} {until}{name}{here}", key.usage, key.key.id())
         };
         listed.iter().map(line).collect::<Vec<_>>().join("\n")
     });

@@ -1,12 +1,12 @@
-//! The keys that sign tokens now: chosen, renewed at half life, and published.
+//! The keys that sign now, tokens and the log's checkpoints: chosen, renewed at half life, and published.
 
 use crate::digest::KeyId;
 use crate::moment::Moment;
 use crate::party::TokenId;
 use crate::signer::{Authority, Keyring, KeyringError, Published};
 use crate::token::MAX_LIFE;
-use arc_swap::ArcSwap;
-use std::collections::BTreeMap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The keys in use.
@@ -14,8 +14,22 @@ pub struct Issuance {
     ring: Box<dyn Keyring>,
     /// Newest first.
     held: ArcSwap<Vec<Authority>>,
+    /// The log's key; nothing while it is revoked and there is no other.
+    log: ArcSwapOption<Authority>,
+    revoked: ArcSwap<BTreeSet<KeyId>>,
     published: ArcSwap<Published>,
     renewing: Mutex<()>,
+}
+
+/// What became of the keys since they were last looked at.
+#[derive(Debug)]
+pub struct Refreshed {
+    /// Those with a new certificate: a new one that mints, and the log's.
+    pub certified: Vec<Authority>,
+    /// Those that were revoked.
+    pub revoked: Vec<KeyId>,
+    /// Why the log's key can't be used, where it can't.
+    pub log: Result<(), KeyringError>,
 }
 
 impl Issuance {
@@ -24,17 +38,23 @@ impl Issuance {
     /// # Errors
     /// [`KeyringError`] if there is no key and none can be made.
     pub fn start(ring: Box<dyn Keyring>, now: Moment) -> Result<Self, KeyringError> {
-        let issuance =
-            Self { ring, held: ArcSwap::default(), published: ArcSwap::default(), renewing: Mutex::new(()) };
-        issuance.refresh(now)?;
+        let issuance = Self {
+            ring,
+            held: ArcSwap::default(),
+            log: ArcSwapOption::default(),
+            revoked: ArcSwap::default(),
+            published: ArcSwap::default(),
+            renewing: Mutex::new(()),
+        };
+        issuance.refresh(now)?.log?;
         Ok(issuance)
     }
 
-    /// Reads the ring anew, renews the key if half its life is over, and publishes. Says which key is new.
+    /// Reads the ring anew, renews what has come to half its life, and publishes. Says what is new.
     ///
     /// # Errors
-    /// [`KeyringError`]; what was in use stays in use.
-    pub fn refresh(&self, now: Moment) -> Result<Option<Authority>, KeyringError> {
+    /// [`KeyringError`] if that can't be done for the keys that mint; what was in use stays in use.
+    pub fn refresh(&self, now: Moment) -> Result<Refreshed, KeyringError> {
         let _one_at_a_time = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut held = self.ring.held()?;
         held.sort_by_key(|authority| core::cmp::Reverse(authority.certified().not_before));
@@ -43,14 +63,48 @@ impl Issuance {
             let half = certified.expires_at.since(certified.not_before) / 2;
             certified.not_before <= now && now < certified.not_before.plus(half)
         });
-        let renewed = if fresh { None } else { Some(self.ring.renew(now)?) };
-        if let Some(new) = &renewed {
+        let mut certified = Vec::new();
+        if !fresh {
+            let new = self.ring.renew(now)?;
             held.insert(0, new.clone());
+            certified.push(new);
         }
         // Published before its first use.
         self.published.store(Arc::new(self.ring.publish(now)?));
         self.held.store(Arc::new(held));
-        Ok(renewed)
+        let revoked = self.ring.revoked()?;
+        let newly = revoked.difference(&self.revoked.load()).copied().collect();
+        self.revoked.store(Arc::new(revoked));
+        let log = self.refresh_log(now).map(|new| certified.extend(new));
+        Ok(Refreshed { certified, revoked: newly, log })
+    }
+
+    /// The log's key, if it has another certificate than before.
+    fn refresh_log(&self, now: Moment) -> Result<Option<Authority>, KeyringError> {
+        let before = self.log();
+        let log = self.ring.log(now).inspect_err(|_| {
+            // One that can't be read just now still signs; one that was revoked never again.
+            if before.as_ref().is_some_and(|before| self.revoked.load().contains(&before.key_id())) {
+                self.log.store(None);
+            }
+        })?;
+        if before.is_some_and(|before| before.chain() == log.chain()) {
+            return Ok(None);
+        }
+        self.log.store(Some(Arc::new(log.clone())));
+        Ok(Some(log))
+    }
+
+    /// The key that signs the log's checkpoints; nothing while it is revoked and there is no other.
+    #[must_use]
+    pub fn log(&self) -> Option<Arc<Authority>> {
+        self.log.load_full()
+    }
+
+    /// Every key that was revoked.
+    #[must_use]
+    pub fn revoked(&self) -> Arc<BTreeSet<KeyId>> {
+        self.revoked.load_full()
     }
 
     /// Revokes tokens and publishes that; `false` if every token that was issued until now is revoked with them.

@@ -1,9 +1,14 @@
-//! The keys of one trust domain in a folder: root, issuer, the keys that mint, and what was revoked.
+//! The keys of one trust domain in a folder: root, issuer, the keys that mint, the log's, the certificates of
+//! executors' keys for receipts, and what was revoked.
 
+mod error;
+mod named;
 mod state;
 
+pub use error::DirectoryError;
+
 use super::file::{FileSigner, KeyFileError};
-use super::{Authority, Keyring, KeyringError, Published, SignError, Signer};
+use super::{Authority, Keyring, KeyringError, Published, Signer};
 use crate::digest::KeyId;
 use crate::entropy::Entropy;
 use crate::files;
@@ -11,16 +16,14 @@ use crate::moment::Moment;
 use crate::operation::json::{self, Limits, Value};
 use crate::party::{KeyHolder, TokenId, TrustDomain};
 use crate::token::{
-    Algorithm, Anchor, AnchorError, BundleContents, BundleError, CertificateError, CertifiedKey,
-    KeyCertificate, KeyUse, MAX_AUTHORITY_KEY_LIFE, MAX_ISSUER_KEY_LIFE, MAX_STATEMENT_LIFE, Pattern,
-    PublicKey, Ratchet, RevocationContents, Scope, StatementError, TrustBundle,
+    Algorithm, Anchor, AnchorError, BundleContents, CertifiedKey, KeyCertificate, KeyUse, MAX_STATEMENT_LIFE,
+    Pattern, PublicKey, Ratchet, RevocationContents, Scope, TrustBundle,
 };
-use core::fmt;
 use state::State;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +33,7 @@ const ROOT_PUBLIC: &str = "root.public.jwk";
 const ISSUER: &str = "issuer.jwk";
 const ISSUER_CERTIFICATE: &str = "issuer.cert";
 const STATE: &str = "state.json";
+const LOCK: &str = "lock";
 const AUTHORITY: &str = "authority-";
 const LIMITS: Limits = Limits { bytes: 1024 * 1024, depth: 4, members: 65_536 };
 
@@ -42,91 +46,13 @@ pub struct KeyDirectory {
     entropy: Arc<dyn Entropy>,
 }
 
-/// Why a folder of keys can't do what was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DirectoryError {
-    /// A file could not be used.
-    File(KeyFileError),
-    /// The folder lets others in.
-    Exposed {
-        /// Which folder.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// There are keys already.
-    Exists(PathBuf),
-    /// There is no key for this.
-    Missing(PathBuf),
-    /// A certificate or the state in the folder is not what it should be.
-    Malformed {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// No key of this id is here.
-    UnknownKey(KeyId),
-    /// The key refused to sign.
-    Sign(SignError),
-    /// The certificate could not be made.
-    Certificate(CertificateError),
-    /// The bundle could not be made.
-    Bundle(BundleError),
-    /// The revocations could not be made.
-    Revocations(StatementError),
-}
-
-impl fmt::Display for DirectoryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(error) => error.fmt(f),
-            Self::Exposed { path, mode } => {
-                let path = path.display();
-                write!(
-                    f,
-                    "`{path}` has mode {mode:04o}: a folder of keys is for its owner only (chmod 700 {path})"
-                )
-            }
-            Self::Exists(path) => write!(f, "there is a key in `{}` already", path.display()),
-            Self::Missing(path) => write!(f, "there is no `{}`", path.display()),
-            Self::Malformed { path, what } => write!(f, "`{}`: {what}", path.display()),
-            Self::UnknownKey(id) => write!(f, "there is no key `{id}` in this folder"),
-            Self::Sign(error) => error.fmt(f),
-            Self::Certificate(error) => error.fmt(f),
-            Self::Bundle(error) => error.fmt(f),
-            Self::Revocations(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for DirectoryError {}
-
-macro_rules! from {
-    ($($error:ty => $variant:ident),+ $(,)?) => {
-        $(impl From<$error> for DirectoryError {
-            fn from(error: $error) -> Self {
-                Self::$variant(error)
-            }
-        })+
-    };
-}
-from!(
-    KeyFileError => File, SignError => Sign, CertificateError => Certificate, BundleError => Bundle,
-    StatementError => Revocations,
-);
-
-impl From<DirectoryError> for KeyringError {
-    fn from(error: DirectoryError) -> Self {
-        Self(error.to_string())
-    }
-}
-
 /// A key in the folder, as `keys list` shows it.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// What it is for: `root`, `issuer` or `authority`.
+    /// What it is for: `root`, `issuer`, `authority`, `log` or `receipt`.
     pub usage: &'static str,
+    /// The log or the executor that it speaks for.
+    pub name: Option<String>,
     /// Its public half.
     pub key: PublicKey,
     /// From when on it is valid, and until when; a root has no end.
@@ -210,13 +136,14 @@ impl KeyDirectory {
         now: Moment,
         holder: &str,
     ) -> Result<(String, CertifiedKey), DirectoryError> {
-        let life = match usage {
-            KeyUse::Issuer => MAX_ISSUER_KEY_LIFE,
-            KeyUse::Authority => MAX_AUTHORITY_KEY_LIFE,
-        };
         let now = Moment::from_unix_seconds(now.unix_seconds());
-        let certified =
-            CertifiedKey { key: key.clone(), usage, not_before: now, expires_at: now.plus(life), scope };
+        let certified = CertifiedKey {
+            key: key.clone(),
+            usage,
+            not_before: now,
+            expires_at: now.plus(usage.max_life()),
+            scope,
+        };
         let holder = KeyHolder::new(holder).unwrap_or_else(|_| self.holder.clone());
         let certificate = KeyCertificate {
             domain: self.domain.clone(),
@@ -272,6 +199,7 @@ impl KeyDirectory {
         let root = self.root()?;
         let mut keys = vec![Listed {
             usage: "root",
+            name: None,
             revoked: state.revoked.contains(&root.id()),
             key: root,
             window: None,
@@ -279,9 +207,12 @@ impl KeyDirectory {
         }];
         let certificate = self.read(ISSUER_CERTIFICATE)?;
         let issuer = self.certified(ISSUER_CERTIFICATE, &[&certificate])?;
-        keys.push(listed("issuer", &issuer, self.path(ISSUER).exists(), &state));
+        keys.push(listed(&issuer, self.path(ISSUER).exists(), &state));
         for authority in self.authorities()? {
-            keys.push(listed("authority", authority.certified(), true, &state));
+            keys.push(listed(authority.certified(), true, &state));
+        }
+        for (certified, private) in self.named()? {
+            keys.push(listed(&certified, private, &state));
         }
         Ok(keys)
     }
@@ -289,11 +220,7 @@ impl KeyDirectory {
     /// Every key that mints and whose certificate leads to the pinned root, revoked ones too.
     fn authorities(&self) -> Result<Vec<Authority>, DirectoryError> {
         let mut found = Vec::new();
-        let entries = fs::read_dir(&self.folder).map_err(|error| self.io("", &error))?;
-        let mut names: Vec<String> =
-            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-        names.sort();
-        for name in names.iter().filter(|name| name.starts_with(AUTHORITY) && name.ends_with(".jwk")) {
+        for name in &self.names(AUTHORITY, ".jwk")? {
             let certificate_name = name.replace(".jwk", ".cert");
             let signer = FileSigner::load(&self.path(name))?;
             let text = self.read(&certificate_name)?;
@@ -308,14 +235,28 @@ impl KeyDirectory {
         Ok(found)
     }
 
+    /// The files of the folder whose names begin and end like this, in order.
+    fn names(&self, beginning: &str, end: &str) -> Result<Vec<String>, DirectoryError> {
+        let entries = fs::read_dir(&self.folder).map_err(|error| self.io("", &error))?;
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        names.retain(|name| name.starts_with(beginning) && name.ends_with(end));
+        names.sort();
+        Ok(names)
+    }
+
     /// Revokes a key at once: it signs nothing more here, and the next bundle and revocations name it.
     ///
     /// # Errors
     /// [`DirectoryError::UnknownKey`] if it is not in this folder.
     pub fn revoke(&self, id: KeyId) -> Result<(), DirectoryError> {
-        if !self.list()?.iter().any(|listed| listed.key.id() == id && listed.usage == "authority") {
+        // What signs the list of revocations can't be on it.
+        let revocable =
+            |listed: &Listed| listed.key.id() == id && !["root", "issuer"].contains(&listed.usage);
+        if !self.list()?.iter().any(revocable) {
             return Err(DirectoryError::UnknownKey(id));
         }
+        let _alone = self.exclusively()?;
         let mut state = self.state()?;
         state.revoked.insert(id);
         self.save_state(&state)
@@ -365,10 +306,21 @@ impl KeyDirectory {
 
     /// The state under the next number, saved before anything is signed with it.
     fn next_state(&self) -> Result<State, DirectoryError> {
+        let _alone = self.exclusively()?;
         let mut state = self.state()?;
         state.sequence += 1;
         self.save_state(&state)?;
         Ok(state)
+    }
+
+    /// Keeps other processes from changing what is read here, until what this returns is dropped: a revocation on
+    /// the command line must not be lost to a service that counts its bundles.
+    fn exclusively(&self) -> Result<fs::File, DirectoryError> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let lock = options.open(self.path(LOCK)).map_err(|error| self.io(LOCK, &error))?;
+        lock.lock().map_err(|error| self.io(LOCK, &error))?;
+        Ok(lock)
     }
 
     fn save_state(&self, state: &State) -> Result<(), DirectoryError> {
@@ -411,9 +363,14 @@ impl KeyDirectory {
     }
 }
 
-fn listed(usage: &'static str, certified: &CertifiedKey, private: bool, state: &State) -> Listed {
+fn listed(certified: &CertifiedKey, private: bool, state: &State) -> Listed {
+    let name = match certified.usage {
+        KeyUse::Issuer | KeyUse::Authority => None,
+        KeyUse::Log | KeyUse::Receipt => certified.scope.audiences.first().map(ToString::to_string),
+    };
     Listed {
-        usage,
+        usage: certified.usage.as_str(),
+        name,
         key: certified.key.clone(),
         window: Some((certified.not_before, certified.expires_at)),
         private,
@@ -454,12 +411,21 @@ impl Keyring for KeyDirectory {
         Ok(Authority::new(Arc::new(signer), certified, chain))
     }
 
+    fn log(&self, now: Moment) -> Result<Authority, KeyringError> {
+        Ok(self.log_authority(now)?)
+    }
+
+    fn revoked(&self) -> Result<BTreeSet<KeyId>, KeyringError> {
+        Ok(self.state()?.revoked)
+    }
+
     fn revoke_tokens(
         &self,
         tokens: &BTreeMap<TokenId, Moment>,
         before: Option<Moment>,
         now: Moment,
     ) -> Result<bool, KeyringError> {
+        let _alone = self.exclusively()?;
         let mut state = self.state()?;
         state.revoke(tokens, before, now);
         let listed = !state.tokens.is_empty() || tokens.is_empty();

@@ -47,6 +47,8 @@ pub enum BundleError {
     DuplicateKey,
     /// A key's window is empty or longer than any key's may be.
     KeyLife,
+    /// A key is of a use that no bundle lists: only sidecars' keys and issuers are known from one.
+    KeyUse,
     /// It is signed by an issuer and lists an issuer: only a root certifies those.
     IssuerByIssuer,
     /// It lists a key of its own chain, or revokes one.
@@ -62,6 +64,7 @@ impl fmt::Display for BundleError {
             Self::Unnamed => f.write_str("a key lacks `kid`, `alg` or `use`"),
             Self::DuplicateKey => f.write_str("a key is there twice"),
             Self::KeyLife => f.write_str("a key's window is empty or longer than allowed"),
+            Self::KeyUse => f.write_str("a key signs neither tokens nor certificates"),
             Self::IssuerByIssuer => f.write_str("an issuer signed it, and only a root certifies issuers"),
             Self::OwnSigner => f.write_str("it lists or revokes a key that it is signed under"),
         }
@@ -139,6 +142,10 @@ fn check_keys(keys: &[CertifiedKey]) -> Result<(), BundleError> {
     for certified in keys {
         if !seen.insert(certified.key.id()) {
             return Err(BundleError::DuplicateKey);
+        }
+        match certified.usage {
+            KeyUse::Issuer | KeyUse::Authority => {}
+            KeyUse::Log | KeyUse::Receipt => return Err(BundleError::KeyUse),
         }
         if certified.lives_longer_than(MAX_ISSUER_KEY_LIFE) {
             return Err(BundleError::KeyLife);

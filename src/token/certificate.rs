@@ -1,4 +1,5 @@
-//! A key certificate: a root certifies an issuer's key, an issuer a sidecar's, each for a time and a scope (TOKEN §8).
+//! A key certificate: a root certifies an issuer's key, an issuer a sidecar's, a log's or an executor's, each for a
+//! time and a scope (TOKEN §8).
 
 use super::claims::VERSION;
 use super::compact::{Compact, FormError, Kind, MAX_VERIFIED, SigningInput};
@@ -15,6 +16,10 @@ use core::time::Duration;
 pub const MAX_AUTHORITY_KEY_LIFE: Duration = Duration::from_hours(24);
 /// How long an issuer's key may be certified for.
 pub const MAX_ISSUER_KEY_LIFE: Duration = Duration::from_hours(24 * 400);
+/// How long a log's key may be certified for.
+pub const MAX_LOG_KEY_LIFE: Duration = Duration::from_hours(24 * 400);
+/// How long an executor's key for receipts may be certified for.
+pub const MAX_RECEIPT_KEY_LIFE: Duration = Duration::from_hours(24 * 400);
 
 /// What a certified key signs: `cs_use`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,22 +28,59 @@ pub enum KeyUse {
     Issuer,
     /// `authority`: authority tokens.
     Authority,
+    /// `log`: the checkpoints of one log, which the scope names.
+    Log,
+    /// `receipt`: the receipts of one executor, which the scope names.
+    Receipt,
 }
 
 impl KeyUse {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Issuer, Self::Authority, Self::Log, Self::Receipt];
+
     /// The name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Issuer => "issuer",
             Self::Authority => "authority",
+            Self::Log => "log",
+            Self::Receipt => "receipt",
+        }
+    }
+
+    /// How long a key of this use may be certified for.
+    #[must_use]
+    pub const fn max_life(self) -> Duration {
+        match self {
+            Self::Issuer => MAX_ISSUER_KEY_LIFE,
+            Self::Authority => MAX_AUTHORITY_KEY_LIFE,
+            Self::Log => MAX_LOG_KEY_LIFE,
+            Self::Receipt => MAX_RECEIPT_KEY_LIFE,
+        }
+    }
+
+    /// Whether an issuer certifies keys of this use; a root certifies the others.
+    #[must_use]
+    pub const fn is_certified_by_issuer(self) -> bool {
+        match self {
+            Self::Issuer => false,
+            Self::Authority | Self::Log | Self::Receipt => true,
+        }
+    }
+
+    /// Whether a scope suits a key of this use: one that speaks for one log or one executor names just that.
+    pub(super) fn takes(self, scope: &Scope) -> bool {
+        match self {
+            Self::Issuer | Self::Authority => true,
+            Self::Log | Self::Receipt => scope.is_of_one_name(),
         }
     }
 
     /// The use of that name, byte for byte.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Issuer, Self::Authority].into_iter().find(|usage| usage.as_str() == name)
+        Self::ALL.into_iter().find(|usage| usage.as_str() == name)
     }
 }
 
@@ -97,8 +139,12 @@ pub enum CertificateError {
     Claims(ClaimFault),
     /// It belongs to another trust domain.
     Domain,
-    /// The key may not be used for that: a root certifies issuers, an issuer sidecars, and no key has two uses.
+    /// The key may not be used for that: a root certifies issuers, an issuer the others, and no key has two uses.
     Use,
+    /// The key speaks for another log or executor than the one that it is asked for.
+    Name,
+    /// The moment for which it is asked is outside the window of a key in the chain.
+    Window,
     /// The key is certified for longer than such a key may be, or for no time at all.
     Life,
     /// There are more certificates than a chain has.
@@ -117,6 +163,8 @@ impl fmt::Display for CertificateError {
             Self::Claims(fault) => write!(f, "in the key certificate {fault}"),
             Self::Domain => f.write_str("the key certificate belongs to another trust domain"),
             Self::Use => f.write_str("the key certificate is for a use that its signer can't grant"),
+            Self::Name => f.write_str("the key is certified for another name"),
+            Self::Window => f.write_str("the key, or the one that certified it, was not valid then"),
             Self::Life => f.write_str("the key certificate's window is empty or longer than allowed"),
             Self::TooMany => f.write_str("there are more key certificates than a chain has"),
         }
@@ -138,7 +186,7 @@ impl KeyCertificate {
         if certified.key.id() == signer.id() {
             return Err(CertificateError::Use);
         }
-        if !certified.scope.is_sound() {
+        if !certified.scope.is_sound() || !certified.usage.takes(&certified.scope) {
             return Err(CertificateError::Claims(ClaimFault::Wrong("cs_scope")));
         }
         self.check_life()?;
@@ -184,6 +232,9 @@ impl KeyCertificate {
             expires_at: members.second("exp")?,
             scope: Scope::read(members.value("cs_scope")?)?,
         };
+        if !certified.usage.takes(&certified.scope) {
+            return Err(ClaimFault::Wrong("cs_scope"));
+        }
         Ok(Self {
             domain: members.parsed("iss", TrustDomain::new)?,
             holder: members.parsed("sub", KeyHolder::new)?,
@@ -193,10 +244,7 @@ impl KeyCertificate {
     }
 
     fn check_life(&self) -> Result<(), CertificateError> {
-        let most = match self.certified.usage {
-            KeyUse::Issuer => MAX_ISSUER_KEY_LIFE,
-            KeyUse::Authority => MAX_AUTHORITY_KEY_LIFE,
-        };
+        let most = self.certified.usage.max_life();
         if self.certified.lives_longer_than(most) { Err(CertificateError::Life) } else { Ok(()) }
     }
 }

@@ -45,6 +45,16 @@ impl Pattern {
         (ends_well && plain && fits).then(|| Self(text.into()))
     }
 
+    /// A pattern that only this name matches; `None` for a name that can't be one.
+    #[must_use]
+    pub fn exactly(name: &str) -> Option<Self> {
+        Self::parse(name).filter(Self::is_exact)
+    }
+
+    fn is_exact(&self) -> bool {
+        !self.0.ends_with('*')
+    }
+
     /// Whether a name is this one, or begins like this.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
@@ -88,11 +98,28 @@ impl fmt::Display for BeyondScope {
 impl std::error::Error for BeyondScope {}
 
 impl Scope {
+    /// The scope of a key that speaks for one log or one executor; `None` for a name that can't be in a scope.
+    #[must_use]
+    pub fn of_one(name: &str) -> Option<Self> {
+        let audiences = vec![Pattern::exactly(name)?];
+        Some(Self { agents: vec![Pattern::any()], audiences, max_life: MAX_LIFE })
+    }
+
+    /// Whether it is for whatever agent, and for exactly one name.
+    pub(super) fn is_of_one_name(&self) -> bool {
+        self.agents == [Pattern::any()] && matches!(&*self.audiences, [name] if name.is_exact())
+    }
+
+    /// Whether it is for this log or executor.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.audiences.iter().any(|audience| audience.matches(name))
+    }
+
     pub(super) fn permits(&self, claims: &Claims) -> Result<(), BeyondScope> {
         if !self.agents.iter().any(|agent| agent.matches(claims.subject.as_str())) {
             return Err(BeyondScope::Agent);
         }
-        if !self.audiences.iter().any(|audience| audience.matches(claims.audience.executor())) {
+        if !self.names(claims.audience.executor()) {
             return Err(BeyondScope::Audience);
         }
         let life = claims.times.expires_at.since(claims.times.issued_at);
@@ -142,5 +169,7 @@ mod tests {
         for wrong in ["", "https://acme.example*", "a*b", "**", "a/**", "a b", "a,b", "ä"] {
             assert_eq!(Pattern::parse(wrong), None, "{wrong}");
         }
+        assert!(Pattern::exactly("acme.example/sidecar").is_some());
+        assert_eq!([Pattern::exactly("*"), Pattern::exactly("acme.example/*")], [None, None]);
     }
 }

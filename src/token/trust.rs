@@ -9,7 +9,7 @@ use crate::party::TrustDomain;
 use core::fmt;
 use core::time::Duration;
 
-/// The most certificates of a chain: the issuer's and the sidecar's.
+/// The most certificates of a chain: the issuer's, and that of the key that it certified.
 pub const MAX_CHAIN: usize = 2;
 
 /// A trust domain and its pinned root keys; several while roots are rotated.
@@ -76,13 +76,33 @@ impl Anchor {
         chain.and_then(|chain| chain.links.last().cloned()).ok_or(CertificateError::Signer)
     }
 
+    /// The key that these certificates lead to, if at this moment it was one of that use for exactly this log or
+    /// executor. That nobody revoked it is for the caller to know.
+    ///
+    /// # Errors
+    /// [`CertificateError`] of the first thing that is wrong.
+    pub fn certified_for(
+        &self,
+        certificates: &[&str],
+        usage: KeyUse,
+        name: &str,
+        at: Moment,
+    ) -> Result<CertifiedKey, CertificateError> {
+        let chain = self.chain(certificates, &[])?.ok_or(CertificateError::Signer)?;
+        let last = chain.links.last().filter(|link| link.usage == usage).ok_or(CertificateError::Use)?;
+        if !chain.links.iter().all(|link| link.scope.names(name)) {
+            return Err(CertificateError::Name);
+        }
+        if chain.covers(at, Duration::ZERO) { Ok(last.clone()) } else { Err(CertificateError::Window) }
+    }
+
     pub(super) fn root(&self, id: &KeyId) -> Option<&PublicKey> {
         self.roots.iter().find(|root| root.id() == *id)
     }
 
-    /// Follows certificates from a root: one, of an issuer; or two, of an issuer and of a sidecar.
+    /// Follows certificates from a root: one, of an issuer; or two, of an issuer and of a key that it certified.
     ///
-    /// `issuers` are chains of issuers that are known already; then one certificate, of a sidecar, is enough.
+    /// `issuers` are chains of issuers that are known already; then one certificate, by one of them, is enough.
     pub(super) fn chain(
         &self,
         certificates: &[&str],
@@ -96,10 +116,10 @@ impl Anchor {
             let jws =
                 Compact::read(text, Kind::KeyCertificate, MAX_VERIFIED).map_err(CertificateError::Form)?;
             let signer = jws.key_id().ok_or(CertificateError::Signer)?;
-            let (mut so_far, key, grants) = match chain {
+            let (mut so_far, key, by_issuer) = match chain {
                 Some(chain) => {
                     let issuer = chain.last_if(KeyUse::Issuer, &signer).ok_or(CertificateError::Signer)?;
-                    (chain.clone(), issuer.key.clone(), KeyUse::Authority)
+                    (chain.clone(), issuer.key.clone(), true)
                 }
                 None => self.first_signer(&signer, issuers).ok_or(CertificateError::Signer)?,
             };
@@ -109,7 +129,7 @@ impl Anchor {
             }
             let id = certificate.certified.key.id();
             let has_a_use = so_far.ids().any(|other| other == id) || self.root(&id).is_some();
-            if certificate.certified.usage != grants || has_a_use {
+            if certificate.certified.usage.is_certified_by_issuer() != by_issuer || has_a_use {
                 return Err(CertificateError::Use);
             }
             so_far.links.push(certificate.certified);
@@ -118,13 +138,13 @@ impl Anchor {
         Ok(chain)
     }
 
-    /// Who signed a chain's first certificate, and for which use it can certify a key.
-    fn first_signer(&self, id: &KeyId, issuers: &[Chain]) -> Option<(Chain, PublicKey, KeyUse)> {
+    /// Who signed a chain's first certificate, and whether that is an issuer.
+    fn first_signer(&self, id: &KeyId, issuers: &[Chain]) -> Option<(Chain, PublicKey, bool)> {
         if let Some(root) = self.root(id) {
-            return Some((Chain { root: *id, links: Vec::new() }, root.clone(), KeyUse::Issuer));
+            return Some((Chain { root: *id, links: Vec::new() }, root.clone(), false));
         }
         let known = |chain: &Chain| chain.last_if(KeyUse::Issuer, id).map(|issuer| issuer.key.clone());
-        issuers.iter().find_map(|chain| Some((chain.clone(), known(chain)?, KeyUse::Authority)))
+        issuers.iter().find_map(|chain| Some((chain.clone(), known(chain)?, true)))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::process::{Served, run};
 use crate::support::{POLICY, Service};
 use crate::world::{World, prepare};
+use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
 fn a_revoked_key_signs_nothing_that_is_accepted() {
@@ -63,4 +64,42 @@ fn the_issuer_is_replaced_by_the_root_alone() {
     run(here, &["keys", "revoke", &"A".repeat(43)]).says(1, &["no key"]);
     run(here, &["keys", "revoke", &format!("-{}", "A".repeat(42))]).says(1, &["no key"]);
     run(here, &["keys", "bundle", "--out", "missing/bundle"]).says(1, &["missing/bundle"]);
+}
+
+#[test]
+fn an_executor_gets_a_key_for_receipts_and_the_log_another_one() {
+    let service = Service::prepare(POLICY, "", "");
+    let here = service.folder.path();
+    let certify = |with: &[&str]| run(here, &[&["keys", "certify-executor"], with].concat());
+    let made =
+        certify(&["--executor", "exec:plain", "--out", "receipts.jwk", "--json"]).prints(0, &[]).json();
+    let kid = made["kid"].as_str().unwrap().to_owned();
+    let mode = std::fs::metadata(service.path("receipts.jwk")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(std::fs::read_to_string(service.path("receipts.cert")).unwrap().lines().count(), 2);
+    certify(&["--executor", "exec:plain", "--out", "receipts.jwk"]).says(1, &["receipts.jwk", "--key"]);
+    let again =
+        certify(&["--executor", "exec:plain", "--key", "receipts.jwk", "--json"]).prints(0, &[]).json();
+    assert_eq!(again["kid"], made["kid"]);
+    certify(&["--executor", "exec:nobody", "--out", "other.jwk"]).says(2, &["no executor `exec:nobody`"]);
+    assert!(!service.path("other.jwk").exists());
+    certify(&["--executor", "exec:plain"]).says(2, &["--key", "--out"]);
+    certify(&["--executor", "exec:plain", "--key", "missing.jwk"]).says(2, &["missing.jwk"]);
+    certify(&["--executor", "exec:plain", "--key", "countersign.yaml"]).says(2, &["countersign.yaml"]);
+
+    run(here, &["keys", "rotate-log"]).prints(0, &["log", "https://", "/sidecar", "valid"]);
+    run(here, &["keys", "rotate-log"]).prints(0, &["public half only"]);
+    let state = || {
+        let listed = run(here, &["keys", "list", "--json"]).json();
+        let keys = listed["keys"].as_array().unwrap().clone();
+        keys.into_iter().find(|key| key["kid"] == kid.as_str()).unwrap()
+    };
+    assert_eq!((state()["use"].as_str(), state()["name"].as_str()), (Some("receipt"), Some("exec:plain")));
+    assert_eq!((state()["state"].as_str(), state()["private"].as_bool()), (Some("valid"), Some(false)));
+    run(here, &["keys", "revoke", &kid]).prints(0, &["revoked"]);
+    assert_eq!(state()["state"], "revoked");
+    let issuer = run(here, &["keys", "list", "--json"]).json();
+    let issuer =
+        issuer["keys"].as_array().unwrap().iter().find(|key| key["use"] == "issuer").unwrap().clone();
+    run(here, &["keys", "revoke", issuer["kid"].as_str().unwrap()]).says(1, &["no key"]);
 }

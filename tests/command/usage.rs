@@ -36,6 +36,8 @@ const COMMANDS: &[&[&str]] = &[
     &["keys", "list"],
     &["keys", "root"],
     &["keys", "rotate"],
+    &["keys", "rotate-log"],
+    &["keys", "certify-executor"],
     &["keys", "revoke"],
     &["keys", "bundle"],
     &["keys", "jwks"],

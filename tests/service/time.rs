@@ -139,7 +139,7 @@ async fn keys_that_have_expired_sign_nothing() {
     let read = World::ask("orders.read", "db/staging/orders", "{}");
     assert!(matches!(world.sidecar.authorize(read.clone()).await.unwrap_err(), SidecarError::NoKey(_)));
     let renewed = world.sidecar.issuance.refresh(world.clock.now()).unwrap();
-    assert!(renewed.is_some());
+    assert_eq!(renewed.certified.len(), 1);
     assert!(world.sidecar.authorize(read).await.unwrap().granted.is_some());
 }
 
@@ -147,13 +147,36 @@ async fn keys_that_have_expired_sign_nothing() {
 async fn keys_are_renewed_at_half_life_and_the_old_one_stays_published() {
     let world = world();
     let old = world.sidecar.issuance.current(noon()).unwrap().key_id();
-    assert!(world.sidecar.issuance.refresh(noon().plus(Duration::from_secs(11 * 3600))).unwrap().is_none());
+    let before = world.sidecar.issuance.refresh(noon().plus(Duration::from_secs(11 * 3600))).unwrap();
+    assert!(before.certified.is_empty());
     let later = noon().plus(Duration::from_secs(12 * 3600));
-    let new = world.sidecar.issuance.refresh(later).unwrap().unwrap().key_id();
+    let new = world.sidecar.issuance.refresh(later).unwrap().certified[0].key_id();
     assert_ne!(old, new);
     assert_eq!(world.sidecar.issuance.current(later).unwrap().key_id(), new);
     let published = world.sidecar.issuance.published();
     for id in [old, new] {
         assert!(published.jwks.contains(&id.to_string()));
     }
+}
+
+#[tokio::test]
+async fn the_logs_key_mints_nothing_and_is_given_up_once_it_is_revoked() {
+    let world = world();
+    let issuance = &world.sidecar.issuance;
+    let log = issuance.log().unwrap();
+    assert!(issuance.of(log.key_id()).is_none());
+    assert!(!issuance.published().jwks.contains(&log.key_id().to_string()));
+    let unchanged = issuance.refresh(noon()).unwrap();
+    assert!(unchanged.certified.is_empty() && unchanged.revoked.is_empty() && unchanged.log.is_ok());
+    world.keys().revoke(log.key_id()).unwrap();
+    let noticed = issuance.refresh(noon()).unwrap();
+    assert_eq!(noticed.revoked, [log.key_id()]);
+    assert!(noticed.log.is_err() && issuance.log().is_none());
+    let read = World::ask("orders.read", "db/staging/orders", "{}");
+    assert!(world.sidecar.authorize(read).await.unwrap().granted.is_some());
+    let next = world.keys().rotate_log(noon()).unwrap();
+    let noticed = issuance.refresh(noon()).unwrap();
+    assert_eq!(noticed.certified.iter().map(|key| key.key_id()).collect::<Vec<_>>(), [next.key_id()]);
+    assert!(noticed.revoked.is_empty());
+    assert_eq!(issuance.log().unwrap().key_id(), next.key_id());
 }

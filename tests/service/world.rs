@@ -104,6 +104,16 @@ pub(crate) fn everybody_but(changed: &str, more: &str) -> String {
     people("engineer, oncall, lead, security", &staff)
 }
 
+fn keys_in(folder: &std::path::Path) -> KeyDirectory {
+    KeyDirectory::new(
+        folder.join("keys"),
+        TrustDomain::new("https://acme.example").unwrap(),
+        KeyHolder::new("sidecar").unwrap(),
+        KeyDirectory::any_scope(),
+        Arc::new(SystemEntropy),
+    )
+}
+
 /// The refusal by its name.
 pub(crate) fn refusal(refused: Result<Status, VoteRefused>) -> VoteRefusal {
     match refused {
@@ -124,13 +134,7 @@ impl World {
         let store =
             Arc::new(EmbeddedStore::open(&folder.path().join("store"), Options::default()).unwrap().0);
         let domain = TrustDomain::new("https://acme.example").unwrap();
-        let keys = KeyDirectory::new(
-            folder.path().join("keys"),
-            domain.clone(),
-            KeyHolder::new("sidecar").unwrap(),
-            KeyDirectory::any_scope(),
-            Arc::new(SystemEntropy),
-        );
+        let keys = keys_in(folder.path());
         keys.init(noon()).unwrap();
         let anchor = Anchor::new(domain.clone(), [keys.root().unwrap()]).unwrap();
         let in_force = Arc::new(ArcSwap::from_pointee(InForce {
@@ -163,6 +167,11 @@ impl World {
             entropy,
         });
         Self { folder, clock, in_force, desk, sidecar, store, anchor, statements: AtomicU8::new(0) }
+    }
+
+    /// The folder of its keys, as the command line opens it.
+    pub(crate) fn keys(&self) -> KeyDirectory {
+        keys_in(self.folder.path())
     }
 
     pub(crate) fn decide_under(&self, text: &str) {

@@ -199,6 +199,72 @@ fn a_chain_says_what_its_last_key_is_certified_for() {
 }
 
 #[test]
+fn a_key_of_one_use_is_none_of_another() {
+    use countersign::token::{CertificateError, CertifiedKey, KeyUse, Scope};
+    let anchor = anchor();
+    let of_one =
+        |usage| CertifiedKey { usage, scope: Scope::of_one("acme.example/x").unwrap(), ..kit::sidecar_key() };
+    for usage in KeyUse::ALL {
+        let certified = match usage {
+            KeyUse::Issuer => continue,
+            KeyUse::Authority => kit::sidecar_key(),
+            KeyUse::Log | KeyUse::Receipt => of_one(usage),
+        };
+        let certificate = kit::certify("x", certified, &kit::issuer());
+        let chain = [chain()[0].as_str(), certificate.as_str()];
+        for asked in KeyUse::ALL {
+            let answer = anchor.certified_for(&chain, asked, "acme.example/x", kit::at(kit::NOW));
+            let expected = match (asked == usage, usage) {
+                (false, _) => Some(CertificateError::Use),
+                // What mints is scoped to other names here.
+                (true, KeyUse::Authority) => Some(CertificateError::Name),
+                (true, _) => None,
+            };
+            assert_eq!(answer.err(), expected, "{usage:?} asked for as {asked:?}");
+        }
+    }
+    let issuer_only = anchor.certified_for(&[&chain()[0]], KeyUse::Log, "acme.example/x", kit::at(kit::NOW));
+    assert_eq!(issuer_only, Err(CertificateError::Use));
+    assert_eq!(anchor.certified_for(&[], KeyUse::Log, "x", kit::at(kit::NOW)), Err(CertificateError::Signer));
+}
+
+#[test]
+fn a_key_that_speaks_for_one_name_is_certified_for_no_more() {
+    use countersign::token::{CertificateError, CertifiedKey, KeyUse, Pattern, Scope};
+    let (issuer, one) = (kit::issuer(), Scope::of_one("acme.example/x").unwrap());
+    let scoped = |agents: &str, audiences: &[&str]| Scope {
+        agents: vec![Pattern::parse(agents).unwrap()],
+        audiences: audiences.iter().map(|name| Pattern::parse(name).unwrap()).collect(),
+        ..one.clone()
+    };
+    let unsound = Some(CertificateError::Claims(countersign::token::ClaimFault::Wrong("cs_scope")));
+    for (scope, days, refused) in [
+        (one.clone(), 400, None),
+        (one.clone(), 401, Some(CertificateError::Life)),
+        (scoped("*", &["*"]), 1, unsound),
+        (scoped("*", &["acme.example/*"]), 1, unsound),
+        (scoped("*", &["x", "y"]), 1, unsound),
+        (scoped(kit::AGENT, &["x"]), 1, unsound),
+    ] {
+        for usage in [KeyUse::Log, KeyUse::Receipt] {
+            let certificate = countersign::token::KeyCertificate {
+                domain: kit::domain(),
+                holder: countersign::party::KeyHolder::new("x").unwrap(),
+                issued_at: kit::at(kit::NOW),
+                certified: CertifiedKey {
+                    key: kit::sidecar().public,
+                    usage,
+                    not_before: kit::at(kit::NOW),
+                    expires_at: kit::at(kit::NOW + days * 24 * kit::HOUR),
+                    scope: scope.clone(),
+                },
+            };
+            assert_eq!(certificate.signing_input(&issuer.public).err(), refused, "{usage:?} {scope:?}");
+        }
+    }
+}
+
+#[test]
 fn nothing_is_minted_that_would_be_refused() {
     use countersign::token::{Assurance, DraftError, Executor};
     let executor = kit::executor();

@@ -4,7 +4,7 @@ use super::{assert_good, case, conditional, edit, minted, raw_bundle, root_bundl
 use crate::kit::{self, HOUR, Key, NOW, at};
 use crate::vectors::Case;
 use countersign::operation::json::{Object, Value};
-use countersign::token::{CertifiedKey, Pattern, Scope};
+use countersign::token::{CertifiedKey, KeyUse, Pattern, Scope};
 use std::time::Duration;
 
 /// The case with these certificates.
@@ -199,6 +199,26 @@ pub fn cases() -> Vec<Case> {
             case
         },
         unknown(
+            "log-key-signs",
+            "a key that signs a log's checkpoints signs no tokens",
+            vec![good("issuer"), kit::certify("sidecar/7", of_one(KeyUse::Log), &issuer)],
+        ),
+        unknown(
+            "receipt-key-signs",
+            "a key that signs receipts signs no tokens",
+            vec![good("issuer"), kit::certify("sidecar/7", of_one(KeyUse::Receipt), &issuer)],
+        ),
+        unknown(
+            "log-key-of-any-log",
+            "a key that signs checkpoints names its one log",
+            vec![good("issuer"), certificate_with("\"cs_use\":\"authority\"", "\"cs_use\":\"log\"")],
+        ),
+        unknown(
+            "log-key-under-root",
+            "a root certifies no keys of logs",
+            vec![kit::certify("sidecar/7", of_one(KeyUse::Log), &root)],
+        ),
+        unknown(
             "small-order-key",
             "a certified key of small order",
             vec![
@@ -215,6 +235,11 @@ pub fn cases() -> Vec<Case> {
 
 fn x(key: &Key) -> String {
     countersign::digest::base64url(key.public.as_bytes())
+}
+
+/// The sidecar's key, certified for what a log or an executor signs.
+fn of_one(usage: KeyUse) -> CertifiedKey {
+    CertifiedKey { usage, scope: Scope::of_one(kit::EXECUTOR).unwrap(), ..kit::sidecar_key() }
 }
 
 fn windows() -> Vec<Case> {
@@ -438,6 +463,16 @@ pub fn bundles() -> Vec<Case> {
             "duplicate-kid",
             "one key twice (Wycheproof DuplicateKid)",
             changed(key, &format!("{key},{key}")),
+        ),
+        bundled(
+            "log-key",
+            "a log's key, which nobody learns from a bundle",
+            changed("\"cs_use\":\"authority\"", "\"cs_use\":\"log\""),
+        ),
+        bundled(
+            "receipt-key",
+            "an executor's key, which nobody learns from a bundle",
+            changed("\"cs_use\":\"authority\"", "\"cs_use\":\"receipt\""),
         ),
         bundled(
             "private-member",

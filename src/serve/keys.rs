@@ -1,0 +1,87 @@
+//! The keys of a running service: which folder they are in, and that the record says what became of them.
+
+use super::{ServeFailed, failed};
+use crate::audit::event::Event;
+use crate::clock::Clock;
+use crate::config::{Config, PolicyChanges};
+use crate::entropy::SystemEntropy;
+use crate::moment::Moment;
+use crate::party::KeyHolder;
+use crate::sidecar::OWN_NAME;
+use crate::sidecar::issuance::{Issuance, Refreshed};
+use crate::signer::directory::KeyDirectory;
+use crate::signer::{Authority, KeyringError};
+use crate::store::embedded::EmbeddedStore;
+use crate::store::{Change, Store as _};
+use crate::token::{MAX_LIFE, Pattern, Scope};
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// How often keys are looked after: renewed at half life, and read anew after a revocation.
+const ROUNDS: Duration = Duration::from_secs(30);
+
+/// The folder of keys that this configuration mints with.
+///
+/// # Errors
+/// [`ServeFailed`] if the names in the configuration can't be scoped.
+pub fn key_directory(config: &Config) -> Result<KeyDirectory, ServeFailed> {
+    let pattern = |name: &str| {
+        Pattern::parse(name).ok_or_else(|| failed(format!("`{name}` can't be in a key's scope")))
+    };
+    let mut agents: BTreeSet<&str> = config.agents.iter().map(|agent| agent.id.as_str()).collect();
+    agents.extend(config.unsafe_anyone_on_loopback_is.as_ref().map(crate::party::AgentId::as_str));
+    let mut audiences: BTreeSet<&str> =
+        config.executors.iter().map(|executor| executor.id.as_str()).collect();
+    if config.policy_changes == PolicyChanges::Approved {
+        agents.insert(OWN_NAME);
+        audiences.insert(OWN_NAME);
+    }
+    let scope = Scope {
+        agents: agents.into_iter().map(pattern).collect::<Result<_, _>>()?,
+        audiences: audiences.into_iter().map(pattern).collect::<Result<_, _>>()?,
+        max_life: MAX_LIFE,
+    };
+    let holder = KeyHolder::new("sidecar").map_err(failed)?;
+    let folder = config.data.join("keys");
+    Ok(KeyDirectory::new(folder, config.trust_domain.clone(), holder, scope, Arc::new(SystemEntropy)))
+}
+
+/// What the record says of the keys at every start: which sign from now on, and which never again.
+pub(super) fn standing(issuance: &Issuance, now: Moment) -> Result<Vec<Event>, KeyringError> {
+    let minting = issuance.current(now)?;
+    let revoked = issuance.revoked();
+    let certified = [Some(certified_event(&minting)), issuance.log().map(|log| certified_event(&log))];
+    let revoked = revoked.iter().map(|kid| Event::KeyRevoked { kid: *kid });
+    Ok(certified.into_iter().flatten().chain(revoked).collect())
+}
+
+fn certified_event(key: &Authority) -> Event {
+    Event::KeyCertified { kid: key.key_id(), certificate: key.chain().join("\n") }
+}
+
+/// Looks after them again and again, and records what became of them.
+pub(super) async fn look_after(issuance: Arc<Issuance>, store: Arc<EmbeddedStore>, clock: Arc<dyn Clock>) {
+    loop {
+        tokio::time::sleep(ROUNDS).await;
+        let now = clock.now();
+        let issuance = issuance.clone();
+        // It reads and writes files.
+        match tokio::task::spawn_blocking(move || issuance.refresh(now)).await {
+            Ok(Ok(Refreshed { certified, revoked, log })) => {
+                if let Err(error) = log {
+                    tracing::error!(%error, "the log's key can't be used");
+                }
+                let revoked = revoked.into_iter().map(|kid| Event::KeyRevoked { kid });
+                let events: Vec<Event> = certified.iter().map(certified_event).chain(revoked).collect();
+                if !events.is_empty()
+                    && let Err(error) = store.commit(Change::of(now, events)).await
+                {
+                    tracing::error!(%error, "what became of the keys could not be recorded");
+                }
+            }
+            Ok(Err(error)) => tracing::error!(%error, "the keys could not be looked after"),
+            Err(error) => tracing::error!(%error, "the keys could not be looked after"),
+        }
+    }
+}
