@@ -61,6 +61,8 @@ pub mod risk;
 #[cfg(feature = "engine")]
 pub mod suspension;
 #[cfg(feature = "verify")]
+pub mod tlog;
+#[cfg(feature = "verify")]
 pub mod token;
 
 // ── the promises, and the ways of keeping them ──

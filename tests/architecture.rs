@@ -28,6 +28,7 @@ const WORDS: &[&str] = &[
     "reviewer",
     "risk",
     "suspension",
+    "tlog",
     "token",
 ];
 const PROMISES: &[&str] = &["clock", "entropy", "files", "journal", "replay", "signer", "store"];
@@ -43,6 +44,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("operation", &["digest", "moment", "party"]),
     ("condition", &["digest", "moment", "operation"]),
     ("token", &["condition", "digest", "moment", "operation", "party"]),
+    // What other people's log tools read. A log's key is an Ed25519 key as any other here.
+    ("tlog", &["digest", "moment", "token"]),
     // Checking a signature made by a person's key is pure; what asks a person for one is not here.
     // The client data of a passkey is JSON from a stranger, so `operation::json` reads it, and a provider's tokens.
     ("presence", &["digest", "moment", "operation", "party"]),
