@@ -1,5 +1,6 @@
 //! The command line: what a person or a script types, and what it ends with.
 
+mod audit;
 mod authorize;
 mod connection;
 mod demo;
@@ -17,6 +18,7 @@ mod ssh;
 mod suspend;
 mod trust;
 mod verify;
+mod when;
 
 use exit::{Exit, Failed};
 
@@ -57,6 +59,9 @@ enum Command {
     /// Put proposals that ought to be denied before people, and see who lets them through
     #[command(subcommand)]
     Drill(drill::Command),
+    /// Read the record: what was decided, by whom, and what came of it
+    #[command(subcommand)]
+    Audit(audit::Command),
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Suspensions(suspend::ListArgs),
@@ -92,6 +97,7 @@ pub fn run() -> u8 {
             Command::Policy(command) => policy::run(command).await,
             Command::Reviewers(command) => reviewers::run(&command),
             Command::Drill(command) => drill::run(command).await,
+            Command::Audit(command) => audit::run(command).await,
             Command::Suspend(args) => suspend::suspend(args).await,
             Command::Resume(args) => suspend::resume(args).await,
             Command::Suspensions(args) => suspend::list(args).await,

@@ -5,7 +5,7 @@ use super::filter::{Effect, participant};
 use crate::escalation::{Escalation, Status};
 use crate::moment::Moment;
 use crate::operation::Operation;
-use crate::party::{EscalationId, PersonId, TokenId, TxnId};
+use crate::party::{AgentId, EscalationId, PersonId, TokenId, TxnId};
 use core::fmt;
 
 /// A place in the log, counted from 0.
@@ -78,14 +78,6 @@ impl Chain {
         Some(Self { index, at, decided, rest: Vec::new() })
     }
 
-    /// Whether a later record belongs to it.
-    #[must_use]
-    pub fn takes(&self, event: &Event) -> bool {
-        let course = |id| self.decided.escalation == Some(id);
-        let begins = matches!(event, Event::Decided(_) | Event::Drill { .. });
-        !begins && (event.txn() == Some(self.decided.txn) || event.escalation().is_some_and(course))
-    }
-
     /// Adds a later record that belongs to it.
     pub fn add(&mut self, index: Index, record: Record) {
         self.rest.push((index, record));
@@ -127,35 +119,44 @@ impl Chain {
     /// What it comes to, at a glance.
     #[must_use]
     pub fn overview(&self) -> Overview {
-        let decided = &self.decided;
+        let mut glance = Glance::of(self.index, self.at, &self.decided);
+        for (index, record) in &self.rest {
+            glance.add(*index, record);
+        }
+        glance.overview
+    }
+}
+
+/// A chain that is only glanced at: it keeps little of what it is shown.
+#[derive(Clone, Debug)]
+pub struct Glance {
+    overview: Overview,
+    /// The course so far; nothing before it begins, after it is over, and where it makes no sense.
+    course: Option<Box<Escalation>>,
+    /// Whether the outcome is one that an executor signed: that outweighs what the agent tells.
+    signed: bool,
+}
+
+impl Glance {
+    /// The chain that begins with this record; `None` if nothing is decided in it.
+    #[must_use]
+    pub fn begin(index: Index, record: &Record) -> Option<Self> {
+        let (Event::Decided(decided) | Event::Drill { proposal: decided, .. }) = &record.event else {
+            return None;
+        };
+        Some(Self::of(index, record.at, decided))
+    }
+
+    fn of(index: Index, at: Moment, decided: &Decided) -> Self {
         let operation = Operation::from_op_bytes(decided.op.as_bytes());
         let (action, resource) = operation
             .map(|operation| (operation.action().to_owned(), operation.resource().to_owned()))
             .unwrap_or_default();
-        let mut reviewers: Vec<PersonId> = Vec::new();
-        let (mut minted, mut outcome, mut signed, mut incidents) = (None, None, false, 0);
-        for (index, record) in &self.rest {
-            if let Some(person) = participant(record).filter(|person| !reviewers.contains(person)) {
-                reviewers.push(person.clone());
-            }
-            if let Event::Minted(_) = &record.event {
-                minted = minted.or(Some(*index));
-            } else if let Event::Receipted(receipt) = &record.event {
-                // What the executor signed outweighs what the agent tells.
-                (outcome, signed) = (Some(receipt.outcome), true);
-            } else if let Event::Reported(reported) = &record.event
-                && !signed
-            {
-                outcome = Some(reported.outcome);
-            } else if let Event::Incident(_) = &record.event {
-                incidents += 1;
-            }
-        }
-        Overview {
-            index: self.index,
-            at: self.at,
+        let overview = Overview {
+            index,
+            at,
             txn: decided.txn,
-            agent: decided.agent.to_string(),
+            agent: decided.agent.clone(),
             on_behalf_of: decided.on_behalf_of.clone(),
             action,
             resource,
@@ -164,12 +165,47 @@ impl Chain {
             score: decided.decision.assessment.score.thousandths(),
             rule: decided.decision.rule.clone(),
             escalation: decided.escalation,
-            status: self.escalation().map(|escalation| escalation.recorded_status()),
-            reviewers,
-            minted,
-            outcome,
-            incidents,
+            status: None,
+            reviewers: Vec::new(),
+            minted: None,
+            outcome: None,
+            incidents: 0,
+        };
+        Self { overview, course: None, signed: false }
+    }
+
+    /// Takes note of a later record that belongs to it.
+    pub fn add(&mut self, index: Index, record: &Record) {
+        let overview = &mut self.overview;
+        if let Some(person) = participant(record).filter(|person| !overview.reviewers.contains(person)) {
+            overview.reviewers.push(person.clone());
         }
+        if let Event::Minted(_) = &record.event {
+            overview.minted = overview.minted.or(Some(index));
+        } else if let Event::Receipted(receipt) = &record.event {
+            (overview.outcome, self.signed) = (Some(receipt.outcome), true);
+        } else if let Event::Reported(reported) = &record.event
+            && !self.signed
+        {
+            overview.outcome = Some(reported.outcome);
+        } else if let Event::Incident(_) = &record.event {
+            overview.incidents += 1;
+        } else if let Event::Escalation { step, .. } = &record.event {
+            let course = match self.course.take() {
+                Some(course) => course.after(core::slice::from_ref(step)),
+                None => Escalation::replay([step]),
+            };
+            if let Ok(course) = course {
+                overview.status = Some(course.recorded_status());
+                self.course = (!step.ends()).then(|| Box::new(course));
+            }
+        }
+    }
+
+    /// What it comes to so far.
+    #[must_use]
+    pub const fn overview(&self) -> &Overview {
+        &self.overview
     }
 }
 
@@ -183,7 +219,7 @@ pub struct Overview {
     /// The decision.
     pub txn: TxnId,
     /// Who asked.
-    pub agent: String,
+    pub agent: AgentId,
     /// For whom.
     pub on_behalf_of: Option<PersonId>,
     /// What was to be done; empty where the record holds no operation that can be read.

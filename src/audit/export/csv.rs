@@ -38,7 +38,7 @@ pub fn line(overview: &Overview) -> String {
         overview.index.to_string(),
         overview.at.to_string(),
         overview.txn.to_string(),
-        field(&overview.agent),
+        field(overview.agent.as_str()),
         maybe(overview.on_behalf_of.as_ref()),
         field(&overview.action),
         field(&overview.resource),

@@ -4,9 +4,9 @@ use super::session::Desk;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::now;
 use crate::cli::output::{Output, Tone, relative, thousandths, visible};
+use crate::cli::when::When;
 use crate::client::{Filter, Level, News, Order, ReviewClient, Status, Summary};
 use crate::moment::Moment;
-use crate::policy::Span;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -51,29 +51,6 @@ pub(in crate::cli) struct Paging {
     /// The page after the one that ended with this
     #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
     page: Option<String>,
-}
-
-/// A moment, said by itself or as so long ago.
-#[derive(Clone, Copy, Debug)]
-enum When {
-    At(Moment),
-    Ago(Span),
-}
-
-impl When {
-    fn parse(text: &str) -> Result<Self, String> {
-        let moment = Moment::from_rfc3339(text).map(Self::At);
-        moment
-            .or_else(|| Span::parse(text).ok().map(Self::Ago))
-            .ok_or_else(|| "expected a span as in 2h, or a moment as in 2026-11-21T09:00:00Z".to_owned())
-    }
-
-    fn moment(self) -> Moment {
-        match self {
-            Self::At(moment) => moment,
-            Self::Ago(span) => now().minus(span.duration()),
-        }
-    }
 }
 
 fn named<T: Copy>(all: &[T], name_of: fn(T) -> &'static str, text: &str) -> Result<T, String> {
