@@ -5,3 +5,4 @@ pub mod event;
 pub mod export;
 pub mod filter;
 mod sentence;
+pub mod verify;

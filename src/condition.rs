@@ -9,7 +9,7 @@ mod schema;
 mod short;
 
 pub use facts::{ExecutionFacts, MAX_TARGET_NAMES, Unmet, target_digest};
-pub use merge::{Contradiction, tightest};
+pub use merge::{Contradiction, holds_all, tightest};
 pub use schema::ConditionError;
 pub use short::ShortFormError;
 

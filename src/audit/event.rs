@@ -18,6 +18,12 @@ use crate::risk::Claims;
 use crate::suspension::Suspension;
 use serde::{Deserialize, Serialize};
 
+/// The name under which the service proposes and carries out changes of its own policy and roster; nobody else can
+/// have it.
+pub const OWN_NAME: &str = "countersign";
+/// What it proposes.
+pub const OWN_ACTION: &str = "countersign.policy.change";
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

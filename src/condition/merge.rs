@@ -51,6 +51,15 @@ pub fn tightest(conditions: &[Condition]) -> Result<Vec<Condition>, Contradictio
     Ok(kept)
 }
 
+/// Whether `held` is at least as tight as `asked`: adding what is asked to it changes nothing.
+#[must_use]
+pub fn holds_all(held: &[Condition], asked: &[Condition]) -> bool {
+    match (tightest(held), tightest(&[held, asked].concat())) {
+        (Ok(alone), Ok(together)) => alone == together,
+        _ => false,
+    }
+}
+
 fn merge(a: &Condition, b: &Condition) -> Result<Merged, Contradiction> {
     use Condition as C;
     let one = |condition| Ok(Merged::One(condition));

@@ -9,7 +9,7 @@ mod pinned;
 pub use pinned::{PinError, PinnedKeys};
 
 use super::vote::{CLOCK_SKEW, SignedVote, Statement, VerifiedVote, VoteError, verify};
-use crate::condition::{Condition, tightest};
+use crate::condition::holds_all;
 use crate::digest::{RenderingDigest, VoteDigest};
 use crate::moment::Moment;
 use crate::operation::json::{Limits, Object, Value, read};
@@ -252,12 +252,4 @@ fn check_distinct(claims: &Claims) -> Result<(), EvidenceFault> {
         }
     }
     Ok(())
-}
-
-/// Whether `held` is at least as tight as `asked`: adding what is asked to it changes nothing.
-fn holds_all(held: &[Condition], asked: &[Condition]) -> bool {
-    match (tightest(held), tightest(&[held, asked].concat())) {
-        (Ok(alone), Ok(together)) => alone == together,
-        _ => false,
-    }
 }

@@ -7,7 +7,7 @@
 
 use super::reload::Next;
 use super::{Ask, Caller, InForce, Sidecar, SidecarError};
-use crate::audit::event::Context;
+use crate::audit::event::{Context, OWN_ACTION};
 use crate::escalation::Status;
 use crate::operation::json::{Object, Value};
 use crate::operation::{Operation, OperationError};
@@ -16,10 +16,7 @@ use crate::reviewer::Person;
 use crate::risk::Claims;
 use crate::store::Document;
 
-/// The name under which the service proposes and carries out; nobody else can have it.
-pub const OWN_NAME: &str = "countersign";
-/// What it proposes.
-const ACTION: &str = "countersign.policy.change";
+pub use crate::audit::event::OWN_NAME;
 
 /// A document that is to come into force instead of another.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,7 +87,7 @@ impl Proposal {
             .with("from", self.from.as_str())
             .with("summary", Value::from(self.summary.clone()))
             .with("to", self.to.as_str());
-        Operation::from_json(ACTION, self.resource(), &Value::from(parameters).to_canonical())
+        Operation::from_json(OWN_ACTION, self.resource(), &Value::from(parameters).to_canonical())
     }
 }
 

@@ -4,9 +4,10 @@
 //! the same bytes. Signing is not done here: whoever holds the key signs [`SigningInput::bytes`].
 
 use super::audience::{Audience, Executor};
-use super::claims::{Approval, LogLeaf, RiskScore, VERSION};
+use super::claims::{Approval, Claims, LogLeaf, ReadClaims, RiskScore, VERSION};
 use super::compact::{Kind, MAX_MINTED, SigningInput};
 use super::key::PublicKey;
+use super::members::ClaimFault;
 use crate::condition::{Condition, ConditionKind, Contradiction, tightest};
 use crate::digest::{OperationDigest, PolicyDigest};
 use crate::moment::Moment;
@@ -152,14 +153,30 @@ impl Draft {
         Value::from(self.claims.clone()).to_canonical()
     }
 
+    /// The claims as an executor will read them, once the mint is recorded at this leaf.
+    ///
+    /// # Errors
+    /// [`ClaimFault`] if they are not those of a token, [`ClaimFault::Wrong`] for conditions that are none.
+    pub fn read(&self, leaf: &LogLeaf) -> Result<Claims, ClaimFault> {
+        let read = ReadClaims::read_generally(&self.placed(leaf))?;
+        if read.version != VERSION {
+            return Err(ClaimFault::Wrong("cs_v"));
+        }
+        let conditions = self.conditions().ok_or(ClaimFault::Wrong("cs_cond"))?;
+        Ok(Claims { conditions, ..read.claims })
+    }
+
+    fn placed(&self, leaf: &LogLeaf) -> Vec<u8> {
+        let log = Object::new().with("index", leaf.index).with("origin", leaf.origin.as_str());
+        Value::from(self.claims.clone().with("cs_log", log)).to_canonical()
+    }
+
     /// The bytes that this key is to sign, now that the mint is recorded at this leaf.
     ///
     /// # Errors
     /// [`DraftError::TooLarge`] if the token would be larger than 4 KiB.
     pub fn with_log(&self, leaf: &LogLeaf, key: &PublicKey) -> Result<SigningInput, DraftError> {
-        let log = Object::new().with("index", leaf.index).with("origin", leaf.origin.as_str());
-        let claims = Value::from(self.claims.clone().with("cs_log", log)).to_canonical();
-        let input = SigningInput::new(Kind::Authority, key, &claims);
+        let input = SigningInput::new(Kind::Authority, key, &self.placed(leaf));
         if input.signed_len() > MAX_MINTED { Err(DraftError::TooLarge) } else { Ok(input) }
     }
 }

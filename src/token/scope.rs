@@ -115,7 +115,7 @@ impl Scope {
         self.audiences.iter().any(|audience| audience.matches(name))
     }
 
-    pub(super) fn permits(&self, claims: &Claims) -> Result<(), BeyondScope> {
+    pub(crate) fn permits(&self, claims: &Claims) -> Result<(), BeyondScope> {
         if !self.agents.iter().any(|agent| agent.matches(claims.subject.as_str())) {
             return Err(BeyondScope::Agent);
         }

@@ -29,6 +29,7 @@ fn txn(number: u32) -> TxnId {
 
 /// The events that open an escalation of this number, by this agent, so many seconds after noon.
 fn opening(world: &World, number: u32, agent: &str, after: u64) -> Change {
+    world.make_up_events();
     use countersign::clock::Clock as _;
     let (agent, at) = (AgentId::new(agent).unwrap(), world.clock.now().plus(Duration::from_secs(after)));
     Change::of(at, [allowed(txn(number), &agent, None), opened(id(number), txn(number), &agent, at)])

@@ -1,5 +1,7 @@
 //! A service in a temporary folder, and those who talk to it.
 
+use countersign::audit::event::Record;
+use countersign::audit::verify::{Auditor, Severity, Trust};
 use countersign::client::{
     AdminClient, AgentClient, Ask, ClientError, Connect, Escalation, Grant, Progress, ReviewClient, Target,
 };
@@ -13,7 +15,10 @@ use countersign::operation::render::render;
 use countersign::party::{EscalationId, ExecutorId, PersonId};
 use countersign::presence::ssh::{PrivateKey, VOTE_NAMESPACE};
 use countersign::serve::{Running, key_directory, start};
-use countersign::token::{Anchor, Executor, Presented, Refusal, VerifiedOperation, Verifier, VerifierConfig};
+use countersign::store::embedded::Look;
+use countersign::token::{
+    Anchor, Executor, Presented, PublicKey, Refusal, VerifiedOperation, Verifier, VerifierConfig,
+};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -24,6 +29,30 @@ pub(crate) const PLAIN: &str = "exec:plain";
 pub(crate) struct Service {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) running: Option<Running>,
+}
+
+/// Whatever a test makes of a service, what is on its record can have happened.
+impl Drop for Service {
+    fn drop(&mut self) {
+        let Ok(config) = Config::load(&self.path("countersign.yaml")) else { return };
+        let Ok(look) = Look::into_store(&config.data) else { return };
+        let roots = self.anchor().roots().to_vec();
+        audit(roots, look.from(0).map(|read| read.unwrap().1));
+    }
+}
+
+/// Fails if an auditor finds fault with these records.
+pub(crate) fn audit(roots: Vec<PublicKey>, records: impl Iterator<Item = Record>) {
+    if std::thread::panicking() {
+        return;
+    }
+    let mut auditor = Auditor::new(Trust { roots });
+    let mut findings: Vec<_> =
+        (0..).zip(records).flat_map(|(index, record)| auditor.take(index, record)).collect();
+    findings.extend(auditor.end().0);
+    findings.retain(|finding| finding.severity == Severity::Finding);
+    let words: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert_eq!(words, [""; 0], "an auditor finds fault with the record");
 }
 
 /// A reviewer's private key; the same name has the same key in every test.

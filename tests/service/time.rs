@@ -140,6 +140,7 @@ async fn keys_that_have_expired_sign_nothing() {
     assert!(matches!(world.sidecar.authorize(read.clone()).await.unwrap_err(), SidecarError::NoKey(_)));
     let renewed = world.sidecar.issuance.refresh(world.clock.now()).unwrap();
     assert_eq!(renewed.certified.len(), 1);
+    renewed.certified.iter().for_each(|certified| world.certified(certified));
     assert!(world.sidecar.authorize(read).await.unwrap().granted.is_some());
 }
 

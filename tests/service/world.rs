@@ -1,8 +1,8 @@
 //! A sidecar, its desk and its store with a clock that the test sets, and the people who vote there.
 
-use crate::support::{FLEET, POLICY, key, roster};
+use crate::support::{FLEET, POLICY, audit, key, roster};
 use arc_swap::ArcSwap;
-use countersign::audit::event::{Context, Event, Record};
+use countersign::audit::event::{Changes, Context, Event, Record};
 use countersign::clock::{Clock as _, ManualClock};
 use countersign::condition::{ConditionKind, ExecutionFacts};
 use countersign::desk::sessions::{Reviewer, Sessions};
@@ -25,14 +25,15 @@ use countersign::sidecar::brake::Brake;
 use countersign::sidecar::issuance::Issuance;
 use countersign::sidecar::memory::Memories;
 use countersign::sidecar::{Ask, Caller, Granted, InForce, Progress, Sidecar, SidecarError};
+use countersign::signer::Authority;
 use countersign::signer::directory::KeyDirectory;
 use countersign::store::Store as _;
 use countersign::store::embedded::{EmbeddedStore, Options};
 use countersign::token::{Anchor, Executor, Presented, Refusal, VerifiedOperation, VerifierConfig};
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The conditions that the executor of this world enforces.
@@ -48,6 +49,27 @@ pub(crate) struct World {
     pub(crate) store: Arc<EmbeddedStore>,
     anchor: Anchor,
     statements: AtomicU8,
+    /// What a service would have recorded before the record of this place.
+    beside: Mutex<Vec<(u64, Record)>>,
+    /// The test writes events that nothing made happen.
+    makes_up: AtomicBool,
+}
+
+/// Whatever a test makes of a world, what is on its record can have happened.
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.makes_up.load(Ordering::Relaxed) {
+            return;
+        }
+        let beside = std::mem::take(&mut *self.beside.lock().unwrap());
+        let mut records = Vec::new();
+        for index in 0..=self.store.len() {
+            let here = beside.iter().filter(|(place, _)| *place == index);
+            records.extend(here.map(|(_, record)| record.clone()));
+            records.extend(self.store.record(index));
+        }
+        audit(self.anchor.roots().to_vec(), records.into_iter());
+    }
 }
 
 pub(crate) fn noon() -> Moment {
@@ -149,6 +171,23 @@ impl World {
         let desk =
             Arc::new(LocalDesk::new(store.clone(), in_force.clone(), enforced, clock.clone()).unwrap());
         let issuance = Arc::new(Issuance::start(Box::new(keys), noon()).unwrap());
+        let signing = issuance.current(noon()).unwrap();
+        let beside = [
+            Event::Started {
+                version: "of a test".to_owned(),
+                domain: Some(domain.clone()),
+                origin: None,
+                changes: Changes::Free,
+            },
+            Event::PolicyLoaded {
+                digest: Policy::digest_of(policy),
+                text: policy.to_owned(),
+                approved: None,
+            },
+            Event::RosterLoaded { text: roster.to_owned(), approved: None },
+            Event::KeyCertified { kid: signing.key_id(), certificate: signing.chain().join("\n") },
+        ];
+        let beside = beside.into_iter().map(|event| (0, Record::new(noon(), event))).collect();
         let entropy = Arc::new(SystemEntropy);
         let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone()).unwrap();
         let operators = operators.iter().map(|name| person(name)).collect();
@@ -166,7 +205,18 @@ impl World {
             clock: clock.clone(),
             entropy,
         });
-        Self { folder, clock, in_force, desk, sidecar, store, anchor, statements: AtomicU8::new(0) }
+        Self {
+            folder,
+            clock,
+            in_force,
+            desk,
+            sidecar,
+            store,
+            anchor,
+            statements: AtomicU8::new(0),
+            beside: Mutex::new(beside),
+            makes_up: AtomicBool::new(false),
+        }
     }
 
     /// The folder of its keys, as the command line opens it.
@@ -176,12 +226,27 @@ impl World {
 
     pub(crate) fn decide_under(&self, text: &str) {
         let policy = policy_of(text);
+        let loaded = Event::PolicyLoaded { digest: policy.digest(), text: text.to_owned(), approved: None };
+        self.beside.lock().unwrap().push((self.store.len(), Record::new(self.now(), loaded)));
         self.in_force.rcu(|before| InForce { policy: policy.clone(), ..InForce::clone(before) });
     }
 
     pub(crate) fn people_are(&self, roster: &str) {
         let directory = directory_of(roster);
+        let loaded = Event::RosterLoaded { text: roster.to_owned(), approved: None };
+        self.beside.lock().unwrap().push((self.store.len(), Record::new(self.now(), loaded)));
         self.in_force.rcu(|before| InForce { directory: directory.clone(), ..InForce::clone(before) });
+    }
+
+    /// From here on its record holds what nothing made happen, so that no auditor is asked about it.
+    pub(crate) fn make_up_events(&self) {
+        self.makes_up.store(true, Ordering::Relaxed);
+    }
+
+    /// A key that was renewed may sign from here on.
+    pub(crate) fn certified(&self, key: &Authority) {
+        let event = Event::KeyCertified { kid: key.key_id(), certificate: key.chain().join("\n") };
+        self.beside.lock().unwrap().push((self.store.len(), Record::new(self.now(), event)));
     }
 
     pub(crate) fn now(&self) -> Moment {

@@ -1,0 +1,145 @@
+//! The codes of what is found, each with what it means to whoever reads it.
+
+/// Every code with its meaning, sorted by name.
+pub const CODES: &[(&str, &str)] = &[
+    (
+        "absence.not_followed",
+        "who is away, and who stands in, is not what people announced: votes may be lent to others",
+    ),
+    ("approval.after_denial", "it counts as approved although somebody who may had said no"),
+    ("approval.after_end", "it counts as approved although it was over before"),
+    ("approval.drill", "a drill counts as approved"),
+    ("approval.late", "it counts as approved after the time to decide was over"),
+    ("approval.one_person_twice", "one person counts as two"),
+    ("approval.too_few", "it counts as approved although too few of the people who must have agreed"),
+    ("approval.without_vote", "somebody counts as having agreed who cast no such vote"),
+    ("decision.against_policy", "the policy in force cannot have said so"),
+    (
+        "decision.escalation",
+        "a decision names an escalation although it asks nobody, or asks people and names none",
+    ),
+    ("decision.other_digest", "the operation is not the one that the digest names"),
+    ("decision.other_payload", "the payload is not the one that the operation names"),
+    ("decision.other_policy", "it was not decided under the policy in force"),
+    ("decision.other_suspension", "it was denied because of a suspension that was not in force"),
+    ("decision.suspended", "it was not denied although its agent or action was suspended"),
+    ("decision.twice", "two decisions have one id"),
+    ("decision.unreadable", "the operation of a decision cannot be read"),
+    ("emergency.review", "an emergency approval was reviewed by somebody who may not"),
+    ("emergency.review_due", "an emergency approval waits for its review"),
+    ("emergency.unreviewed", "an emergency approval was not reviewed in time"),
+    ("escalation.after_end", "something happened to an escalation that was over"),
+    ("escalation.amended", "a changed operation was proposed by somebody who could not"),
+    ("escalation.blocked", "an escalation was blocked that could not be any more"),
+    ("escalation.cancelled", "an escalation was withdrawn by somebody who could not"),
+    ("escalation.claimed", "the authority of an escalation was taken that had none to give"),
+    ("escalation.deadline", "a deadline took effect at another moment than its own"),
+    ("escalation.denial", "an escalation counts as denied although nobody who may denied it"),
+    ("escalation.impossible", "the events before it do not let this happen"),
+    ("escalation.not_opened", "something happened to an escalation that was never opened"),
+    ("escalation.other_change", "the changed operation is not the one that a reviewer proposed"),
+    ("escalation.other_opening", "people were asked about something else than was decided"),
+    ("escalation.twice", "an escalation was opened twice"),
+    ("escalation.unfounded", "nothing made this happen"),
+    ("escalation.without_decision", "people were asked although no decision asks for that"),
+    ("incident.without_decision", "an incident is laid to a decision that is not in this log"),
+    ("key.no_root", "the roots that were given cannot be pinned together"),
+    ("key.other", "a certificate is of another key than it is recorded for"),
+    ("key.revoked", "a key came back into use that was revoked"),
+    ("key.uncertified", "a key came into use that no given root certified, through an issuer or otherwise"),
+    ("key.unknown", "a key was revoked that this log does not know"),
+    ("key.unpinned", "no root was given, so nothing says whether keys were certified"),
+    ("key.window", "a key came into use before its certificate began, or after it ended"),
+    ("mint.condition_dropped", "a token lacks a condition that the policy or somebody who agreed set"),
+    ("mint.denied", "a token was minted for what had been denied"),
+    ("mint.drill", "a token was minted for a drill"),
+    ("mint.key_scope", "a token goes beyond what its key may sign"),
+    ("mint.key_use", "a token is signed by a key that is for something else"),
+    ("mint.key_window", "a token was signed by a key that was not valid then"),
+    ("mint.life", "a token lives longer than was allowed, or no time at all"),
+    ("mint.other_approvals", "a token names other approvals than were given"),
+    ("mint.other_claims", "a token says something else than was decided"),
+    ("mint.other_escalation", "a token names another escalation than its decision does"),
+    ("mint.other_executor", "a token is for another executor than was decided"),
+    ("mint.other_operation", "a token is for another operation than was decided"),
+    ("mint.revoked_key", "a token was signed by a key that had been revoked"),
+    ("mint.same_key_of_use", "two tokens have one single-use key: one of them can stand in for the other"),
+    ("mint.suspended", "a token was minted although its agent or action was suspended"),
+    ("mint.twice", "two tokens were minted for one decision"),
+    ("mint.unknown_key", "a token was signed by a key that was not certified before"),
+    ("mint.unreadable", "what was minted is no token that anybody would take"),
+    ("mint.without_approval", "a token was minted although the people who were asked had not approved it"),
+    ("mint.without_decision", "a token was minted that nobody and nothing decided"),
+    ("policy.changes_freed", "since then the policy can be changed without anybody's approval"),
+    ("policy.other_approved", "another policy or roster came into force than was approved"),
+    ("policy.other_digest", "the text of a policy is not the one that its digest names"),
+    ("policy.unapproved", "a policy or roster came into force without the approval that was asked for"),
+    ("policy.unreadable", "a policy cannot be read, so what it says is not checked"),
+    ("receipt.missing", "tokens expired unused, or their use was not recorded"),
+    ("receipt.other_decision", "a token was used for another decision than it was minted for"),
+    ("receipt.other_executor", "a token was used by an executor that it was not minted for"),
+    ("receipt.twice", "a token was used twice"),
+    ("receipt.without_mint", "an executor acted on a token that is not in this log"),
+    ("report.contradicted", "an agent and an executor tell different things of one operation"),
+    ("report.other_agent", "an agent reports on what another one asked for"),
+    ("report.without_decision", "an agent reports on something that was never decided"),
+    ("report.without_mint", "an agent says that it did what nothing allowed"),
+    ("roster.apart", "a roster stands apart from the log, so votes under it are judged by the one before"),
+    ("roster.unreadable", "a roster cannot be read, so votes under it are judged by the one before"),
+    ("service.after_stop", "something was recorded after the service had been stopped"),
+    ("service.not_started", "something was recorded before the service had been started"),
+    ("service.not_stopped", "the service was killed, or its machine stopped"),
+    ("service.other_domain", "the log is of two trust domains"),
+    ("service.other_origin", "the log has two names"),
+    ("suspension.lifted_early", "a suspension ended before its time, and nobody lifted it"),
+    ("suspension.twice", "two suspensions have one id"),
+    ("suspension.unknown", "a suspension was lifted that was not in force"),
+    ("time.backwards", "the record goes back in time"),
+    ("time.other", "something is dated otherwise than when it was recorded"),
+    ("vote.already_voted", "one person's vote was counted twice"),
+    ("vote.amended", "a vote was counted on an operation in whose place another had been proposed"),
+    ("vote.careless", "a vote was counted that was to be asked for again"),
+    (
+        "vote.condition_not_enforced",
+        "a vote was counted under a condition that the executor does not enforce",
+    ),
+    ("vote.conflicting", "a vote was counted beside the opposite one of the same person"),
+    ("vote.excluded", "a vote was counted of somebody whom the rule excludes"),
+    ("vote.insufficient_assurance", "a vote was counted of somebody who was not known surely enough"),
+    ("vote.late", "a vote was counted after the time to decide was over"),
+    ("vote.no_break_glass", "an emergency vote was counted although the rule knows no emergency"),
+    ("vote.not_in_pool", "a vote was counted of somebody who fills none of the seats"),
+    ("vote.not_signed", "a vote is not signed by the reviewer in whose name it is"),
+    ("vote.nothing_to_withdraw", "a vote was taken back that had not been cast"),
+    ("vote.on_behalf_of", "a vote was counted of the person for whom the agent acts"),
+    ("vote.other_escalation", "a vote was counted that is for another escalation"),
+    ("vote.other_operation", "a vote was counted that is for another operation"),
+    ("vote.other_policy", "a vote was counted that is under another policy"),
+    ("vote.other_rendering", "a vote was counted of somebody who was shown something else"),
+    ("vote.replayed", "a vote was counted that had been cast and taken back"),
+    ("vote.requester", "a vote was counted of somebody who asks, or runs the agent that does"),
+    ("vote.resolved", "a vote was counted after it was decided"),
+    ("vote.too_often", "a vote was taken back more often than anyone may"),
+    ("vote.too_soon", "a vote was counted before anybody can have looked as long as the rule asks"),
+    ("vote.wrong_time", "a vote was counted that is dated before the opening or in the future"),
+];
+
+/// What a code means; nothing where there is none of this name.
+#[must_use]
+pub fn meaning(code: &str) -> Option<&'static str> {
+    let place = CODES.binary_search_by_key(&code, |(name, _)| name).ok()?;
+    CODES.get(place).map(|(_, meaning)| *meaning)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_found_by_its_name() {
+        for (code, words) in CODES {
+            assert_eq!(meaning(code), Some(*words), "{code} is out of order");
+        }
+        assert_eq!(meaning("mint.without"), None);
+    }
+}
