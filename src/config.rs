@@ -66,6 +66,9 @@ pub struct Listen {
     /// The reviewers' service, never on an agents' endpoint.
     #[serde(default)]
     pub reviewers: Endpoint,
+    /// Where `/metrics`, `/healthz` and `/readyz` are answered, in plain HTTP; nowhere if nothing is said.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// One service's endpoints; each of them is optional.

@@ -3,6 +3,7 @@
 mod admin;
 mod authority;
 mod convert;
+mod count;
 pub mod identity;
 pub mod listen;
 mod review;
@@ -13,12 +14,15 @@ pub use admin::AdminService;
 pub use authority::AuthorityService;
 pub use review::ReviewService;
 
+use crate::metrics::Metrics;
 use crate::proto;
 use core::time::Duration;
+use count::Counted;
 use listen::Listening;
 use proto::admin_server::AdminServer;
 use proto::authority_server::AuthorityServer;
 use proto::review_server::ReviewServer;
+use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::transport::Server;
@@ -53,10 +57,11 @@ impl std::error::Error for ServeError {}
 pub async fn serve_agents(
     service: AuthorityService,
     listening: Listening,
+    metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let service = AuthorityServer::new(service).max_decoding_message_size(MAX_REQUEST);
-    serve(Routes::new(service), &["countersign.v1.Authority"], listening, stop).await
+    serve(Routes::new(service), &["countersign.v1.Authority"], listening, metrics, stop).await
 }
 
 /// Serves the reviewers, and the operators beside them, until `stop` turns true.
@@ -67,19 +72,21 @@ pub async fn serve_reviewers(
     review: ReviewService,
     admin: AdminService,
     listening: Listening,
+    metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let review = ReviewServer::new(review).max_decoding_message_size(MAX_REQUEST);
     let review = review.max_encoding_message_size(MAX_ANSWER);
     let admin = AdminServer::new(admin).max_decoding_message_size(MAX_REQUEST);
     let names = &["countersign.v1.Review", "countersign.v1.Admin"];
-    serve(Routes::new(review).add_service(admin), names, listening, stop).await
+    serve(Routes::new(review).add_service(admin), names, listening, metrics, stop).await
 }
 
 async fn serve(
     service: Routes,
     names: &'static [&'static str],
     listening: Listening,
+    metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -96,6 +103,7 @@ async fn serve(
     let mut running = tokio::task::JoinSet::new();
     listening.serve_on(|incoming| {
         let server = Server::builder()
+            .layer(Counted(metrics.clone()))
             .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
             .max_concurrent_streams(STREAMS_PER_CONNECTION)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))

@@ -42,6 +42,7 @@ use std::sync::Arc;
 
 pub use commit::{
     Answer, CommitError, CommitOptions, Committer, Deliver, Group, GroupCommit, Ledger, Stopped, TooLarge,
+    Watch, Written,
 };
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{AppendError, Damage, Damaged, Doing, IoFault, JournalError, ReadError};

@@ -74,6 +74,8 @@ pub mod entropy;
 pub mod files;
 #[cfg(feature = "journal")]
 pub mod journal;
+#[cfg(feature = "server")]
+pub mod metrics;
 #[cfg(feature = "evidence")]
 pub mod presence;
 #[cfg(feature = "verify")]

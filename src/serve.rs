@@ -2,6 +2,7 @@
 
 mod keys;
 mod load;
+mod watched;
 
 pub use keys::key_directory;
 pub use load::check;
@@ -16,6 +17,7 @@ use crate::entropy::SystemEntropy;
 use crate::grpc::identity::{Agents, Operators, Proof, Readers};
 use crate::grpc::listen::Listening;
 use crate::grpc::{AdminService, AuthorityService, ReviewService, serve_agents, serve_reviewers};
+use crate::metrics::Metrics;
 use crate::party::ExecutorId;
 use crate::reviewer::Directory;
 use crate::sidecar::brake::Brake;
@@ -23,8 +25,9 @@ use crate::sidecar::issuance::Issuance;
 use crate::sidecar::memory::Memories;
 use crate::sidecar::reload::{Changes, Files, Outcome, ROUNDS, Reloader};
 use crate::sidecar::{Caller, InForce, OWN_NAME, Sidecar};
-use crate::store::embedded::{EmbeddedStore, Options};
-use crate::store::{Change, Store};
+use crate::store::embedded::{EmbeddedStore, RECORDS};
+use crate::store::{Change, Index, Store};
+use crate::telemetry::endpoint;
 use crate::token::Executor;
 use arc_swap::ArcSwap;
 use core::fmt::Display;
@@ -34,9 +37,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+use watched::Watched;
 
 /// How often the clock is looked at, so that a doubt is recorded even if nobody asks.
 const CLOCK_ROUNDS: Duration = Duration::from_secs(1);
@@ -68,6 +73,8 @@ pub struct Addresses {
     pub reviewer_socket: Option<PathBuf>,
     /// The reviewers' TCP address.
     pub reviewer_tcp: Option<SocketAddr>,
+    /// Where metrics are told.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A running service.
@@ -88,6 +95,12 @@ impl Running {
     #[must_use]
     pub const fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn records(&self) -> Index {
+        self.store.len()
     }
 
     /// Looks at the policy and the roster at once, and at the identity provider's keys.
@@ -135,9 +148,12 @@ impl Running {
 pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let loaded = load(config)?;
     let provider = provider(config)?;
-    let (store, opened) = EmbeddedStore::open(&config.data, Options::default()).map_err(failed)?;
+    let metrics = Arc::new(Metrics::new());
+    let (store, opened) = EmbeddedStore::open(&config.data, watched::options(&metrics)).map_err(failed)?;
     let store = Arc::new(store);
     tracing::info!(records = store.len(), "{opened}");
+    metrics.views_usable(true);
+    watched::recall(&metrics, store.as_ref()).map_err(failed)?;
     let loaded = loaded.approved(config, store.as_ref())?;
     for finding in findings(config, &loaded) {
         tracing::warn!("{finding}");
@@ -210,6 +226,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         issuance: issuance.clone(),
         clock: clock.clone(),
         entropy,
+        metrics: metrics.clone(),
     });
 
     let files = Files { policy: config.policy.clone(), roster: config.roster.clone() };
@@ -223,7 +240,8 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     addresses.agent_tcp = bind(&mut listening, &config.listen.agents).await?;
     let sidecar_in_force = sidecar.in_force.clone();
     let agents = AuthorityService::new(sidecar.clone(), Arc::new(agents(config)?), stopping.clone());
-    let mut servers = vec![run(serve_agents(agents, listening, stopping.clone()), fail.clone())];
+    let mut servers =
+        vec![run(serve_agents(agents, listening, metrics.clone(), stopping.clone()), fail.clone())];
     let mut listening = Listening::default();
     addresses.reviewer_socket.clone_from(&config.listen.reviewers.socket);
     addresses.reviewer_tcp = bind(&mut listening, &config.listen.reviewers).await?;
@@ -231,6 +249,20 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let readers = Readers { known, people: sessions.clone() };
     let reviewers = ReviewService::new(sidecar.clone(), desk.clone(), Arc::new(readers), stopping.clone());
     let operators = config.operators.iter().map(|one| Ok((proof(&one.access())?, one.title())));
+    if let Some(address) = config.listen.metrics {
+        let bound = TcpListener::bind(address).await;
+        let listener =
+            bound.map_err(|error| failed(format!("cannot listen on {address} for metrics: {error}")))?;
+        addresses.metrics = listener.local_addr().ok();
+        let watched = Watched {
+            journal: config.data.join(RECORDS),
+            store: store.clone(),
+            sidecar: sidecar.clone(),
+            reloader: reloader.clone(),
+            stop: stopping.clone(),
+        };
+        servers.push(tokio::spawn(endpoint::serve(listener, watched.source(), stopping.clone())));
+    }
     let admin = AdminService::new(
         sidecar,
         desk.clone(),
@@ -239,7 +271,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         sidecar_in_force,
         Arc::new(Operators(operators.collect::<Result<_, _>>()?)),
     );
-    servers.push(run(serve_reviewers(reviewers, admin, listening, stopping), fail));
+    servers.push(run(serve_reviewers(reviewers, admin, listening, metrics, stopping), fail));
     let keepers = vec![
         tokio::spawn(async move {
             desk.watch_deadlines().await;

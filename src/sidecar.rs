@@ -25,6 +25,7 @@ use crate::audit::event::RecordError;
 use crate::clock::Clock;
 use crate::desk::DeskError;
 use crate::entropy::{Entropy, NoEntropy};
+use crate::metrics::Metrics;
 use crate::party::{AgentId, EscalationId, ExecutorId, LogOrigin, PersonId, TrustDomain, TxnId};
 use crate::signer::SignError;
 use crate::store::{Store, StoreError};
@@ -73,6 +74,8 @@ pub struct Sidecar {
     pub clock: Arc<dyn Clock>,
     /// The randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// What is counted and measured.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Why a request got no decision. None of these means yes.
@@ -157,6 +160,66 @@ impl fmt::Display for SidecarError {
 }
 
 impl std::error::Error for SidecarError {}
+
+impl SidecarError {
+    /// All codes.
+    pub const CODES: [&'static str; 19] = [
+        "unknown_executor",
+        "request_reused",
+        "unknown_decision",
+        "unknown_escalation",
+        "suspended",
+        "clock_in_doubt",
+        "key_gone",
+        "no_key",
+        "draft",
+        "sign",
+        "no_entropy",
+        "store_full",
+        "store_unavailable",
+        "store_damaged",
+        "too_large",
+        "contended",
+        "not_amendable",
+        "no_drill",
+        "over",
+    ];
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownExecutor(_) => "unknown_executor",
+            Self::RequestReused { .. } => "request_reused",
+            Self::UnknownDecision(_) => "unknown_decision",
+            Self::UnknownEscalation(_) | Self::Desk(DeskError::Unknown(_)) => "unknown_escalation",
+            Self::Suspended(_) => "suspended",
+            Self::ClockInDoubt => "clock_in_doubt",
+            Self::KeyGone => "key_gone",
+            Self::NoKey(_) => "no_key",
+            Self::Draft(_) => "draft",
+            Self::Sign(_) => "sign",
+            Self::NoEntropy => "no_entropy",
+            Self::Store(error) | Self::Desk(DeskError::Store(error)) => store_code(error),
+            Self::Record(_) => "too_large",
+            Self::Desk(DeskError::Senseless(..)) => "store_damaged",
+            Self::Desk(DeskError::Contended(_)) => "contended",
+            Self::NotAmendable(_) | Self::Proposal(_) => "not_amendable",
+            Self::NoDrill(_) => "no_drill",
+            Self::Desk(DeskError::Over(_) | DeskError::Refused(_)) => "over",
+        }
+    }
+}
+
+const fn store_code(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Full => "store_full",
+        StoreError::Unavailable(_) => "store_unavailable",
+        StoreError::Damaged(_) => "store_damaged",
+        StoreError::TooLarge | StoreError::Unrecordable(_) => "too_large",
+        StoreError::Answered(_) | StoreError::Moved(_) => "contended",
+    }
+}
 
 /// What decided, and the rule's own reason; the figures of the risk say no more to whoever is refused.
 fn brief(why: &[String]) -> String {

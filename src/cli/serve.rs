@@ -79,6 +79,7 @@ fn announce(output: Output, running: &Running) {
         json!({
             "agents": { "socket": path(&at.agent_socket), "tcp": text(&at.agent_tcp) },
             "reviewers": { "socket": path(&at.reviewer_socket), "tcp": text(&at.reviewer_tcp) },
+            "metrics": text(&at.metrics),
         })
     };
     output.print(document, |_| {
@@ -86,6 +87,7 @@ fn announce(output: Output, running: &Running) {
         for (who, socket, tcp) in [
             ("agents", path(&at.agent_socket), text(&at.agent_tcp)),
             ("reviewers", path(&at.reviewer_socket), text(&at.reviewer_tcp)),
+            ("metrics", None, text(&at.metrics)),
         ] {
             lines.extend(socket.map(|path| format!("  {who:<10} unix:{path}")));
             lines.extend(tcp.map(|address| format!("  {who:<10} {address}")));

@@ -48,6 +48,20 @@ impl fmt::Display for VoteRefused {
 
 impl std::error::Error for VoteRefused {}
 
+impl VoteRefused {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Desk(_) => "vote.not_taken",
+            Self::Vote(error) => error.code(),
+            Self::NotTheirs => "vote.not_theirs",
+            Self::Refused(refusal) => refusal.code(),
+            Self::Careless(_) => VoteRefusal::Careless.code(),
+        }
+    }
+}
+
 impl LocalDesk {
     /// Takes a signed vote.
     ///

@@ -1,5 +1,6 @@
 //! Where a service listens: a Unix socket that only some may open, and TCP with or without TLS.
 
+use super::count::Counted;
 use core::future::Future;
 use std::fs::Permissions;
 use std::io;
@@ -11,6 +12,7 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
+use tower::layer::util::{Identity, Stack};
 
 /// The bound endpoints of one service.
 #[derive(Debug, Default)]
@@ -86,7 +88,7 @@ impl Listening {
 impl Incoming {
     pub(super) async fn run(
         self,
-        mut server: Server,
+        mut server: Server<Stack<Counted, Identity>>,
         routes: Routes,
         stop: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error> {

@@ -11,7 +11,7 @@ use super::whole::to_its_end;
 use crate::desk::queue::{Line, News, Page, Queue};
 use crate::desk::sessions::{KnownBy, SignInRefused};
 use crate::desk::{LocalDesk, VoteRefused};
-use crate::escalation::{Sight, VoteRefusal};
+use crate::escalation::Sight;
 use crate::party::PersonId;
 use crate::proto;
 use crate::sidecar::{Offer, Sidecar};
@@ -46,6 +46,11 @@ impl ReviewService {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         Self { queue: Arc::new(Queue::new(desk.clone())), sidecar, desk, readers, stopping }
+    }
+
+    fn refused(&self, error: &VoteRefused) -> Status {
+        self.sidecar.metrics.vote_refused(error.code());
+        refused(error)
     }
 
     fn summary(&self, line: &Line, reader: &Reader) -> proto::Summary {
@@ -328,11 +333,9 @@ fn not_signed_in(error: SignInRefused) -> Status {
 fn refused(error: &VoteRefused) -> Status {
     match error {
         VoteRefused::Desk(error) => convert::desk_error(error),
-        VoteRefused::Vote(error) => Status::permission_denied(format!("{error} ({})", error.code())),
-        VoteRefused::NotTheirs => Status::permission_denied(format!("{error} (vote.not_theirs)")),
-        VoteRefused::Refused(refusal) => Status::permission_denied(format!("{refusal} ({})", refusal.code())),
-        VoteRefused::Careless(_) => {
-            Status::permission_denied(format!("{error} ({})", VoteRefusal::Careless.code()))
-        }
+        VoteRefused::Vote(_)
+        | VoteRefused::NotTheirs
+        | VoteRefused::Refused(_)
+        | VoteRefused::Careless(_) => Status::permission_denied(format!("{error} ({})", error.code())),
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use super::error::AppendError;
 use super::frame::{FRAME, MAX_RECORD};
@@ -127,6 +128,8 @@ pub struct CommitOptions {
     pub queue: usize,
     /// No more changes join a group that has this many bytes.
     pub group_bytes: usize,
+    /// Told how each group fared, before its submitters are.
+    pub watch: Option<Watch>,
     /// Told the submitters' answers of one group at once, instead of giving them in the writer thread one by one.
     pub deliver: Option<Deliver>,
 }
@@ -134,10 +137,26 @@ pub struct CommitOptions {
 /// Takes the finished answers of one group and sees to it that each is called. It must not block.
 pub type Deliver = Box<dyn FnMut(Vec<Box<dyn FnOnce() + Send>>) + Send>;
 
+/// Told of a group, by the writer thread. It must not block.
+pub type Watch = Box<dyn FnMut(&Written<'_>) + Send>;
+
+/// How a group of records fared.
+#[derive(Debug)]
+pub struct Written<'a> {
+    /// How many changes it is of, those that were refused among them.
+    pub changes: usize,
+    /// How many records.
+    pub records: usize,
+    /// How long it took to write and sync.
+    pub took: Duration,
+    /// Why it was not appended, if it was not.
+    pub error: Option<&'a AppendError>,
+}
+
 impl Default for CommitOptions {
     /// 4096 waiting changes, groups of about 1 MiB, answers given in the writer thread.
     fn default() -> Self {
-        Self { queue: 4096, group_bytes: 1 << 20, deliver: None }
+        Self { queue: 4096, group_bytes: 1 << 20, watch: None, deliver: None }
     }
 }
 
@@ -360,7 +379,13 @@ impl<L: Ledger> Writer<L> {
             self.tell(waiting);
             return Ok(());
         }
-        match self.journal.append_group(&group.records) {
+        let start = Instant::now();
+        let appended = self.journal.append_group(&group.records);
+        if let Some(watch) = &mut self.options.watch {
+            let (changes, records, took) = (waiting.len(), group.records.len(), start.elapsed());
+            watch(&Written { changes, records, took, error: appended.as_ref().err() });
+        }
+        match appended {
             Ok(_) => {
                 // On an error or a panic the submitters are told by being dropped.
                 let folded = self.ledger.recorded(group.first, &group.records);

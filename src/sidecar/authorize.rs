@@ -8,6 +8,7 @@ use crate::clock::Reading;
 use crate::decision::{Decision, Outcome, Request, judge};
 use crate::desk::{Amended, Opened, Proposal, Room};
 use crate::digest::{OperationDigest, base64url};
+use crate::metrics::Stopwatch;
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{EscalationId, ExecutorId, TxnId};
@@ -96,7 +97,13 @@ impl Sidecar {
         amended: Option<(EscalationId, Amended)>,
     ) -> Result<Answer, SidecarError> {
         let sidecar = self.clone();
-        let answering = tokio::spawn(async move { sidecar.answer(ask, amended).await });
+        let answering = tokio::spawn(async move {
+            let watch = Stopwatch::start();
+            let answer = sidecar.answer(ask, amended).await;
+            let outcome = answer.as_ref().map(|answer| answer.decision.outcome.as_str());
+            sidecar.metrics.authorized(outcome.ok(), watch);
+            answer.inspect_err(|error| sidecar.metrics.not_minted(error.code()))
+        });
         let stopping = |_| Err(StoreError::Unavailable("the service is stopping".to_owned()).into());
         answering.await.unwrap_or_else(stopping)
     }
@@ -133,9 +140,11 @@ impl Sidecar {
         // Held until the answer is recorded and, where it allows, signed.
         let standing = self.brake.standing().await;
         // Everything about a decision is of one policy and one roster.
+        let watch = Stopwatch::start();
         let (weighed, weighing) =
             self.memories.weigh(self.store.as_ref(), &self.in_force, &ask.request(), now)?;
         let mut decision = judged(weighed, ask, executor, now);
+        self.metrics.judged(watch);
         let suspension = standing.stops(&ask.caller.agent, ask.operation.action(), now);
         if let Some(suspension) = suspension {
             decision.outcome = Outcome::Deny;

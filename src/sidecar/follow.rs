@@ -67,7 +67,9 @@ impl Sidecar {
     ) -> Result<mpsc::Receiver<Result<Progress, SidecarError>>, SidecarError> {
         self.docket_of(&caller, id).await?;
         let (tell, told) = mpsc::channel(1);
+        let waits = self.metrics.waits();
         tokio::spawn(async move {
+            let _waits = waits;
             let changes = self.desk.changes(id);
             tokio::select! {
                 () = tell.closed() => {}
@@ -88,6 +90,9 @@ impl Sidecar {
         loop {
             changes.mark_unchanged();
             let progress = self.progress(caller, id).await;
+            if let Err(error) = &progress {
+                self.metrics.not_minted(error.code());
+            }
             let wait = match &progress {
                 Ok(progress) if progress.status == Status::Pending => {
                     // Never before the deadline: what is due is for the desk to say.

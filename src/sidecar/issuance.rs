@@ -140,6 +140,14 @@ impl Issuance {
             .ok_or_else(|| KeyringError("every key has expired or is about to".to_owned()))
     }
 
+    /// When the last of the keys that may sign expires.
+    #[must_use]
+    pub fn expiry(&self) -> Option<Moment> {
+        let held = self.held.load();
+        let ours = held.iter().filter(|authority| self.ring.in_scope(authority));
+        ours.map(|authority| authority.certified().expires_at).max()
+    }
+
     /// The key of this id, for signing again what it signed before.
     #[must_use]
     pub fn of(&self, id: KeyId) -> Option<Authority> {

@@ -249,6 +249,7 @@ impl Reloader {
             NotTaken::ForNow(why) => why,
         };
         if status.trouble.as_ref().is_none_or(|(known, _)| *known != why) {
+            self.sidecar.metrics.reloaded("refused");
             tracing::error!("the changed files are not taken, the policy in force stays: {why}");
             status.trouble = Some((why, self.sidecar.clock.now()));
         }
@@ -338,6 +339,7 @@ impl Reloader {
         });
         self.sidecar.store.commit(Change::of(now, policy_event.into_iter().chain(roster_event))).await?;
         self.sidecar.in_force.store(Arc::new(InForce { policy, directory, roster, since: now }));
+        self.sidecar.metrics.reloaded("taken");
         tracing::info!(policy = %new, %roster, "a changed policy or roster came into force");
         if roster_changed {
             self.look_through_what_waits().await;

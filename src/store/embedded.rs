@@ -69,6 +69,13 @@ use views::Views;
 /// Told what happens to the views, to be logged. It must not block.
 pub type Tell = Arc<dyn Fn(&Notice) + Send + Sync>;
 
+/// Looks at the records of a change while it is prepared, and says what to do once they are durable. What it gives back
+/// is called in the record's order, by the thread that writes it, before whoever asked is told: it must not block.
+pub type Observe = Arc<dyn Fn(&[Record]) -> Box<dyn FnOnce() + Send> + Send + Sync>;
+
+/// Told how each group of records fared; see [`journal::Written`]. It must not block.
+pub type TellWritten = Arc<dyn Fn(&journal::Written<'_>) + Send + Sync>;
+
 /// How a store is opened.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -78,6 +85,10 @@ pub struct Options {
     pub cache_bytes: Option<u64>,
     /// Told what happens to the views.
     pub tell: Option<Tell>,
+    /// Follows what is recorded.
+    pub observe: Option<Observe>,
+    /// Told how each group of records fared.
+    pub written: Option<TellWritten>,
 }
 
 /// What opening a store found.
@@ -110,7 +121,7 @@ impl fmt::Display for Opened {
 const PIECES: usize = 4096;
 const PIECE: usize = 16 << 10;
 /// The folder of the journal within a store's.
-const RECORDS: &str = "journal";
+pub const RECORDS: &str = "journal";
 /// Anomalies are counted up to here.
 const MOST_ANOMALIES: usize = 1000;
 
@@ -121,6 +132,7 @@ pub struct EmbeddedStore {
     watchers: Arc<Watchers>,
     committer: Committer<Ledger>,
     room: Arc<Semaphore>,
+    observe: Option<Observe>,
     running: Mutex<Option<Running>>,
 }
 
@@ -173,7 +185,9 @@ impl EmbeddedStore {
         let drainer = drainer.map_err(dir_error)?;
         let ledger = Ledger::new(Arc::clone(&views), Arc::clone(&watchers));
         let deliver = Handle::try_current().ok().map(deliver_on);
-        let commit = CommitOptions { queue: PIECES, deliver, ..CommitOptions::default() };
+        let watch =
+            options.written.map(|tell| Box::new(move |written: &journal::Written<'_>| tell(written)) as _);
+        let commit = CommitOptions { queue: PIECES, deliver, watch, ..CommitOptions::default() };
         let group = GroupCommit::start(journal, ledger, commit).map_err(|error| {
             views.close();
             dir_error(error)
@@ -185,6 +199,7 @@ impl EmbeddedStore {
             watchers,
             committer: group.committer(),
             room: Arc::new(Semaphore::new(PIECES)),
+            observe: options.observe,
             running: Mutex::new(Some(Running { group, drainer })),
         };
         Ok((store, opened))
@@ -230,7 +245,14 @@ impl EmbeddedStore {
             })?;
             records.push((bytes, facts));
         }
-        Ok(Submission { records, read: change.read.clone(), seen })
+        let observed = self.observe.as_ref().map(|observe| observe(&change.records));
+        Ok(Submission { records, read: change.read.clone(), seen, observed })
+    }
+
+    /// Why nothing can be recorded any more until the store is opened again, if that is so.
+    #[must_use]
+    pub fn stopped(&self) -> Option<String> {
+        self.committer.stopped().map(|why| why.to_string())
     }
 
     fn unreadable(&self) -> StoreError {

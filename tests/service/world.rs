@@ -204,6 +204,7 @@ impl World {
             issuance,
             clock: clock.clone(),
             entropy,
+            metrics: Arc::default(),
         });
         Self {
             folder,

@@ -1,6 +1,6 @@
 //! What reviewers do: vote, propose another operation, pass on, go away and come back, review an emergency.
 
-use super::{ReviewService, refused};
+use super::ReviewService;
 use crate::decision::Outcome;
 use crate::desk::sessions::Reviewer;
 use crate::desk::{AwayRefused, DeskError, Docket, VoteRefused, attested};
@@ -23,7 +23,7 @@ impl ReviewService {
         signature: String,
     ) -> Result<Docket, Status> {
         let ballot = self.brought(reader, statement, signature)?;
-        let mut docket = self.desk.bring(id, &ballot).await.map_err(|error| refused(&error))?;
+        let mut docket = self.desk.bring(id, &ballot).await.map_err(|error| self.refused(&error))?;
         docket.reasons.extend(poor(docket.escalation.case(), &ballot));
         let status = docket.escalation.status(self.desk.now());
         tracing::info!(escalation = %id, status = status.as_str(), "a vote was recorded");
@@ -32,11 +32,11 @@ impl ReviewService {
 
     /// A vote as it is brought: signed, or in the name of whoever is signed in.
     fn brought(&self, reader: &Reader, statement: Vec<u8>, signature: String) -> Result<Ballot, Status> {
-        let ballot = match ballot(statement, signature)? {
+        let ballot = match ballot(self, statement, signature)? {
             Said::Signed(signed) => self.desk.signed_ballot(&signed),
             Said::Unsigned(statement) => attested(*statement, signed_in(reader)?),
         };
-        ballot.map_err(|error| refused(&error))
+        ballot.map_err(|error| self.refused(&error))
     }
 
     pub(super) async fn draft(
@@ -181,14 +181,14 @@ enum Said {
     Unsigned(Box<Statement>),
 }
 
-fn ballot(statement: Vec<u8>, signature: String) -> Result<Said, Status> {
+fn ballot(service: &ReviewService, statement: Vec<u8>, signature: String) -> Result<Said, Status> {
     let statement = String::from_utf8(statement);
     let statement = statement.map_err(|_| convert::invalid("`statement` is not UTF-8"))?;
     if !signature.is_empty() {
         return Ok(Said::Signed(SignedVote { statement, signature }));
     }
     let statement = Statement::from_bytes(statement.as_bytes());
-    let statement = statement.map_err(|error| refused(&VoteRefused::Vote(error.into())))?;
+    let statement = statement.map_err(|error| service.refused(&VoteRefused::Vote(error.into())))?;
     Ok(Said::Unsigned(Box::new(statement)))
 }
 

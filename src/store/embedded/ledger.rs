@@ -21,6 +21,8 @@ pub(super) struct Submission {
     pub(super) read: Vec<(EscalationId, usize)>,
     /// How many records there were when none of its new ids was found.
     pub(super) seen: Index,
+    /// What to do once it is durable.
+    pub(super) observed: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// What the writer knows of the group that it is gathering.
@@ -31,6 +33,7 @@ struct Gathered {
     /// For each change: how many entries there are after it, and the record that comes after it.
     changes: Vec<(usize, Index)>,
     touched: Vec<EscalationId>,
+    observed: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 /// Judges changes and adds them to the views.
@@ -90,6 +93,7 @@ impl journal::Ledger for Ledger {
         gathered.entries.extend(entries);
         gathered.changes.push((gathered.entries.len(), group.next_index()));
         gathered.touched.append(&mut touched);
+        gathered.observed.extend(change.observed);
         Ok(())
     }
 
@@ -101,6 +105,7 @@ impl journal::Ledger for Ledger {
             from = *to;
             (entries, *end)
         }));
+        gathered.observed.into_iter().for_each(|observed| observed());
         self.watchers.wake(gathered.touched);
         Ok(())
     }

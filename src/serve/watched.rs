@@ -1,0 +1,159 @@
+//! What is looked at when somebody asks how the service is: for the metrics, and whether it takes work.
+
+use super::EmbeddedStore;
+use crate::audit::event::{Event, Record};
+use crate::clock::{Clock, Reading};
+use crate::escalation;
+use crate::journal::{AppendError, Written};
+use crate::metrics::{Metrics, Noted, Now};
+use crate::moment::Moment;
+use crate::party::TxnId;
+use crate::risk::Level;
+use crate::sidecar::reload::Reloader;
+use crate::sidecar::{Sidecar, SidecarError};
+use crate::store::embedded::{Notice, Options};
+use crate::store::{Store, StoreError};
+use crate::telemetry::endpoint::Source;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A store that tells these metrics what it does.
+pub(super) fn options(metrics: &Arc<Metrics>) -> Options {
+    let (told, observed, written) = (metrics.clone(), metrics.clone(), metrics.clone());
+    Options {
+        tell: Some(Arc::new(move |notice| tell(&told, notice))),
+        observe: Some(Arc::new(move |records| {
+            let (metrics, noted) = (observed.clone(), Noted::of(records));
+            Box::new(move || metrics.recorded(noted))
+        })),
+        written: Some(Arc::new(move |group| count(&written, group))),
+        ..Options::default()
+    }
+}
+
+fn tell(metrics: &Metrics, notice: &Notice) {
+    match notice {
+        Notice::Rebuilding { why, done, of } => {
+            metrics.views_rebuilding(*done);
+            tracing::info!(done, of, "the views are being rebuilt: {why}");
+        }
+        Notice::ViewsDown(why) => {
+            metrics.views_usable(false);
+            tracing::error!("the views can't be used: {why}");
+        }
+        Notice::ViewsUp { rebuilt } => {
+            metrics.views_usable(true);
+            tracing::info!(rebuilt, "the views can be used again");
+        }
+    }
+}
+
+fn count(metrics: &Metrics, group: &Written<'_>) {
+    let kind = match group.error {
+        None => return metrics.appended(group.records, group.took),
+        Some(AppendError::Full) => "full",
+        Some(AppendError::NoSegment(_)) => "no_segment",
+        Some(AppendError::TooLarge { .. }) => "too_large",
+        Some(AppendError::Unavailable(_)) => "unavailable",
+    };
+    metrics.not_appended(kind, group.changes);
+}
+
+/// Takes up what waited before this start.
+pub(super) fn recall(metrics: &Metrics, store: &dyn Store) -> Result<(), StoreError> {
+    metrics.expect_refusals(&SidecarError::CODES);
+    metrics.recall_suspensions(store.suspensions()?.len());
+    for id in store.open()? {
+        let records: Vec<Record> = store.course(id)?.records.into_iter().map(|(_, record)| record).collect();
+        let asked = records.iter().find_map(asked_in);
+        let index = asked.map(|txn| store.decided(txn)).transpose()?.flatten();
+        metrics.recall(index.map(|index| level(store, index)).transpose()?.flatten(), &records);
+    }
+    Ok(())
+}
+
+fn asked_in(record: &Record) -> Option<TxnId> {
+    let Event::Escalation { step: escalation::Event::Opened(opening), .. } = &record.event else {
+        return None;
+    };
+    Some(opening.txn)
+}
+
+fn level(store: &dyn Store, index: u64) -> Result<Option<Level>, StoreError> {
+    let record = store.record(index)?;
+    Ok(if let Event::Decided(decided) = record.event {
+        Some(decided.decision.assessment.level)
+    } else {
+        None
+    })
+}
+
+/// A service that is being watched.
+#[derive(Clone)]
+pub(super) struct Watched {
+    pub(super) journal: PathBuf,
+    pub(super) store: Arc<EmbeddedStore>,
+    pub(super) sidecar: Arc<Sidecar>,
+    pub(super) reloader: Arc<Reloader>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Watched {
+    /// What the endpoint tells.
+    pub(super) fn source(self) -> Source {
+        let watched = self.clone();
+        Source {
+            metrics: Arc::new(move || self.sidecar.metrics.render(&self.now())),
+            ready: Arc::new(move || watched.not_ready()),
+        }
+    }
+
+    fn now(&self) -> Now {
+        let sidecar = &self.sidecar;
+        let in_force = sidecar.in_force.load();
+        Now {
+            at: sidecar.clock.now(),
+            clock_in_doubt: in_doubt(sidecar.clock.as_ref()),
+            records: self.store.len(),
+            log_bytes: self.log_bytes(),
+            store_writable: self.store.stopped().is_none(),
+            checkpoint: None,
+            keys: self.keys(),
+            policy: in_force.policy.digest(),
+            policy_since: in_force.since,
+            reload_failing: self.reloader.status().trouble.is_some(),
+        }
+    }
+
+    fn keys(&self) -> Vec<(&'static str, Moment)> {
+        let issuance = &self.sidecar.issuance;
+        let log = issuance.log().map(|log| log.certified().expires_at);
+        let keys = [("authority", issuance.expiry()), ("log", log)];
+        keys.into_iter().filter_map(|(usage, expiry)| Some((usage, expiry?))).collect()
+    }
+
+    fn log_bytes(&self) -> Option<u64> {
+        let files = std::fs::read_dir(&self.journal).ok()?;
+        files.map(|file| Some(file.ok()?.metadata().ok()?.len())).sum()
+    }
+
+    /// Why it takes no work. What a restart would not mend, and what only some requests meet, is for the alerts.
+    fn not_ready(&self) -> Option<String> {
+        if *self.stop.borrow() {
+            return Some("the service is stopping".to_owned());
+        }
+        if self.store.stopped().is_some() {
+            return Some("the record can't be written".to_owned());
+        }
+        if in_doubt(self.sidecar.clock.as_ref()) {
+            return Some("the clock is in doubt".to_owned());
+        }
+        let signing = self.sidecar.issuance.current(self.sidecar.clock.now());
+        signing.err().map(|_| "no key may sign".to_owned())
+    }
+}
+
+fn in_doubt(clock: &dyn Clock) -> bool {
+    matches!(clock.read(), Reading::InDoubt { .. })
+}
