@@ -77,6 +77,7 @@ impl Setup {
             facts: &self.facts,
             proof: None,
             evidence: &[],
+            log_proof: None,
         };
         verifier.verify(presented, kit::at(kit::NOW), guard).unwrap()
     }

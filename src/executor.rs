@@ -8,6 +8,7 @@
 //! | `countersign-certificate` | up to two key certificates, the issuer's first; repeated, or parted by commas |
 //! | `countersign-proof` | at most one proof of possession, for a token that names its holder |
 //! | `countersign-evidence` | up to sixteen signed votes, each in unpadded base64url, together at most 128 KiB; repeated, or parted by commas. Servers bound all headers together, often by less |
+//! | `countersign-log-proof` | at most one proof that the mint is in the log, in unpadded base64url, at most 64 KiB |
 //!
 //! # What the service behind it gets
 //!
@@ -71,7 +72,10 @@ mod refused;
 mod run;
 mod service;
 
-pub use headers::{CERTIFICATE, EVIDENCE, MAX_EVIDENCE_PIECES, MAX_EVIDENCE_TEXT, PROOF, SCHEME};
+pub use headers::{
+    CERTIFICATE, EVIDENCE, LOG_PROOF, MAX_EVIDENCE_PIECES, MAX_EVIDENCE_TEXT, MAX_LOG_PROOF_TEXT, PROOF,
+    SCHEME,
+};
 pub use operation_of::{JsonBody, NoOperation, OperationOf, RawBody, Target};
 pub use refused::{BodyFault, HeaderFault, Refused};
 pub use run::{Inline, NotRun, Run};

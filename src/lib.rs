@@ -24,7 +24,7 @@
 //!
 //! let operation = Operation::from_json("deploy.release", "shop/production", br#"{"version":"2.0.0"}"#)?;
 //! let facts = ExecutionFacts { targets: Some(1), all_targets: Some(10), ..ExecutionFacts::default() };
-//! let presented = Presented { token, certificates, operation, facts: &facts, proof: None, evidence: &[] };
+//! let presented = Presented { token, certificates, operation, facts: &facts, proof: None, evidence: &[], log_proof: None };
 //! let verified = verifier.verify(presented, now, &guard)?;
 //! assert_eq!(verified.operation().action(), "deploy.release"); // now act, on this and nothing else
 //! # Ok(()) }

@@ -31,6 +31,7 @@ mod text;
 mod tile;
 mod tree;
 mod verifier_key;
+mod witness;
 
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use cosignature::{CosignatureTime, cosignature_line, cosigned_message};
@@ -48,3 +49,4 @@ pub use tree::{Frontier, Hashes, TreeError, consistency, inclusion, root};
 pub use verifier_key::{
     KeyName, MAX_KEY_NAME, NotAKeyName, NoteKeyId, SignatureKind, VerifierKey, VerifierKeyError,
 };
+pub use witness::{AddCheckpoint, MAX_ADD_CHECKPOINT, WitnessRefusal, cosignature_in};

@@ -43,7 +43,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("party", &["digest"]),
     ("operation", &["digest", "moment", "party"]),
     ("condition", &["digest", "moment", "operation"]),
-    ("token", &["condition", "digest", "moment", "operation", "party"]),
+    ("token", &["condition", "digest", "moment", "operation", "party", "tlog"]),
     // What other people's log tools read. A log's key is an Ed25519 key as any other here.
     ("tlog", &["digest", "moment", "token"]),
     // Checking a signature made by a person's key is pure; what asks a person for one is not here.

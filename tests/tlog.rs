@@ -22,3 +22,5 @@ mod policies;
 mod texts;
 #[path = "tlog/trees.rs"]
 mod trees;
+#[path = "tlog/witnesses.rs"]
+mod witnesses;

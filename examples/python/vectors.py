@@ -68,6 +68,9 @@ def tokens() -> Iterator[Check]:
     yield "our token vectors", True, partial(bool, paths)
     for path in paths:
         case = json.loads(path.read_bytes())
+        if "log_policy" in case["executor"]:
+            # Log proofs are checked by the library only; an executor can't ask this verifier for them.
+            continue
         yield path.name, case["expect"], partial(verdict, case)
 
 

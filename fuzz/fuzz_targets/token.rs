@@ -37,7 +37,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 fn accepts(token: &str, certificates: &[&str], proof: Option<&str>) -> bool {
     let facts = ExecutionFacts::default();
     let operation = kit::operation();
-    let presented = Presented { token, certificates, operation, facts: &facts, proof, evidence: &[] };
+    let presented = Presented { token, certificates, operation, facts: &facts, proof, evidence: &[], log_proof: None };
     let guard = MemoryGuard::new(kit::at(0));
     match WORLD.verifier.verify(presented, kit::at(kit::NOW), &guard) {
         Ok(verified) => {

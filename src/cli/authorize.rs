@@ -322,14 +322,18 @@ fn save(grant: &Grant, path: Option<&Path>) -> Result<(), Failed> {
 pub(super) fn grant_json(grant: &Grant) -> Value {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let conditions = grant.conditions.iter().filter_map(|json| serde_json::from_str::<Value>(json).ok());
-    json!({
+    let mut document = json!({
         "token": grant.token,
         "certificates": grant.certificates,
         "evidence": grant.evidence.iter().map(text).collect::<Vec<_>>(),
         "operation": text(&grant.op_bytes),
         "conditions": conditions.collect::<Vec<_>>(),
         "expires_at": grant.expires_at,
-    })
+    });
+    if let (Some(proof), Some(members)) = (&grant.log_proof, document.as_object_mut()) {
+        members.insert("log_proof".to_owned(), Value::from(proof.as_str()));
+    }
+    document
 }
 
 fn answer_json(answer: &Answer) -> Value {

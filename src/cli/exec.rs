@@ -134,6 +134,7 @@ fn verify(
         facts: &ExecutionFacts::default(),
         proof: None,
         evidence: &evidence,
+        log_proof: grant.log_proof.as_deref(),
     };
     verifier.verify(presented, super::now(), guard)
 }

@@ -6,6 +6,7 @@ use crate::escalation::evidence::{PinnedKeys, RosterEvidence};
 use crate::moment::Moment;
 use crate::operation::json::{self, Limits};
 use crate::party::{ExecutorId, TrustDomain};
+use crate::tlog::LogPolicy;
 use crate::token::{
     Anchor, ApprovalFloor, Assurance, Executor, PublicKey, Ratchet, TrustBundle, Verifier, VerifierConfig,
 };
@@ -51,6 +52,10 @@ pub(super) struct Trust {
     /// origin,origin credential-id public-key" a line
     #[arg(long, value_name = "FILE")]
     reviewers: Option<PathBuf>,
+    /// Demand a proof that the token's mint is in the log, by this log policy: lines `log`, `witness`, `group` and
+    /// `quorum` (C2SP tlog-policy)
+    #[arg(long, env = "COUNTERSIGN_LOG_POLICY", value_name = "FILE")]
+    log_policy: Option<PathBuf>,
 }
 
 /// A trust bundle with its certificates, as a file.
@@ -101,6 +106,11 @@ impl Trust {
             let least = NonZeroUsize::new(self.min_approvals).unwrap_or(NonZeroUsize::MIN);
             let evidence = RosterEvidence::new(pinned, least).map_err(usage)?;
             config = config.demands_evidence(Arc::new(evidence));
+        }
+        if let Some(path) = &self.log_policy {
+            let policy = LogPolicy::parse(&read_text(path)?);
+            let policy = policy.map_err(|error| usage(format!("`{}`, {error}", path.display())))?;
+            config = config.demands_log_proof(Arc::new(policy));
         }
         config.build().map_err(usage)
     }

@@ -44,6 +44,9 @@ pub(super) struct GrantFile {
     /// The reviewers' signed votes.
     #[serde(default)]
     pub evidence: Vec<String>,
+    /// The proof that the mint is in the log.
+    #[serde(default)]
+    pub log_proof: Option<String>,
     /// The canonical operation.
     pub operation: String,
 }
@@ -73,6 +76,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
         facts: &facts,
         proof: None,
         evidence: &evidence,
+        log_proof: grant.log_proof.as_deref(),
     };
     let checked = match verifier.check(presented, now) {
         Ok(checked) => checked,

@@ -193,6 +193,8 @@ pub struct Grant {
     pub conditions: Vec<String>,
     /// Unix seconds.
     pub expires_at: u64,
+    /// The proof that its mint is in the log, where the policy demanded witnesses.
+    pub log_proof: Option<String>,
 }
 
 /// An escalation that waits.

@@ -63,6 +63,7 @@ impl From<proto::Grant> for Grant {
             op_bytes: wire.op_bytes,
             conditions: wire.conditions,
             expires_at: wire.expires_at,
+            log_proof: (!wire.log_proof.is_empty()).then_some(wire.log_proof),
         }
     }
 }

@@ -80,6 +80,7 @@ impl Gate {
                 facts,
                 proof: carried.proof.as_deref(),
                 evidence: &evidence,
+                log_proof: carried.log_proof.as_deref(),
             };
             verifier.check(presented, self.now())
         };

@@ -14,11 +14,15 @@ pub const CERTIFICATE: HeaderName = HeaderName::from_static("countersign-certifi
 pub const PROOF: HeaderName = HeaderName::from_static("countersign-proof");
 /// `countersign-evidence`: a signed vote in unpadded base64url.
 pub const EVIDENCE: HeaderName = HeaderName::from_static("countersign-evidence");
+/// `countersign-log-proof`: the proof that the mint is in the log, in unpadded base64url.
+pub const LOG_PROOF: HeaderName = HeaderName::from_static("countersign-log-proof");
 
 /// The most pieces of evidence of a request.
 pub const MAX_EVIDENCE_PIECES: usize = 16;
 /// The most bytes of base64url of all the evidence of a request.
 pub const MAX_EVIDENCE_TEXT: usize = 128 * 1024;
+/// The most bytes of base64url of a log proof.
+pub const MAX_LOG_PROOF_TEXT: usize = 64 * 1024;
 
 /// What a service may see besides, unless it is told of more: nothing that says what to do.
 pub(super) const PASSED: [HeaderName; 6] = [
@@ -36,6 +40,7 @@ pub(super) struct Carried {
     pub(super) certificates: Vec<String>,
     pub(super) proof: Option<String>,
     pub(super) evidence: Vec<Vec<u8>>,
+    pub(super) log_proof: Option<String>,
 }
 
 impl Carried {
@@ -58,6 +63,7 @@ impl Carried {
             certificates: certificates.into_iter().map(str::to_owned).collect(),
             proof: proof.first().map(|text| (*text).to_owned()),
             evidence: evidence(headers).map_err(Refused::Headers)?,
+            log_proof: log_proof(headers).map_err(Refused::Headers)?,
         })
     }
 }
@@ -92,6 +98,19 @@ fn evidence(headers: &HeaderMap) -> Result<Vec<Vec<u8>>, HeaderFault> {
     pieces.into_iter().map(|piece| from_base64url(piece).ok_or(HeaderFault::EvidenceMalformed)).collect()
 }
 
+fn log_proof(headers: &HeaderMap) -> Result<Option<String>, HeaderFault> {
+    let values = list(headers, &LOG_PROOF, 1).map_err(|fault| match fault {
+        ListFault::TooMany => HeaderFault::LogProofRepeated,
+        ListFault::Malformed => HeaderFault::LogProofMalformed,
+    })?;
+    let Some(text) = values.first() else { return Ok(None) };
+    if text.len() > MAX_LOG_PROOF_TEXT {
+        return Err(HeaderFault::LogProofMalformed);
+    }
+    let proof = from_base64url(text).and_then(|bytes| String::from_utf8(bytes).ok());
+    proof.map(Some).ok_or(HeaderFault::LogProofMalformed)
+}
+
 enum ListFault {
     TooMany,
     Malformed,
@@ -117,9 +136,8 @@ fn list<'a>(headers: &'a HeaderMap, name: &HeaderName, most: usize) -> Result<Ve
 
 /// Leaves only the headers that a service may see, and the true length of its body.
 pub(super) fn retain(headers: &mut HeaderMap, passed: &[HeaderName], body: usize) {
-    let kept = passed
-        .iter()
-        .filter(|name| ![&AUTHORIZATION, &CERTIFICATE, &PROOF, &EVIDENCE, &CONTENT_LENGTH].contains(name));
+    let own = [&AUTHORIZATION, &CERTIFICATE, &PROOF, &EVIDENCE, &LOG_PROOF, &CONTENT_LENGTH];
+    let kept = passed.iter().filter(|name| !own.contains(name));
     let mut left = HeaderMap::new();
     for name in kept {
         // A header that is named twice among those passed is found only once.

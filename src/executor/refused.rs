@@ -46,6 +46,10 @@ pub enum HeaderFault {
     EvidenceTooMuch,
     /// A piece of evidence is empty or no unpadded base64url.
     EvidenceMalformed,
+    /// There is more than one log proof.
+    LogProofRepeated,
+    /// The log proof is too long, or no text in unpadded base64url.
+    LogProofMalformed,
 }
 
 /// What is wrong with the body.
@@ -71,6 +75,8 @@ impl Refused {
             Self::Headers(HeaderFault::ProofMalformed) => "pop.malformed",
             Self::Headers(HeaderFault::EvidenceTooMuch) => "evidence.too_much",
             Self::Headers(HeaderFault::EvidenceMalformed) => "evidence.malformed",
+            Self::Headers(HeaderFault::LogProofRepeated) => "log.repeated",
+            Self::Headers(HeaderFault::LogProofMalformed) => "log.malformed",
             Self::Body(BodyFault::TooLarge) => "body.too_large",
             Self::Body(BodyFault::Unreadable) => "body.unreadable",
             Self::Operation(fault) => fault.code(),
@@ -144,6 +150,10 @@ impl fmt::Display for HeaderFault {
             Self::ProofMalformed => "the `countersign-proof` header is malformed",
             Self::EvidenceTooMuch => "there is more evidence than this executor takes",
             Self::EvidenceMalformed => "a `countersign-evidence` header is not unpadded base64url",
+            Self::LogProofRepeated => "there is more than one `countersign-log-proof` header",
+            Self::LogProofMalformed => {
+                "the `countersign-log-proof` header is too long or no text in unpadded base64url"
+            }
         })
     }
 }

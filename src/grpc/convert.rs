@@ -211,6 +211,7 @@ fn grant(granted: Granted) -> proto::Grant {
         op_bytes: granted.op_bytes,
         conditions,
         expires_at: granted.expires_at.unix_seconds(),
+        log_proof: granted.log_proof.unwrap_or_default(),
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Granted {
     pub conditions: Vec<Condition>,
     /// When the token expires.
     pub expires_at: Moment,
+    /// The proof that its mint is in the log, where the policy demanded witnesses (C2SP tlog-proof); the entry is its
+    /// extra data.
+    pub log_proof: Option<String>,
 }
 
 /// What is to be minted for a decision.
@@ -117,6 +120,7 @@ impl Sidecar {
             op_bytes: decided.op.clone().into_bytes(),
             conditions: draft.conditions().unwrap_or_default(),
             expires_at: draft.expires_at().unwrap_or_default(),
+            log_proof: None,
         })
     }
 

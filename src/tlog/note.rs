@@ -105,7 +105,7 @@ impl NoteSignature {
         &self.bytes
     }
 
-    fn is_under(&self, key: &VerifierKey) -> bool {
+    pub(super) fn is_under(&self, key: &VerifierKey) -> bool {
         self.name == *key.name() && self.id == key.id()
     }
 }

@@ -10,6 +10,7 @@ use super::statement::MAX_STATEMENT_LIFE;
 use super::trust::Anchor;
 use super::verify::Verifier;
 use crate::moment::Moment;
+use crate::tlog::LogPolicy;
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
@@ -64,6 +65,7 @@ pub struct VerifierConfig {
     pub(super) revocations: Option<Arc<Revocations>>,
     pub(super) revocations_max_age: Option<Duration>,
     pub(super) evidence: Option<Arc<dyn EvidenceCheck>>,
+    pub(super) log: Option<Arc<LogPolicy>>,
 }
 
 /// Why a verifier can't be made.
@@ -111,7 +113,8 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl VerifierConfig {
-    /// Trusts these roots, for this executor; no floor of approvals, no bundle, no revocations, no evidence.
+    /// Trusts these roots, for this executor; no floor of approvals, no bundle, no revocations, no evidence, no log
+    /// proof.
     #[must_use]
     pub const fn new(anchor: Anchor, executor: Executor) -> Self {
         Self {
@@ -125,6 +128,7 @@ impl VerifierConfig {
             revocations: None,
             revocations_max_age: None,
             evidence: None,
+            log: None,
         }
     }
 
@@ -184,6 +188,13 @@ impl VerifierConfig {
         self
     }
 
+    /// Demands a proof that the token's mint is in a log that this policy believes, beside what else is demanded.
+    #[must_use]
+    pub fn demands_log_proof(mut self, policy: Arc<LogPolicy>) -> Self {
+        self.log = Some(policy);
+        self
+    }
+
     /// The verifier.
     ///
     /// # Errors
@@ -223,6 +234,7 @@ impl fmt::Debug for VerifierConfig {
             .field("skew", &self.skew)
             .field("floor", &self.floor)
             .field("evidence", &self.evidence.is_some())
+            .field("log", &self.log.is_some())
             .finish_non_exhaustive()
     }
 }

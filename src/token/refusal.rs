@@ -4,6 +4,7 @@ use super::certificate::CertificateError;
 use super::compact::FormError;
 use super::evidence::EvidenceError;
 use super::guard::ReplayError;
+use super::log_proof::LogProofFault;
 use super::members::ClaimFault;
 use super::possession::PossessionError;
 use super::revocations::Revoked;
@@ -90,6 +91,8 @@ pub enum Refusal {
     RevocationsStale,
     /// Step 20: the evidence does not carry the approvals.
     Evidence(EvidenceError),
+    /// Step 20: nothing shows that the mint is in the log.
+    LogProof(LogProofFault),
     /// Step 21: used before, or nobody can say.
     Replay(ReplayError),
 }
@@ -156,6 +159,7 @@ impl Refusal {
             Self::RevocationsStale => "undetermined.revocation",
             Self::Evidence(EvidenceError::Missing) => "evidence.missing",
             Self::Evidence(EvidenceError::Invalid) => "evidence.invalid",
+            Self::LogProof(_) => "log.proof",
             Self::Replay(ReplayError::Replayed) => "replay",
             Self::Replay(ReplayError::BeforeMemory | ReplayError::Full | ReplayError::Unavailable) => {
                 "undetermined.replay_store"
@@ -164,7 +168,7 @@ impl Refusal {
     }
 
     /// All codes, in the order of the steps.
-    pub const CODES: [&str; 39] = [
+    pub const CODES: [&str; 40] = [
         "malformed.size",
         "malformed.compact",
         "malformed.base64",
@@ -202,6 +206,7 @@ impl Refusal {
         "undetermined.revocation",
         "evidence.missing",
         "evidence.invalid",
+        "log.proof",
         "replay",
         "undetermined.replay_store",
     ];
@@ -269,6 +274,7 @@ impl fmt::Display for Refusal {
             Self::Revoked(revoked) => revoked.fmt(f),
             Self::RevocationsStale => f.write_str("there is no snapshot of revocations that is fresh enough"),
             Self::Evidence(error) => error.fmt(f),
+            Self::LogProof(fault) => fault.fmt(f),
             Self::Replay(error) => error.fmt(f),
         }
     }

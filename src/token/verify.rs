@@ -7,6 +7,7 @@ use super::compact::{Compact, Kind, MAX_VERIFIED};
 use super::config::{ClockReading, VerifierConfig};
 use super::evidence::EvidenceError;
 use super::guard::{KEPT_AFTER_EXPIRY, ReplayGuard, ReplayKey, TokenUse};
+use super::log_proof;
 use super::possession::Possession;
 use super::refusal::{BundleState, OtherAudience, Refusal};
 use super::seen::SeenChains;
@@ -33,6 +34,8 @@ pub struct Presented<'a> {
     pub proof: Option<&'a str>,
     /// The votes, where this executor demands them.
     pub evidence: &'a [&'a [u8]],
+    /// The proof that the mint is in the log, where this executor demands one.
+    pub log_proof: Option<&'a str>,
 }
 
 /// Verifies tokens for one executor.
@@ -78,7 +81,7 @@ impl Verifier {
         presented: Presented<'_>,
         clock: impl Into<ClockReading>,
     ) -> Result<CheckedOperation, Refusal> {
-        let Presented { token, certificates, operation, facts, proof, evidence } = presented;
+        let Presented { token, certificates, operation, facts, proof, evidence, log_proof } = presented;
         let clock = clock.into();
         let jws = Compact::read(token, Kind::Authority, MAX_VERIFIED).map_err(Refusal::Form)?;
         self.check_bundle(clock)?;
@@ -107,6 +110,9 @@ impl Verifier {
         self.check_possession(&claims, proof, now)?;
         self.check_revocations(&claims, &chain, now)?;
         self.check_evidence(&claims, evidence)?;
+        if let Some(policy) = &self.config.log {
+            log_proof::check(policy, &claims, jws.claims(), log_proof).map_err(Refusal::LogProof)?;
+        }
         Ok(CheckedOperation { operation, claims, key: signer.key.id() })
     }
 

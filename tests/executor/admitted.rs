@@ -230,6 +230,21 @@ async fn evidence_arrives_in_order_repeated_or_joined() {
 }
 
 #[tokio::test]
+async fn a_log_proof_arrives_and_is_judged_where_it_is_demanded() {
+    let policy = Arc::new(countersign::tlog::LogPolicy::parse("quorum none").unwrap());
+    let verifier = Arc::new(config(kit::executor()).demands_log_proof(policy).build().unwrap());
+    let service = guarded(&layer_of(verifier, memory())).0;
+    for proof in [None, Some(base64url(b"not a proof"))] {
+        let mut asked = request(&token());
+        if let Some(proof) = proof {
+            asked.headers_mut().insert("countersign-log-proof", proof.parse().unwrap());
+        }
+        let refused = r#"{"error":"log.proof","verdict":"denied"}"#;
+        assert_eq!(send(&service, asked).await.brief(), (403, refused));
+    }
+}
+
+#[tokio::test]
 async fn the_spelling_of_headers_that_proxies_change_does_not_matter() {
     let joined = format!("{}, {}", kit::issuer_certificate(), kit::sidecar_certificate());
     let asked = Request::put("/web")

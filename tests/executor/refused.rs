@@ -83,6 +83,12 @@ async fn headers_that_are_missing_doubled_or_malformed() {
         ("countersign-evidence", &["dm90ZR"], "evidence.malformed"),
         ("countersign-evidence", &["{}"], "evidence.malformed"),
         ("countersign-evidence", &[""], "evidence.malformed"),
+        ("countersign-log-proof", &["YQ", "YQ"], "log.repeated"),
+        ("countersign-log-proof", &["YQ,YQ"], "log.repeated"),
+        ("countersign-log-proof", &["YQ=="], "log.malformed"),
+        ("countersign-log-proof", &["_w"], "log.malformed"),
+        ("countersign-log-proof", &[""], "log.malformed"),
+        ("countersign-log-proof", &[&"YQ".repeat(32_769)], "log.malformed"),
     ];
     for (name, values, code) in cases {
         let answer = send(&service, with(name, values)).await;

@@ -400,6 +400,7 @@ impl World {
             facts,
             proof: None,
             evidence: &evidence,
+            log_proof: granted.log_proof.as_deref(),
         };
         let guard = JournalGuard::open(&self.folder.path().join("used")).unwrap();
         config.build().unwrap().verify(presented, self.clock.now(), &guard)

@@ -46,6 +46,11 @@ impl Key {
         input.assemble(&signature)
     }
 
+    /// The signature of these bytes.
+    pub fn sign_bytes(&self, bytes: &[u8]) -> [u8; 64] {
+        self.signing.sign(bytes).to_bytes()
+    }
+
     /// A JWS with exactly this header and these claims, whatever they are.
     pub fn jws(&self, header: &str, claims: &[u8]) -> String {
         let input = format!("{}.{}", base64url(header.as_bytes()), base64url(claims));

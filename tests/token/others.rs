@@ -66,6 +66,7 @@ fn refusal(token: &str, trusted: &PublicKey, now: u64) -> String {
         facts: &ExecutionFacts::default(),
         proof: None,
         evidence: &[],
+        log_proof: None,
     };
     let guard = MemoryGuard::new(kit::at(0));
     let result = config.build().unwrap().verify(presented, kit::at(now), &guard);

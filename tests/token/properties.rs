@@ -43,7 +43,15 @@ fn present(
     guard: &dyn ReplayGuard,
 ) -> Result<VerifiedOperation, Refusal> {
     let facts = ExecutionFacts::default();
-    let presented = Presented { token, certificates, operation, facts: &facts, proof: None, evidence: &[] };
+    let presented = Presented {
+        token,
+        certificates,
+        operation,
+        facts: &facts,
+        proof: None,
+        evidence: &[],
+        log_proof: None,
+    };
     verifier().verify(presented, kit::at(kit::NOW), guard)
 }
 
@@ -97,6 +105,7 @@ fn what_was_checked_and_has_expired_since_is_not_consumed() {
         facts: &facts,
         proof: None,
         evidence: &[],
+        log_proof: None,
     };
     let again = Presented { operation: kit::operation(), ..presented };
     let refused = verifier().check(again, kit::at(kit::ISSUED + 300)).unwrap_err();
@@ -108,6 +117,7 @@ fn what_was_checked_and_has_expired_since_is_not_consumed() {
         facts: &facts,
         proof: None,
         evidence: &[],
+        log_proof: None,
     };
     let checked = verifier().check(presented, kit::at(kit::NOW)).unwrap();
     assert_eq!(checked.claims().jti, kit::grant().jti);
@@ -134,6 +144,7 @@ fn what_is_verified_says_what_was_granted() {
         facts: &facts,
         proof: None,
         evidence: &[],
+        log_proof: None,
     };
     let verified = verifier().verify(presented, kit::at(kit::NOW), &MemoryGuard::new(kit::at(0))).unwrap();
     assert_eq!(verified.operation(), &kit::operation());
@@ -315,6 +326,7 @@ fn remembered_certificates_are_judged_anew() {
         facts: &facts,
         proof: None,
         evidence: &[],
+        log_proof: None,
     };
     let refused = verifier().verify(presented, kit::at(late), &MemoryGuard::new(kit::at(0))).unwrap_err();
     assert_eq!(refused, Refusal::KeyExpired);

@@ -8,6 +8,7 @@ use countersign::operation::Operation;
 use countersign::operation::json::{Limits, Object, Value, read};
 use countersign::party::{ExecutorId, TrustDomain};
 use countersign::replay::memory::MemoryGuard;
+use countersign::tlog::LogPolicy;
 use countersign::token::{
     Anchor, ApprovalFloor, Assurance, BundleError, Claims, ClockReading, EvidenceCheck, EvidenceError,
     Executor, Presented, PublicKey, Ratchet, Refusal, ReplayError, ReplayGuard, Revocations, StatementError,
@@ -34,6 +35,7 @@ pub struct Case {
     pub facts: Object,
     pub proof: Option<String>,
     pub evidence: Vec<String>,
+    pub log_proof: Option<String>,
     pub consumed_before: bool,
     /// What is wrong with the record of used tokens: `unavailable` or `younger_than_token`.
     pub store: Option<String>,
@@ -55,6 +57,7 @@ pub struct ExecutorSpec {
     pub min_assurance: String,
     pub max_life: u64,
     pub evidence_required: bool,
+    pub log_policy: Option<String>,
 }
 
 /// A signed statement with the certificates of its signer, and the highest number seen before under its root.
@@ -126,7 +129,7 @@ impl Case {
     pub fn to_json(&self) -> String {
         let spec = &self.executor;
         let option = |value: Option<Value>| value.unwrap_or(Value::Null);
-        let executor = Object::new()
+        let mut executor = Object::new()
             .with("id", spec.id.as_str())
             .with("plain", spec.plain)
             .with("conditions", texts(&spec.conditions))
@@ -140,13 +143,20 @@ impl Case {
             .with("min_assurance", spec.min_assurance.as_str())
             .with("max_life", spec.max_life)
             .with("evidence_required", spec.evidence_required);
-        let presented = Object::new()
+        // Only where they are given: most verifiers check no log proofs, and skip such a case.
+        if let Some(policy) = &spec.log_policy {
+            executor.set("log_policy", policy.as_str());
+        }
+        let mut presented = Object::new()
             .with("token", self.token.as_str())
             .with("certificates", texts(&self.certificates))
             .with("operation", self.operation.clone())
             .with("facts", self.facts.clone())
             .with("proof", option(self.proof.as_deref().map(Value::from)))
             .with("evidence_b64", texts(&self.evidence));
+        if let Some(proof) = &self.log_proof {
+            presented.set("log_proof", proof.as_str());
+        }
         let case = Object::new()
             .with("name", self.name.as_str())
             .with("why", self.why.as_str())
@@ -181,6 +191,7 @@ impl Case {
             min_assurance: text(spec, "min_assurance"),
             max_life: number(spec, "max_life"),
             evidence_required: flag(spec, "evidence_required"),
+            log_policy: spec.get("log_policy").and_then(Value::as_str).map(str::to_owned),
         };
         Self {
             name: text(object, "name"),
@@ -194,6 +205,7 @@ impl Case {
             facts: inner(presented, "facts").clone(),
             proof: presented.get("proof").and_then(Value::as_str).map(str::to_owned),
             evidence: list(presented, "evidence_b64"),
+            log_proof: presented.get("log_proof").and_then(Value::as_str).map(str::to_owned),
             consumed_before: flag(object, "consumed_before"),
             store: object.get("store").and_then(Value::as_str).map(str::to_owned),
         }
@@ -220,6 +232,7 @@ impl Case {
                 facts: &facts(&self.facts),
                 proof: self.proof.as_deref(),
                 evidence: &evidence,
+                log_proof: self.log_proof.as_deref(),
             };
             let refusal = verifier.verify(presented, clock, guard).err()?;
             assert!(Refusal::CODES.contains(&refusal.code()));
@@ -314,6 +327,9 @@ impl ExecutorSpec {
         }
         if let Some(bundle) = bundle {
             config = config.bundle(Arc::new(bundle));
+        }
+        if let Some(policy) = &self.log_policy {
+            config = config.demands_log_proof(Arc::new(LogPolicy::parse(policy).unwrap()));
         }
         if self.evidence_required { config.demands_evidence(Arc::new(VotesByDigest)) } else { config }
     }

@@ -87,6 +87,7 @@ interface TokenCase {
     readonly min_assurance: Assurance;
     readonly max_life: number;
     readonly evidence_required: boolean;
+    readonly log_policy?: string;
   };
   readonly presented: {
     readonly token: string;
@@ -105,6 +106,8 @@ function* tokens(): Generator<Check> {
   yield ["our token vectors", true, () => files.length > 0];
   for (const file of files.sort()) {
     const vector = load<TokenCase>(OURS, "token", file);
+    // Log proofs are checked by the library only; an executor can't ask this verifier for them.
+    if (vector.executor.log_policy !== undefined) continue;
     yield [file, vector.expect, () => verdict(vector)];
   }
 }

@@ -145,6 +145,7 @@ fn verify(
         facts,
         proof: None,
         evidence: &evidence,
+        log_proof: grant.log_proof.as_deref(),
     };
     verifier.verify(presented, crate::cli::now(), guard)
 }

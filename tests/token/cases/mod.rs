@@ -5,6 +5,7 @@ mod claims;
 mod form;
 mod good;
 mod keys;
+mod log;
 mod times;
 
 use crate::kit::{self, Key};
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Case> {
         claims::cases(),
         times::cases(),
         approvals::cases(),
+        log::cases(),
     ]
     .concat();
     let mut names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
@@ -59,6 +61,7 @@ fn case(expect: &str, slug: &str, why: &str) -> Case {
             min_assurance: "channel".to_owned(),
             max_life: 3600,
             evidence_required: false,
+            log_policy: None,
         },
         token: kit::mint(&kit::grant(), &kit::executor()),
         certificates: vec![kit::issuer_certificate(), kit::sidecar_certificate()],
@@ -66,6 +69,7 @@ fn case(expect: &str, slug: &str, why: &str) -> Case {
         facts: Object::new(),
         proof: None,
         evidence: Vec::new(),
+        log_proof: None,
         consumed_before: false,
         store: None,
     }
