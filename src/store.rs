@@ -9,6 +9,7 @@ use crate::audit::event::{Event, Record, RecordError, RequestKey};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, TxnId};
 use crate::risk::Environment;
+use crate::tlog::{Hash, Hashes};
 use core::fmt;
 use core::ops::Range;
 use core::pin::Pin;
@@ -105,6 +106,15 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
+/// The log's tree at one moment (RFC 6962).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// How many leaves it has: the records before this one.
+    pub size: Index,
+    /// Its root.
+    pub root: Hash,
+}
+
 /// Something that an agent may have done before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Habit<'a> {
@@ -137,6 +147,25 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Damaged`] if it is not as it was written, or if there is none.
     fn record(&self, index: Index) -> Result<Record, StoreError>;
+
+    /// The leaf of the log at this place: the exact bytes that were hashed.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if it is not as it was written, or if there is none.
+    fn leaf(&self, index: Index) -> Result<Vec<u8>, StoreError>;
+
+    /// The tree over everything that is durable now. A record whose [`commit`](Self::commit) was answered is in it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the records are known to be others than those that were hashed.
+    fn head(&self) -> Result<Head, StoreError>;
+
+    /// Stored hashes of the tree, as tiles hold them: on level 0 the hashes of the leaves, on level 1 the roots over
+    /// each 256 of them, and so on. Each of them belongs to the tree whose [`head`](Self::head) is known.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if there are not so many; otherwise if they could not be read.
+    fn hashes(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError>;
 
     /// Where this request was answered.
     ///
@@ -206,4 +235,13 @@ pub trait Store: Send + Sync {
     /// [`commit`](Self::commit) is answered. It waits for nobody: a receiver that falls far behind is told that it
     /// missed some, and looks at everything anew.
     fn watch_all(&self) -> tokio::sync::broadcast::Receiver<EscalationId>;
+}
+
+/// Proofs are made from what a store keeps.
+impl Hashes for dyn Store + '_ {
+    type Error = StoreError;
+
+    fn hashes(&self, level: u8, places: Range<u64>) -> Result<Vec<Hash>, StoreError> {
+        Store::hashes(self, level, places)
+    }
 }

@@ -46,6 +46,8 @@ fn tell(metrics: &Metrics, notice: &Notice) {
             metrics.views_usable(true);
             tracing::info!(rebuilt, "the views can be used again");
         }
+        Notice::TreeMended => tracing::warn!("{notice}"),
+        Notice::TreeBehind(_) | Notice::Altered(_) => tracing::error!("{notice}"),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod events;
 pub mod history;
 pub mod model;
 mod rules;
+pub mod tree;
 
 use super::Store;
 use core::pin::Pin;
@@ -73,4 +74,5 @@ pub const CHECKS: &[Check] = checks![
     concurrency::a_change_is_seen_whole_or_not_at_all,
     history::random_histories_are_answered_as_by_reading_everything,
     history::reopening_changes_nothing,
+    tree::the_tree_is_that_of_the_leaves,
 ];

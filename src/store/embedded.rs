@@ -1,8 +1,9 @@
 //! The embedded store: a journal, which is the truth, and views of it in sled, which are thrown away when in doubt.
 //!
 //! **Writing.** One thread judges each change against everything before it, appends what it admits to the journal in
-//! groups with one sync each, adds it to the views in memory, and only then has the submitters told. Another thread
-//! writes the views to sled behind it; until it has, and a little longer, they are read from memory.
+//! groups with one sync each, adds it to the views and the log's tree in memory, and only then has the submitters
+//! told. Another thread writes the views to sled and the tree's hashes to files behind it; until it has, and a little
+//! longer, they are read from memory.
 //!
 //! **Opening.** The views are brought to where the journal is. They are made anew from it wherever they could be
 //! wrong: missing, damaged, of another journal or version, or left open when the power was cut, because sled doesn't
@@ -39,6 +40,7 @@ mod look;
 mod overlay;
 mod shelf;
 mod tag;
+mod tree;
 mod views;
 
 pub use error::{Notice, Rebuilt, StoreOpenError};
@@ -46,7 +48,7 @@ pub use look::Look;
 
 use super::facts::{AgentKey, Facts, HabitKey};
 use super::watch::Watchers;
-use super::{Change, Committing, Course, Document, Habit, Index, Store, StoreError};
+use super::{Change, Committing, Course, Document, Habit, Head, Index, Store, StoreError};
 use crate::audit::event::{Record, RecordError, RequestKey};
 use crate::journal::{
     self, CommitError, CommitOptions, Committer, Cut, Deliver, Disk, GroupCommit, Journal, JournalError,
@@ -55,15 +57,18 @@ use crate::journal::{
 use crate::moment::Moment;
 use crate::operation::json::{Fault, ReadError as ReadFault};
 use crate::party::{AgentId, EscalationId, TxnId};
+use crate::tlog::{Hash, leaf_hash};
 use drain::Drainer;
 use keeper::{Found, Keeper};
-use ledger::{Ledger, Submission};
+use ledger::{Ledger, Ready, Submission};
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast, oneshot, watch};
+use tree::Tree;
 use views::Views;
 
 /// Told what happens to the views, to be logged. It must not block.
@@ -102,6 +107,9 @@ pub struct Opened {
     pub views: Index,
     /// Why the views were made anew, if they were.
     pub rebuilt: Option<Rebuilt>,
+    /// How many records the tree is known to have had; these were compared with what was hashed then, as far as they
+    /// were read.
+    pub hashed: Index,
 }
 
 impl fmt::Display for Opened {
@@ -129,6 +137,7 @@ const MOST_ANOMALIES: usize = 1000;
 pub struct EmbeddedStore {
     reader: journal::Reader,
     views: Arc<Views>,
+    tree: Arc<Tree>,
     watchers: Arc<Watchers>,
     committer: Committer<Ledger>,
     room: Arc<Semaphore>,
@@ -178,12 +187,14 @@ impl EmbeddedStore {
             Found::Rebuilt(why) => (0, Some(why)),
         };
 
+        let (tree, hashed) = Tree::open(dir, &reader, end, true)?;
+        let tree = Arc::new(tree);
         let views = Arc::new(Views::new(shelf, end));
         let watchers = Arc::new(Watchers::default());
-        let drainer = Drainer { views: Arc::clone(&views), keeper };
+        let drainer = Drainer { views: Arc::clone(&views), keeper, tree: Arc::clone(&tree) };
         let drainer = std::thread::Builder::new().name("views".to_owned()).spawn(move || drainer.run());
         let drainer = drainer.map_err(dir_error)?;
-        let ledger = Ledger::new(Arc::clone(&views), Arc::clone(&watchers));
+        let ledger = Ledger::new(Arc::clone(&views), Arc::clone(&watchers), Arc::clone(&tree));
         let deliver = Handle::try_current().ok().map(deliver_on);
         let watch =
             options.written.map(|tell| Box::new(move |written: &journal::Written<'_>| tell(written)) as _);
@@ -192,10 +203,11 @@ impl EmbeddedStore {
             views.close();
             dir_error(error)
         })?;
-        let opened = Opened { records: end, cut: found.cut, views: had, rebuilt };
+        let opened = Opened { records: end, cut: found.cut, views: had, rebuilt, hashed };
         let store = Self {
             reader,
             views,
+            tree,
             watchers,
             committer: group.committer(),
             room: Arc::new(Semaphore::new(PIECES)),
@@ -243,7 +255,7 @@ impl EmbeddedStore {
                     StoreError::Unrecordable(other)
                 }
             })?;
-            records.push((bytes, facts));
+            records.push(Ready { leaf: leaf_hash(&bytes), bytes, facts });
         }
         let observed = self.observe.as_ref().map(|observe| observe(&change.records));
         Ok(Submission { records, read: change.read.clone(), seen, observed })
@@ -287,7 +299,7 @@ impl Store for EmbeddedStore {
         };
         let (committer, room) = (self.committer.clone(), Arc::clone(&self.room));
         Box::pin(async move {
-            let bytes: usize = submission.records.iter().map(|(bytes, _)| bytes.len()).sum();
+            let bytes: usize = submission.records.iter().map(|record| record.bytes.len()).sum();
             let pieces = u32::try_from((bytes / PIECE + 1).min(PIECES)).unwrap_or(u32::MAX);
             let place = room.acquire_many_owned(pieces).await.map_err(|_| unavailable("it is closed"))?;
             let (tell, told) = oneshot::channel();
@@ -305,8 +317,23 @@ impl Store for EmbeddedStore {
     }
 
     fn record(&self, index: Index) -> Result<Record, StoreError> {
-        let bytes = self.reader.read(index).map_err(look::unreadable)?;
+        let bytes = self.leaf(index)?;
         Record::from_bytes(&bytes).map_err(|error| StoreError::Damaged(format!("record {index}: {error}")))
+    }
+
+    fn leaf(&self, index: Index) -> Result<Vec<u8>, StoreError> {
+        self.reader.read(index).map_err(look::unreadable)
+    }
+
+    fn head(&self) -> Result<Head, StoreError> {
+        self.tree.sound().map(|()| self.tree.head())
+    }
+
+    fn hashes(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
+        self.tree.hashes(level, range)?.ok_or_else(|| {
+            self.views.report_tree();
+            unavailable("the files of the log's tree are being made anew")
+        })
     }
 
     fn answered(&self, request: RequestKey) -> Result<Option<Index>, StoreError> {

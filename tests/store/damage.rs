@@ -6,7 +6,9 @@ use countersign::moment::Moment;
 use countersign::party::{AgentId, EscalationId, TxnId};
 use countersign::store::conformance::events::Dice;
 use countersign::store::embedded::EmbeddedStore;
-use countersign::store::{Change, Committing, Course, Document, Habit, Index, Store, StoreError};
+use countersign::store::{Change, Committing, Course, Document, Habit, Head, Index, Store, StoreError};
+use countersign::tlog::Hash;
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
@@ -35,6 +37,15 @@ impl Store for Patient {
     }
     fn record(&self, index: Index) -> Result<Record, StoreError> {
         self.0.record(index)
+    }
+    fn leaf(&self, index: Index) -> Result<Vec<u8>, StoreError> {
+        self.0.leaf(index)
+    }
+    fn head(&self) -> Result<Head, StoreError> {
+        self.0.head()
+    }
+    fn hashes(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
+        patiently(|| self.0.hashes(level, range.clone()))
     }
     fn answered(&self, request: RequestKey) -> Result<Option<Index>, StoreError> {
         patiently(|| self.0.answered(request))

@@ -6,6 +6,7 @@ use countersign::party::TxnId;
 use countersign::store::conformance::events::{Dice, agent, allowed, minted, opened, step};
 use countersign::store::conformance::events::{ending, refused_vote};
 use countersign::store::conformance::model::Model;
+use countersign::store::conformance::tree::compare_tree;
 use countersign::store::embedded::{EmbeddedStore, Options};
 use countersign::store::{Change, Store};
 use std::io::{BufRead as _, BufReader};
@@ -103,6 +104,7 @@ fn everything_acknowledged_is_there_after_a_kill() {
         }
         let model = Model::of(&store);
         model.compare(&store);
+        compare_tree(&store, &model);
         store.close().unwrap();
     }
     assert!(told.len() > 100, "only {} were recorded", told.len());

@@ -2,6 +2,7 @@
 
 use super::keeper::{Found, Keeper};
 use super::shelf::Trouble;
+use super::tree::{Tree, TreeTrouble};
 use super::views::{Order, Views};
 use super::{Notice, Rebuilt, StoreOpenError};
 use crate::store::StoreError;
@@ -14,6 +15,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Drainer {
     pub(super) views: Arc<Views>,
     pub(super) keeper: Keeper,
+    pub(super) tree: Arc<Tree>,
 }
 
 impl Drainer {
@@ -22,11 +24,13 @@ impl Drainer {
         loop {
             match self.views.next_order() {
                 Order::Drain => {
+                    self.drain_tree(false);
                     if let Err(trouble) = self.drain() {
                         self.heal(trouble);
                     }
                 }
                 Order::Heal(trouble) => self.heal(trouble),
+                Order::MendTree => self.mend_tree(),
                 Order::Close => return self.close(),
             }
         }
@@ -66,6 +70,25 @@ impl Drainer {
         }
     }
 
+    /// What can't be written now stays in memory, and is written the next time.
+    fn drain_tree(&self, ending: bool) {
+        if let Err(error) = self.tree.drain(ending) {
+            self.tell(&Notice::TreeBehind(error.to_string()));
+        }
+    }
+
+    fn mend_tree(&self) {
+        match self.tree.mend(&self.keeper.reader) {
+            Ok(()) => self.tell(&Notice::TreeMended),
+            Err(TreeTrouble::Read(error)) => self.tell(&Notice::TreeBehind(error.to_string())),
+            Err(TreeTrouble::Altered(_)) => {
+                if let Err(error) = self.tree.sound() {
+                    self.tell(&Notice::Altered(error.to_string()));
+                }
+            }
+        }
+    }
+
     fn tell(&self, notice: &Notice) {
         if let Some(tell) = &self.keeper.tell {
             tell(notice);
@@ -74,6 +97,7 @@ impl Drainer {
 
     /// Writes what is left, and syncs it all.
     fn close(&self) -> Result<(), StoreError> {
+        self.drain_tree(true);
         let unavailable = |why: String| StoreError::Unavailable(why);
         // One generation may be half written already, and the next be waiting.
         for _ in 0..2 {
@@ -94,6 +118,7 @@ fn still(error: StoreOpenError) -> Trouble {
         | StoreOpenError::Read(_)
         | StoreOpenError::Unreadable { .. }
         | StoreOpenError::Lost { .. }
+        | StoreOpenError::Altered { .. }
         | StoreOpenError::Views { .. }
         | StoreOpenError::Io { .. }) => Trouble::Io(other.to_string()),
     }

@@ -35,6 +35,13 @@ pub enum StoreOpenError {
         /// How many the journal has.
         journal: Index,
     },
+    /// A record is not the one that was hashed when it was recorded, though its checksum is right.
+    Altered {
+        /// The store's directory.
+        dir: PathBuf,
+        /// The record, or the first one after it of which this is known.
+        index: Index,
+    },
     /// The disk is full.
     Full {
         /// The store's directory.
@@ -87,6 +94,12 @@ pub enum Notice {
     },
     /// They can't be used, for this reason; what needs them is refused. It is tried to mend that.
     ViewsDown(String),
+    /// The files of the tree were not what they should be, and were made anew from the records.
+    TreeMended,
+    /// The files of the tree cannot be written, for this reason; it is tried again.
+    TreeBehind(String),
+    /// The records are not what they were; nothing more is recorded.
+    Altered(String),
     /// They can be used again.
     ViewsUp {
         /// Whether they had to be made anew.
@@ -112,6 +125,12 @@ impl fmt::Display for StoreOpenError {
                 "the journal in `{dir}` has {journal} records, but {known} had been recorded: the last {lost} are \
                  lost; restore the journal, or remove `{dir}/views.tag` to go on without them",
                 lost = known.saturating_sub(*journal),
+                dir = dir.display(),
+            ),
+            Self::Altered { dir, index } => write!(
+                f,
+                "the journal in `{dir}` was altered: record {index} is not the one that was hashed when it was \
+                 recorded; restore the journal, or remove `{dir}/tree` to go on with it as it is",
                 dir = dir.display(),
             ),
             Self::Full { dir } => write!(f, "the disk that holds `{}` is full", dir.display()),
@@ -147,6 +166,9 @@ impl fmt::Display for Notice {
                 write!(f, "rebuilding the views ({why}): {done} of {of} records")
             }
             Self::ViewsDown(why) => write!(f, "the views cannot be used: {why}"),
+            Self::TreeMended => f.write_str("the files of the log's tree were damaged, and were made anew"),
+            Self::TreeBehind(why) => write!(f, "the files of the log's tree cannot be written: {why}"),
+            Self::Altered(what) => write!(f, "the journal was altered: {what}"),
             Self::ViewsUp { rebuilt: false } => f.write_str("the views can be used again"),
             Self::ViewsUp { rebuilt: true } => f.write_str("the views were rebuilt and can be used again"),
         }

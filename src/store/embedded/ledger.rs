@@ -3,26 +3,36 @@
 use super::fold::{Draft, Entry, Expected};
 use super::key::{Key, Value};
 use super::shelf::Trouble;
+use super::tree::Tree;
 use super::views::Views;
 use crate::journal::{self, Group};
 use crate::party::EscalationId;
 use crate::store::facts::Facts;
 use crate::store::watch::Watchers;
 use crate::store::{Index, StoreError};
+use crate::tlog::Hash;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
-/// A change on its way to the writer: its records are in their canonical form already.
+/// A change on its way to the writer.
 pub(super) struct Submission {
-    pub(super) records: Vec<(Vec<u8>, Facts)>,
+    pub(super) records: Vec<Ready>,
     /// The escalations that were read for it, with the number of records each had.
     pub(super) read: Vec<(EscalationId, usize)>,
     /// How many records there were when none of its new ids was found.
     pub(super) seen: Index,
     /// What to do once it is durable.
     pub(super) observed: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// A record in its canonical form.
+pub(super) struct Ready {
+    pub(super) bytes: Vec<u8>,
+    /// Its leaf in the log's tree.
+    pub(super) leaf: Hash,
+    pub(super) facts: Facts,
 }
 
 /// What the writer knows of the group that it is gathering.
@@ -34,18 +44,20 @@ struct Gathered {
     changes: Vec<(usize, Index)>,
     touched: Vec<EscalationId>,
     observed: Vec<Box<dyn FnOnce() + Send>>,
+    leaves: Vec<Hash>,
 }
 
 /// Judges changes and adds them to the views.
 pub(super) struct Ledger {
     views: Arc<Views>,
     watchers: Arc<Watchers>,
+    tree: Arc<Tree>,
     gathered: Gathered,
 }
 
 impl Ledger {
-    pub(super) fn new(views: Arc<Views>, watchers: Arc<Watchers>) -> Self {
-        Self { views, watchers, gathered: Gathered::default() }
+    pub(super) fn new(views: Arc<Views>, watchers: Arc<Watchers>, tree: Arc<Tree>) -> Self {
+        Self { views, watchers, tree, gathered: Gathered::default() }
     }
 }
 
@@ -54,6 +66,7 @@ impl journal::Ledger for Ledger {
     type Refusal = StoreError;
 
     fn admit(&mut self, change: Submission, group: &mut Group) -> Result<(), StoreError> {
+        self.tree.sound()?;
         self.views.room()?;
         // What the views say in their own words, where they are in trouble.
         let trouble = RefCell::new(None);
@@ -83,8 +96,9 @@ impl journal::Ledger for Ledger {
                 }));
             }
         }
-        let mut touched = Vec::new();
-        for (bytes, facts) in change.records {
+        let (mut touched, mut leaves) = (Vec::new(), Vec::with_capacity(change.records.len()));
+        for Ready { bytes, leaf, facts } in change.records {
+            leaves.push(leaf);
             group.push(bytes).map_err(|_| StoreError::TooLarge)?;
             touched.extend(facts.step.map(|step| step.id));
         }
@@ -94,11 +108,13 @@ impl journal::Ledger for Ledger {
         gathered.changes.push((gathered.entries.len(), group.next_index()));
         gathered.touched.append(&mut touched);
         gathered.observed.extend(change.observed);
+        gathered.leaves.append(&mut leaves);
         Ok(())
     }
 
     fn recorded(&mut self, _first: u64, _records: &[Vec<u8>]) -> Result<(), Box<dyn Error + Send + Sync>> {
         let gathered = std::mem::take(&mut self.gathered);
+        self.tree.add(&gathered.leaves);
         let mut from = 0;
         self.views.add(gathered.changes.iter().map(|(to, end)| {
             let entries = gathered.entries.get(from..*to).unwrap_or_default();
@@ -122,7 +138,7 @@ fn judge(draft: &mut Draft<'_>, change: &Submission, first: Index) -> Result<Opt
             return Ok(Some(StoreError::Moved(*id)));
         }
     }
-    for (index, (_, facts)) in (first..).zip(&change.records) {
+    for (index, Ready { facts, .. }) in (first..).zip(&change.records) {
         if let Some(refusal) = draft.refusal(facts)? {
             return Ok(Some(refusal));
         }

@@ -73,13 +73,18 @@ impl Tag {
 
     /// Puts the tag into a store's directory, synced.
     pub(super) fn write(&self, dir: &Path) -> io::Result<()> {
-        let (new, path) = (dir.join(format!("{FILE}.new")), dir.join(FILE));
-        let file = RealDisk.create(&new)?;
-        file.write_at(self.encode().as_bytes(), 0)?;
-        file.sync()?;
-        RealDisk.rename(&new, &path)?;
-        RealDisk.sync_dir(dir)
+        put(dir, FILE, self.encode().as_bytes())
     }
+}
+
+/// Puts a file into a directory, whole and synced, in the place of what was there.
+pub(super) fn put(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let (new, path) = (dir.join(format!("{name}.new")), dir.join(name));
+    let file = RealDisk.create(&new)?;
+    file.write_at(bytes, 0)?;
+    file.sync()?;
+    RealDisk.rename(&new, &path)?;
+    RealDisk.sync_dir(dir)
 }
 
 /// What the files of a directory, and of those in it, were: their names and all their bytes.

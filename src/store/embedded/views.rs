@@ -39,6 +39,7 @@ struct Orders {
     entries: bool,
     crowded: bool,
     trouble: Option<Trouble>,
+    tree: bool,
     closing: bool,
 }
 
@@ -49,6 +50,8 @@ pub(super) enum Order {
     Drain,
     /// Open the views again.
     Heal(Trouble),
+    /// Make the files of the tree anew.
+    MendTree,
     /// Write what is waiting, and end.
     Close,
 }
@@ -205,6 +208,12 @@ impl Views {
         self.bell.notify_all();
     }
 
+    /// Tells it that the files of the tree are not what they should be.
+    pub(super) fn report_tree(&self) {
+        self.orders().tree = true;
+        self.bell.notify_all();
+    }
+
     /// Tells it to end.
     pub(super) fn close(&self) {
         self.orders().closing = true;
@@ -220,6 +229,9 @@ impl Views {
             }
             if orders.closing {
                 return Order::Close;
+            }
+            if std::mem::take(&mut orders.tree) {
+                return Order::MendTree;
             }
             if orders.entries {
                 break;
