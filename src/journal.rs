@@ -5,12 +5,18 @@
 //! **What it promises.** A record that was acknowledged is there, byte for byte, after the process was killed and
 //! after the power was cut. A group of records is there whole or not at all. Nothing is there that was not appended.
 //!
-//! **Opening.** Every byte is read and checked. A last group that never was synced (its write was torn) is cut away
-//! and reported; nobody had been told of it. Anything else that is not what was written is refused, with the file,
-//! the byte and the record, and nothing is changed: what can't be trusted must be looked at by a person. The two can
-//! be told apart because each group, and the mark that is left after it, proves that everything before it had been
-//! synced. What can't be noticed is that the *last* group vanished together with its mark, as if it had never been
-//! written; signed checkpoints kept elsewhere are there for that.
+//! **Opening.** Every byte is read and checked, or, of a long journal, every byte of the last segment and the headers
+//! of the others ([`Verify`]). A last group that never was synced (its write was torn) is cut away and reported;
+//! nobody had been told of it. Anything else that is not what was written is refused, with the file, the byte and the
+//! record, and nothing is changed: what can't be trusted must be looked at by a person. The two can be told apart
+//! because each group, and the mark that is left after it, proves that everything before it had been synced. What
+//! can't be noticed is that the *last* group vanished together with its mark, as if it had never been written; signed
+//! checkpoints kept elsewhere are there for that.
+//!
+//! Where a segment is not read, its index says where its records begin. An index is made when its segment ends, and
+//! again when it is missing or in doubt; it is believed where it fits the headers of its segment and of the next. A
+//! record that is read is checked against its checksum all the same, and everything that opening did not read can be
+//! checked while the journal is in use ([`Reader::verify_segment`]).
 //!
 //! **Appending.** One write and one sync per group. Space is written ahead, so that a sync need not change the
 //! file's size. A full disk refuses the group and leaves the journal as it was. A failed sync closes it for good:
@@ -31,6 +37,7 @@ mod commit;
 mod disk;
 mod error;
 mod frame;
+mod index;
 mod look;
 mod open;
 mod reader;
@@ -51,6 +58,7 @@ pub use reader::{Reader, Records};
 
 use error::While;
 use frame::{FRAME, HEADER, Header};
+use index::SegmentIndex;
 use reader::{Segment, Shared};
 use scan::ZEROS;
 
@@ -67,7 +75,25 @@ pub struct Options {
     pub step_bytes: u32,
     /// Whether the beginning must be there.
     pub history: History,
+    /// How much of it is read when it is opened.
+    pub verify: Verify,
 }
+
+/// How much of a journal is read and checked when it is opened. What is not can be checked later, segment by segment,
+/// with [`Reader::verify_segment`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verify {
+    /// Every byte.
+    Whole,
+    /// The last segment; of those before it the header and the index, where that fits both neighbours.
+    Tail,
+    /// Every byte of a journal of at most [`WHOLE_UP_TO`] bytes, which takes a fraction of a second; of a longer one
+    /// as [`Verify::Tail`] says.
+    BySize,
+}
+
+/// The longest journal that is read whole where [`Verify::BySize`] is asked for: 256 MiB.
+pub const WHOLE_UP_TO: u64 = 256 << 20;
 
 /// Whether the beginning of a journal must be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,9 +105,9 @@ pub enum History {
 }
 
 impl Default for Options {
-    /// Segments of 64 MiB, 1 MiB ahead, the whole history.
+    /// Segments of 64 MiB, 1 MiB ahead, the whole history, and all of it read while it is short.
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, step_bytes: 1 << 20, history: History::Whole }
+        Self { segment_bytes: 64 << 20, step_bytes: 1 << 20, history: History::Whole, verify: Verify::BySize }
     }
 }
 
@@ -102,6 +128,8 @@ pub struct Opened {
     pub records: Range<u64>,
     /// The torn group at the end that was cut away, if there was one.
     pub cut: Option<Cut>,
+    /// The records of segments whose bytes were not read, perhaps with others between them; see [`Verify`].
+    pub unread: Range<u64>,
 }
 
 /// A torn group that was cut away: it had been written and never synced, so nobody had been told of it.
@@ -238,6 +266,7 @@ impl Journal {
             let Some(path) = oldest else { return Ok(first) };
             // One at a time, each synced: a gap in the middle would be damage.
             self.disk.remove(&path).or_fault(Doing::Remove, &path)?;
+            index::remove(&*self.disk, &path);
             self.shared.segments_mut().pop_front();
             self.disk.sync_dir(&self.dir).or_fault(Doing::Sync, &self.dir)?;
         }
@@ -283,12 +312,16 @@ impl Journal {
             return Err(self.fail(fault));
         }
         let mut segments = self.shared.segments_mut();
-        if let Some(sealed) = segments.back_mut() {
+        let index = segments.back_mut().map(|sealed| {
             sealed.file = None;
             sealed.offsets.shrink_to_fit();
-        }
+            SegmentIndex::of(sealed, header.chain)
+        });
         segments.push_back(active.segment(Vec::new()));
         drop(segments);
+        if let Some(index) = index {
+            index.write(&*self.disk, &self.active.path);
+        }
         self.active = active;
         Ok(())
     }
@@ -329,6 +362,7 @@ impl Active {
         Segment {
             path: self.path.clone(),
             first: self.header.first,
+            chain: self.header.chain,
             seed: self.seed,
             file: Some(Arc::clone(&self.file)),
             offsets,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::disk::{Disk, RealDisk};
 use super::error::{Damage, Doing, JournalError, While};
-use super::open::{damaged, refuse_exposed, sealed, segment_number};
+use super::index::SegmentIndex;
+use super::open::{damaged, fits, reads_whole, refuse_exposed, sealed, segment_number};
 use super::reader::{Reader, Segment, Shared};
-use super::scan::scan;
-use super::{Journal, SEGMENT};
+use super::scan::{header, scan};
+use super::{Journal, SEGMENT, Verify};
 
 /// How often the last segment is read again that seems damaged: it may be one that was being written.
 const TRIES: usize = 5;
@@ -18,8 +19,8 @@ impl Journal {
     /// A reader of what the journal in `dir` holds now. What is appended later is not seen, and a last group that
     /// was never synced, or is just being written, is left out.
     ///
-    /// Nothing is changed and no lock is taken, so that it works beside a running service. Segments are read from
-    /// their headers to their ends; what is not as it was written is refused, as by [`Journal::open`].
+    /// Nothing is changed and no lock is taken, so that it works beside a running service. As much is read as
+    /// [`Verify::BySize`] says; what is not as it was written is refused, as by [`Journal::open`].
     ///
     /// # Errors
     /// Where there is no journal, it is damaged or open to other users, or the file system says no.
@@ -57,13 +58,25 @@ fn segments(disk: &dyn Disk, dir: &Path) -> Result<VecDeque<Segment>, JournalErr
         return Err(damaged(dir, 0, 0, Damage::NoSegments).into());
     }
     let mut segments: VecDeque<Segment> = VecDeque::with_capacity(files.len());
+    let whole = reads_whole(disk, &files, Verify::BySize);
     let mut files = files.into_iter().peekable();
     while let Some((named, path)) = files.next() {
         refuse_exposed(disk, &path)?;
         let file = disk.open(&path).or_fault(Doing::Open, &path)?;
-        let found = scan(&*file, &path, files.peek().is_none())?;
-        if found.header.first != named {
-            return Err(damaged(&path, 0, named.min(found.header.first), Damage::Name).into());
+        let next = files.peek().map(|(_, path)| path.as_path());
+        let index = SegmentIndex::read(disk, &path).filter(|_| !whole && next.is_some());
+        let segment = match index.filter(|index| fits(disk, &*file, &path, index, next)) {
+            Some(index) => {
+                let chain = header(&*file, &path)?.0.chain;
+                index.segment(path, chain)
+            }
+            None => {
+                let found = scan(&*file, &path, next.is_none(), &mut |_, _| {})?;
+                sealed(path, found)
+            }
+        };
+        if segment.first != named {
+            return Err(damaged(&segment.path, 0, named.min(segment.first), Damage::Name).into());
         }
         match segments.back() {
             Some(before) if before.next() != named => {
@@ -71,7 +84,7 @@ fn segments(disk: &dyn Disk, dir: &Path) -> Result<VecDeque<Segment>, JournalErr
                 let what = Damage::Missing { until: named };
                 return Err(damaged(&place, offset, before.next(), what).into());
             }
-            Some(_) | None => segments.push_back(sealed(path, found)),
+            Some(_) | None => segments.push_back(segment),
         }
     }
     Ok(segments)

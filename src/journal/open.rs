@@ -1,15 +1,20 @@
-//! Opening a journal: every byte is read and judged, a torn group at the end is cut away, damage is refused.
+//! Opening a journal: what is read is judged, a torn group at the end is cut away, damage is refused.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::{Disk, DiskFile};
 use super::error::{Damage, Damaged, Doing, IoFault, JournalError, While};
 use super::frame::Header;
+use super::index::{self, INDEX, SegmentIndex};
 use super::reader::{Segment, Shared};
-use super::scan::{Scan, scan};
-use super::{Active, Cut, History, Journal, Opened, Options, PASSING, SEGMENT, create_segment, write_zeros};
+use super::scan::{Scan, header, scan};
+use super::{
+    Active, Cut, History, Journal, Opened, Options, PASSING, SEGMENT, Verify, WHOLE_UP_TO, create_segment,
+    write_zeros,
+};
 
 /// Held while the journal is open. It has something in it once the journal has had a segment.
 const LOCK: &str = "LOCK";
@@ -34,8 +39,10 @@ impl Journal {
         let begun = disk.open(&lock_path).or_fault(Doing::Open, &lock_path)?;
         let begun_before = begun.size().or_fault(Doing::Read, &lock_path)? > 0;
 
-        let files = list_segments(&*disk, dir)?;
-        let (segments, active, cut) = if files.is_empty() {
+        let (files, indexes) = list_segments(&*disk, dir)?;
+        let orphan = |(first, _): &&(u64, PathBuf)| files.iter().all(|(other, _)| other != first);
+        let orphans: Vec<PathBuf> = indexes.iter().filter(orphan).map(|(_, path)| path.clone()).collect();
+        let (segments, active, cut, unread) = if files.is_empty() {
             if begun_before {
                 return Err(damaged(dir, 0, 0, Damage::NoSegments).into());
             }
@@ -44,17 +51,20 @@ impl Journal {
             if let Some(fault) = fault {
                 return Err(fault.into());
             }
-            (VecDeque::from([active.segment(Vec::new())]), active, None)
+            (VecDeque::from([active.segment(Vec::new())]), active, None, 0..0)
         } else {
-            open_segments(&*disk, dir, files, options.history)?
+            open_segments(&*disk, dir, files, options)?
         };
+        for orphan in orphans {
+            index::remove(&*disk, &orphan);
+        }
         if !begun_before {
             let noted = begun.write_at(b"a journal is kept here\n", 0).and_then(|()| begun.sync());
             noted.or_fault(Doing::Write, &lock_path)?;
         }
 
         let first = segments.front().map_or(active.next, |segment| segment.first);
-        let opened = Opened { records: first..active.next, cut };
+        let opened = Opened { records: first..active.next, cut, unread };
         let shared = Arc::new(Shared::new(Arc::clone(&disk), segments));
         let journal = Self {
             disk,
@@ -70,51 +80,113 @@ impl Journal {
     }
 }
 
-type Found = (VecDeque<Segment>, Active, Option<Cut>);
+type Found = (VecDeque<Segment>, Active, Option<Cut>, Range<u64>);
 
 /// Reads all segments, in order of their names, and checks that each continues the one before it.
 fn open_segments(
     disk: &dyn Disk,
     dir: &Path,
     files: Vec<(u64, PathBuf)>,
-    history: History,
+    options: Options,
 ) -> Result<Found, JournalError> {
     let mut segments: VecDeque<Segment> = VecDeque::with_capacity(files.len() + 1);
+    let whole = reads_whole(disk, &files, options.verify);
     let mut files = files.into_iter().peekable();
+    let (mut unread, mut without_index) = (0..0, Vec::new());
     // Where the next segment must begin and what it must name as its chain; a retired front can't be checked.
-    let mut due = (history == History::Whole).then_some((0, 0));
+    let mut due = (options.history == History::Whole).then_some((0, 0));
     while let Some((named, path)) = files.next() {
         refuse_exposed(disk, &path)?;
         let file = disk.open(&path).or_fault(Doing::Open, &path)?;
-        let last = files.peek().is_none();
-        let found = scan(&*file, &path, last)?;
-        let Header { first, chain, .. } = found.header;
-        if first != named {
-            return Err(damaged(&path, 0, named.min(first), Damage::Name).into());
+        let next = files.peek().map(|(_, path)| path.as_path());
+        let known = SegmentIndex::read(disk, &path).filter(|_| next.is_some());
+        let fitting = known.as_ref().filter(|index| !whole && fits(disk, &*file, &path, index, next));
+        if let Some(index) = fitting {
+            let (header, _) = header(&*file, &path)?;
+            check_place(dir, &segments, &path, named, header, due)?;
+            due = Some((index.next(), index.chain));
+            unread = if unread.is_empty() { index.first } else { unread.start }..index.next();
+            segments.push_back(index.segment(path, header.chain));
+            continue;
         }
-        match due {
-            Some((index, _)) if first > index => {
-                let (place, offset) = segments.back().map_or((dir, 0), |before| (&*before.path, before.end));
-                return Err(damaged(place, offset, index, Damage::Missing { until: first }).into());
-            }
-            Some(due) if due != (first, chain) => return Err(damaged(&path, 0, first, Damage::Chain).into()),
-            Some(_) | None => due = Some((found.next(), found.chain)),
-        }
-        if last {
+        let found = scan(&*file, &path, next.is_none(), &mut |_, _| {})?;
+        check_place(dir, &segments, &path, named, found.header, due)?;
+        due = Some((found.next(), found.chain));
+        if next.is_none() {
+            // Only now is it known that all of it may be believed.
+            without_index.iter().for_each(|(path, index): &(PathBuf, SegmentIndex)| index.write(disk, path));
             let cut = found.torn.then(|| Cut { file: path.clone(), offset: found.end, index: found.next() });
             let (active, offsets) = resume(file, path, found)?;
             segments.push_back(active.segment(offsets));
-            return Ok((segments, active, cut));
+            return Ok((segments, active, cut, unread));
         }
-        segments.push_back(sealed(path, found));
+        let chain = found.chain;
+        let segment = sealed(path, found);
+        let index = SegmentIndex::of(&segment, chain);
+        if known.as_ref() != Some(&index) {
+            without_index.push((segment.path.clone(), index));
+        }
+        segments.push_back(segment);
     }
     Err(damaged(dir, 0, 0, Damage::NoSegments).into())
+}
+
+/// Whether every byte is to be read.
+pub(super) fn reads_whole(disk: &dyn Disk, files: &[(u64, PathBuf)], verify: Verify) -> bool {
+    let size = |path: &Path| disk.open(path).and_then(|file| file.size()).unwrap_or(0);
+    match verify {
+        Verify::Whole => true,
+        Verify::Tail => false,
+        Verify::BySize => {
+            files.iter().map(|(_, path)| size(path)).fold(0, u64::saturating_add) <= WHOLE_UP_TO
+        }
+    }
+}
+
+/// Whether an index is that of this segment as it stands before the next one. Where it isn't, whatever the reason, the
+/// segment is read.
+pub(super) fn fits(
+    disk: &dyn Disk,
+    file: &dyn DiskFile,
+    path: &Path,
+    index: &SegmentIndex,
+    next: Option<&Path>,
+) -> bool {
+    let own = header(file, path).is_ok_and(|(own, seed)| (own.first, seed) == (index.first, index.seed));
+    let long_enough = file.size().is_ok_and(|size| size >= index.end);
+    let following = next.and_then(|next| header(&*disk.open(next).ok()?, next).ok());
+    let continued =
+        following.is_some_and(|(next, _)| (next.first, next.chain) == (index.next(), index.chain));
+    own && long_enough && continued
+}
+
+/// Refuses a segment that is not the one that must come after `before`.
+fn check_place(
+    dir: &Path,
+    before: &VecDeque<Segment>,
+    path: &Path,
+    named: u64,
+    Header { first, chain, .. }: Header,
+    due: Option<(u64, u32)>,
+) -> Result<(), JournalError> {
+    if first != named {
+        return Err(damaged(path, 0, named.min(first), Damage::Name).into());
+    }
+    match due {
+        Some((index, _)) if first > index => {
+            let (place, offset) = before.back().map_or((dir, 0), |before| (&*before.path, before.end));
+            Err(damaged(place, offset, index, Damage::Missing { until: first }).into())
+        }
+        Some(due) if due != (first, chain) => Err(damaged(path, 0, first, Damage::Chain).into()),
+        Some(_) | None => Ok(()),
+    }
 }
 
 pub(super) fn sealed(path: PathBuf, found: Scan) -> Segment {
     Segment {
         path,
         first: found.header.first,
+        chain: found.header.chain,
         seed: found.seed,
         file: None,
         offsets: found.offsets,
@@ -144,9 +216,12 @@ fn resume(file: Arc<dyn DiskFile>, path: PathBuf, found: Scan) -> Result<(Active
     Ok((active, offsets))
 }
 
-/// The segments in `dir` by the index in their names. Sweeps away what is left of segments that were being made.
-fn list_segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
-    let mut files = Vec::new();
+/// Files by the index in their names.
+type Numbered = Vec<(u64, PathBuf)>;
+
+/// The segments in `dir`, in order, and the indexes. Sweeps away what is left of segments that were being made.
+fn list_segments(disk: &dyn Disk, dir: &Path) -> Result<(Numbered, Numbered), JournalError> {
+    let (mut files, mut indexes) = (Vec::new(), Vec::new());
     for name in disk.list(dir).or_fault(Doing::List, dir)? {
         let path = dir.join(&name);
         match name.rsplit_once('.') {
@@ -157,13 +232,14 @@ fn list_segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<(u64, PathBuf)>, Jou
             Some((stem, PASSING)) if segment_number(stem).is_some() => {
                 disk.remove(&path).or_fault(Doing::Remove, &path)?;
             }
+            Some((stem, INDEX)) => indexes.extend(segment_number(stem).map(|first| (first, path))),
             Some(_) | None => {}
         }
     }
     // Also what the process before this one had renamed and not lived to sync.
     disk.sync_dir(dir).or_fault(Doing::Sync, dir)?;
     files.sort_unstable();
-    Ok(files)
+    Ok((files, indexes))
 }
 
 pub(super) fn segment_number(stem: &str) -> Option<u64> {

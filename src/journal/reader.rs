@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::disk::{Disk, DiskFile};
-use super::error::{Damage, Damaged, Doing, IoFault, ReadError};
+use super::error::{Damage, Damaged, Doing, IoFault, JournalError, ReadError};
 use super::frame::Frame;
+use super::scan::scan;
 
 /// Reads a journal's synced records. Clones are cheap and share what they know.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub(super) struct Shared {
 pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) first: u64,
+    /// The checksum over the checksums of all frames before it.
+    pub(super) chain: u32,
     pub(super) seed: u32,
     /// The open file of the segment that is still growing; others are opened when they are read.
     pub(super) file: Option<Arc<dyn DiskFile>>,
@@ -115,6 +118,44 @@ impl Reader {
     #[must_use]
     pub fn iter_from(&self, index: u64) -> Records {
         Records { reader: self.clone(), next: Some(index), frames: None }
+    }
+
+    /// Reads the segment that holds `index` from its first byte to its last and checks all of it, as opening does where
+    /// it reads everything; shows each record. Says where the next segment begins; `None` where this is the last one,
+    /// which opening has read and which is growing.
+    ///
+    /// # Errors
+    /// Where it can't be read, or is not what was written.
+    pub fn verify_segment(
+        &self,
+        index: u64,
+        see: &mut dyn FnMut(u64, &[u8]),
+    ) -> Result<Option<u64>, ReadError> {
+        let (path, expected, following) = {
+            let segments = self.shared.segments();
+            let place = segments.partition_point(|segment| segment.first <= index);
+            let Some(segment) = place.checked_sub(1).and_then(|place| segments.get(place)) else {
+                return Err(ReadError::Retired { index, first: segments.front().map_or(0, |s| s.first) });
+            };
+            let Some(next) = segments.get(place) else { return Ok(None) };
+            (segment.path.clone(), (segment.first, segment.chain), (next.first, next.chain))
+        };
+        let file = self.open_sealed(&path, index)?;
+        let found = scan(&*file, &path, false, see).map_err(|error| match error {
+            JournalError::Damaged(damaged) => ReadError::Damaged(damaged),
+            JournalError::Io(fault) => ReadError::Io(fault),
+            JournalError::Version { file, .. }
+            | JournalError::Locked { dir: file }
+            | JournalError::Exposed { path: file, .. } => {
+                ReadError::Damaged(Damaged { file, offset: 0, index: expected.0, what: Damage::Header })
+            }
+        })?;
+        let what = match (found.header.first, found.header.chain) == expected {
+            true if (found.next(), found.chain) == following => return Ok(Some(following.0)),
+            true => Damaged { file: path, offset: found.end, index: found.next(), what: Damage::Chain },
+            false => Damaged { file: path, offset: 0, index: expected.0, what: Damage::Chain },
+        };
+        Err(ReadError::Damaged(what))
     }
 
     /// Reads the frame of `index` and as many more of its segment as fit into `about` bytes.
@@ -222,6 +263,7 @@ mod tests {
         let segment = Segment {
             path: PathBuf::new(),
             first: 10,
+            chain: 0,
             seed: 0,
             file: None,
             offsets: vec![32, 100, 200],

@@ -35,17 +35,36 @@ impl Scan {
     }
 }
 
-/// Reads all of a segment. Only the `last` segment of a journal may end in a torn group: one that never was synced,
-/// because nothing that was written later is there.
-pub(super) fn scan(file: &dyn DiskFile, path: &Path, last: bool) -> Result<Scan, JournalError> {
+/// What a segment says about itself, and where its frames' checksums start from.
+pub(super) fn header(file: &dyn DiskFile, path: &Path) -> Result<(Header, u32), JournalError> {
+    let mut head = [0; HEADER];
+    let read = file.read_at(&mut head, 0).or_fault(Doing::Read, path)?;
+    decode(head.get(..read).unwrap_or_default(), path)
+}
+
+fn decode(head: &[u8], path: &Path) -> Result<(Header, u32), JournalError> {
+    Header::decode(head).map_err(|fault| match fault {
+        HeaderFault::Invalid => {
+            let (file, index) = (path.to_owned(), named_first(path));
+            Damaged { file, offset: 0, index, what: Damage::Header }.into()
+        }
+        HeaderFault::Version(found) => JournalError::Version { file: path.to_owned(), found },
+    })
+}
+
+/// Reads all of a segment, and shows each record that is where it should be. Only the `last` segment of a journal may
+/// end in a torn group: one that never was synced, because nothing that was written later is there.
+pub(super) fn scan(
+    file: &dyn DiskFile,
+    path: &Path,
+    last: bool,
+    see: &mut dyn FnMut(u64, &[u8]),
+) -> Result<Scan, JournalError> {
     let size = file.size().or_fault(Doing::Read, path)?;
     let mut window = Window::new(file, size);
     let damaged = |offset, index, what| Damaged { file: path.to_owned(), offset, index, what };
     let head = window.peek(HEADER).or_fault(Doing::Read, path)?;
-    let (header, seed) = Header::decode(head).map_err(|fault| match fault {
-        HeaderFault::Invalid => damaged(0, named_first(path), Damage::Header).into(),
-        HeaderFault::Version(found) => JournalError::Version { file: path.to_owned(), found },
-    })?;
+    let (header, seed) = decode(head, path)?;
     window.advance(HEADER);
 
     let mut offsets = Vec::new();
@@ -65,6 +84,7 @@ pub(super) fn scan(file: &dyn DiskFile, path: &Path, last: bool) -> Result<Scan,
         let (Some(whole), Ok(offset), true) = (frame.whole(), u32::try_from(at), continues) else {
             break false;
         };
+        see(next, window.payload(whole).or_fault(Doing::Read, path)?);
         offsets.push(offset);
         running = frame::chain(running, frame.crc);
         window.advance(whole);
@@ -187,6 +207,11 @@ impl<'a> Window<'a> {
     fn frame(&mut self, seed: u32) -> io::Result<Option<Frame>> {
         let Some(whole) = Frame::peek(self.peek(FRAME)?).and_then(Frame::whole) else { return Ok(None) };
         Ok(Frame::read(self.peek(whole)?, seed).map(|(frame, _)| frame))
+    }
+
+    /// What the frame of this length that begins here holds.
+    fn payload(&mut self, whole: usize) -> io::Result<&[u8]> {
+        Ok(self.peek(whole)?.get(FRAME..).unwrap_or_default())
     }
 
     /// Whether a mark begins here of which some part never reached the disk: it was never synced, and nobody needs it.

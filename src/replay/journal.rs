@@ -2,7 +2,7 @@
 
 use crate::journal::{
     AppendError, CommitError, CommitOptions, Disk, Group, GroupCommit, History, Journal, JournalError,
-    Ledger, Options, ReadError, RealDisk,
+    Ledger, Options, ReadError, RealDisk, Verify,
 };
 use crate::moment::Moment;
 use crate::operation::json::{self, Limits, Object, Value};
@@ -112,8 +112,13 @@ impl JournalGuard {
     /// As [`JournalGuard::open`].
     pub fn open_on(disk: Arc<dyn Disk>, folder: &Path, options: GuardOptions) -> Result<Self, GuardError> {
         let GuardOptions { capacity, begin, segment_bytes } = options;
-        let layout =
-            Options { segment_bytes, step_bytes: segment_bytes.min(64 << 10), history: History::Retiring };
+        let layout = Options {
+            segment_bytes,
+            step_bytes: segment_bytes.min(64 << 10),
+            history: History::Retiring,
+            // All of it is read below anyway.
+            verify: Verify::Whole,
+        };
         let (mut journal, _) = Journal::open_on(disk, folder, layout).map_err(GuardError::Journal)?;
         let mut uses = Uses { capacity, ..Uses::default() };
         let reader = journal.reader();

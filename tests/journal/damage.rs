@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use countersign::journal::{Damage, Damaged, History, Journal, JournalError, Opened, Options, ReadError};
+use countersign::journal::{
+    Damage, Damaged, History, Journal, JournalError, Opened, Options, ReadError, Reader, Verify,
+};
 
 use crate::chance::Chance;
 use crate::disk::{Files, MemoryDisk};
 
-const SMALL: Options = Options { segment_bytes: 4096, step_bytes: 1024, history: History::Whole };
+const SMALL: Options =
+    Options { segment_bytes: 4096, step_bytes: 1024, history: History::Whole, verify: Verify::Whole };
 const HEADER: usize = 32;
 const FRAME: usize = 24;
 
@@ -285,4 +288,177 @@ fn damage_after_opening_is_found_by_reading() {
     assert_eq!(reader.read(2).unwrap(), b"three");
     let all: Vec<_> = reader.iter_from(0).collect();
     assert_eq!(all, [Ok((0, b"one".to_vec())), Err(ReadError::Damaged(expected))]);
+}
+
+/// Opens without reading the segments that have ended.
+fn open_tail(files: &Files) -> Result<(Journal, Opened), JournalError> {
+    let options = Options { verify: Verify::Tail, ..SMALL };
+    Journal::open_on(Arc::new(MemoryDisk::of(files.clone())), Path::new("/j"), options)
+}
+
+/// Reads everything that opening did not.
+fn verify(reader: &Reader) -> Result<Vec<(u64, Vec<u8>)>, ReadError> {
+    let (mut at, mut seen) = (0, Vec::new());
+    while let Some(next) =
+        reader.verify_segment(at, &mut |index, record| seen.push((index, record.to_vec())))?
+    {
+        at = next;
+    }
+    Ok(seen)
+}
+
+#[test]
+fn a_journal_that_is_not_read_whole_is_the_same() {
+    let (files, records, places) = three_segments();
+    assert_eq!(files.keys().filter(|name| name.ends_with(".idx")).count(), 2);
+    let (journal, opened) = open_tail(&files).unwrap();
+    let last = *journal.segment_starts().last().unwrap();
+    assert_eq!(opened, Opened { records: 0..records.len() as u64, cut: None, unread: 0..last });
+    let reader = journal.reader();
+    let found: Vec<_> = reader.iter_from(0).map(|found| found.unwrap().1).collect();
+    assert_eq!(found, records);
+    let verified = verify(&reader).unwrap();
+    assert_eq!(verified, (0..last).zip(records).collect::<Vec<_>>());
+    assert_eq!(reader.verify_segment(last, &mut |_, _| panic!()), Ok(None), "the last one was read");
+    assert!(places.len() as u64 > last);
+}
+
+/// Whatever becomes of the indexes: the same journal is opened, and they are as they were afterwards.
+#[test]
+fn indexes_that_are_gone_torn_flipped_swapped_or_stale_are_made_anew() {
+    let (files, records, _) = three_segments();
+    let indexes: Vec<String> = files.keys().filter(|name| name.ends_with(".idx")).cloned().collect();
+    let [first, second] = [&files[&indexes[0]], &files[&indexes[1]]];
+    let stale = {
+        // As one was, when its segment had fewer records.
+        let disk = MemoryDisk::default();
+        let options = Options { segment_bytes: 1024, ..SMALL };
+        let (mut journal, _) = Journal::open_on(Arc::new(disk.clone()), Path::new("/j"), options).unwrap();
+        for group in records.chunks(3) {
+            journal.append_group(group).unwrap();
+        }
+        disk.files()[&indexes[0]].clone()
+    };
+    assert_ne!(&stale, first);
+    let mut wrong: Vec<(String, Vec<u8>)> = vec![
+        ("empty".into(), Vec::new()),
+        ("of the other segment".into(), second.clone()),
+        ("stale".into(), stale),
+        ("no index".into(), b"#!/bin/sh\necho what is this\n".to_vec()),
+    ];
+    wrong.extend((0..first.len()).map(|length| (format!("cut to {length}"), first[..length].to_vec())));
+    wrong.extend((0..first.len()).map(|place| {
+        let mut flipped = first.clone();
+        flipped[place] ^= 1 << (place % 8);
+        (format!("flipped at {place}"), flipped)
+    }));
+    // With a checksum that is right, as somebody would write it who wants a record to be passed over.
+    let mut shorter = first[..first.len() - 8].to_vec();
+    let many = u32::from_le_bytes(shorter[36..40].try_into().unwrap());
+    shorter[36..40].copy_from_slice(&(many - 1).to_le_bytes());
+    shorter.extend(crc32c::crc32c(&shorter).to_le_bytes());
+    wrong.push(("a record left out".into(), shorter));
+    for (what, bytes) in wrong {
+        let mut hurt = files.clone();
+        hurt.insert(indexes[0].clone(), bytes);
+        let disk = MemoryDisk::of(hurt);
+        let options = Options { verify: Verify::Tail, ..SMALL };
+        let (journal, opened) = Journal::open_on(Arc::new(disk.clone()), Path::new("/j"), options).unwrap();
+        let starts = journal.segment_starts();
+        assert_eq!(opened.unread, starts[1]..starts[2], "{what}: the first segment was read");
+        let found: Vec<_> = journal.reader().iter_from(0).map(|found| found.unwrap().1).collect();
+        assert_eq!(found, records, "{what}");
+        assert_eq!(disk.files(), files, "{what}");
+    }
+}
+
+#[test]
+fn an_index_without_its_segment_is_swept_away() {
+    let (files, _, _) = three_segments();
+    let mut more = files.clone();
+    more.insert("00000000000000000001.idx".to_owned(), b"of a segment that was retired".to_vec());
+    let disk = MemoryDisk::of(more);
+    Journal::open_on(Arc::new(disk.clone()), Path::new("/j"), SMALL).unwrap();
+    assert_eq!(disk.files(), files);
+}
+
+/// What opening does not see is found by reading the record, and by verifying, and named alike.
+#[test]
+fn damage_in_an_unread_segment_is_found_where_it_is() {
+    let (files, _, places) = three_segments();
+    let names: Vec<&String> = files.keys().filter(|name| name.ends_with(".seg")).collect();
+    let mut chance = Chance::new(12);
+    for name in &names[..2] {
+        let own: Vec<(usize, &Place)> = places.iter().enumerate().filter(|(_, p)| p.file == **name).collect();
+        let end = own.last().map(|(_, place)| place.offset + place.length).unwrap();
+        for byte in HEADER..files[*name].len() {
+            let mut hurt = files.clone();
+            hurt.get_mut(*name).unwrap()[byte] ^= 1 << chance.between(0, 7);
+            let whole = damage_in(&hurt);
+            let (journal, _) = open_tail(&hurt).unwrap();
+            let reader = journal.reader();
+            assert_eq!(verify(&reader), Err(ReadError::Damaged(whole.clone())), "{name} byte {byte}");
+            if byte < end {
+                assert_eq!(reader.read(whole.index), Err(ReadError::Damaged(whole)), "{name} byte {byte}");
+            }
+        }
+        // The header is always read.
+        for byte in 0..HEADER {
+            let mut hurt = files.clone();
+            hurt.get_mut(*name).unwrap()[byte] ^= 1;
+            let expected = damage_in(&hurt);
+            assert_eq!(open_tail(&hurt).err(), Some(JournalError::Damaged(expected)), "{name} byte {byte}");
+        }
+    }
+}
+
+/// A segment whose every frame is right by itself, and which is not the one that was there.
+#[test]
+fn an_unread_segment_that_was_replaced_is_found_by_verifying() {
+    let (files, _, places) = three_segments();
+    let names: Vec<String> = files.keys().filter(|name| name.ends_with(".seg")).cloned().collect();
+    let other = MemoryDisk::default();
+    let (mut journal, _) = Journal::open_on(Arc::new(other.clone()), Path::new("/j"), SMALL).unwrap();
+    for group in places.chunks(3) {
+        let records: Vec<_> = group.iter().map(|place| vec![b'x'; place.length - FRAME]).collect();
+        journal.append_group(&records).unwrap();
+    }
+    drop(journal);
+    let mut mixed = files;
+    // The first header says the same in every journal.
+    mixed.insert(names[0].clone(), other.files()[&names[0]].clone());
+    let expected = damage_in(&mixed);
+    let (journal, _) = open_tail(&mixed).unwrap();
+    let Err(ReadError::Damaged(found)) = verify(&journal.reader()) else { panic!("it was not noticed") };
+    assert_eq!((found.index, found.what), (expected.index, expected.what));
+}
+
+#[test]
+fn missing_swapped_and_shortened_segments_are_refused_without_reading_them() {
+    let (files, _, _) = three_segments();
+    let names: Vec<&String> = files.keys().filter(|name| name.ends_with(".seg")).collect();
+    for gone in &names {
+        let mut left = files.clone();
+        left.remove(*gone);
+        match open(&left).err() {
+            Some(expected) => assert_eq!(open_tail(&left).err(), Some(expected), "{gone} is gone"),
+            None => assert!(open_tail(&left).is_ok(), "the last one vanished with all its records"),
+        }
+    }
+    let mut swapped = files.clone();
+    swapped.insert(names[0].clone(), files[names[1]].clone());
+    swapped.insert(names[1].clone(), files[names[0]].clone());
+    assert_eq!(open_tail(&swapped).err(), open(&swapped).err());
+    for name in &names[..2] {
+        for length in (0..files[*name].len()).step_by(7) {
+            let mut hurt = files.clone();
+            hurt.get_mut(*name).unwrap().truncate(length);
+            match open(&hurt).err() {
+                Some(expected) => {
+                    assert_eq!(open_tail(&hurt).err(), Some(expected), "{name} cut to {length}")
+                }
+                None => assert!(open_tail(&hurt).is_ok()),
+            }
+        }
+    }
 }

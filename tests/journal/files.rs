@@ -6,8 +6,12 @@ use std::path::Path;
 
 use countersign::journal::{Cut, Doing, Journal, JournalError, Opened, Options, ReadError};
 
-const SMALL: Options =
-    Options { segment_bytes: 4096, step_bytes: 1024, history: countersign::journal::History::Whole };
+const SMALL: Options = Options {
+    segment_bytes: 4096,
+    step_bytes: 1024,
+    history: countersign::journal::History::Whole,
+    verify: countersign::journal::Verify::Whole,
+};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -20,7 +24,7 @@ fn what_was_appended_is_there_after_reopening() {
     let mut model: Vec<Vec<u8>> = Vec::new();
     for generation in 0..5_usize {
         let (mut journal, opened) = Journal::open(&dir, SMALL).unwrap();
-        assert_eq!(opened, Opened { records: 0..model.len() as u64, cut: None::<Cut> });
+        assert_eq!(opened, Opened { records: 0..model.len() as u64, cut: None::<Cut>, unread: 0..0 });
         let reader = journal.reader();
         for group in 0..20_usize {
             let records: Vec<Vec<u8>> =
@@ -96,6 +100,6 @@ fn what_is_left_of_a_segment_in_the_making_is_swept_away() {
     let left = dir.join("00000000000000000009.new");
     fs::write(&left, "CSJRNL").unwrap();
     let (_, opened) = Journal::open(&dir, SMALL).unwrap();
-    assert_eq!(opened, Opened { records: 0..0, cut: None });
+    assert_eq!(opened, Opened { records: 0..0, cut: None, unread: 0..0 });
     assert!(!left.exists());
 }

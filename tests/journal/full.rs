@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::journal::{AppendError, Doing, History, Journal, MAX_RECORD, Options};
+use countersign::journal::{AppendError, Doing, History, Journal, MAX_RECORD, Options, Verify};
 
 use crate::chance::Chance;
 use crate::disk::MemoryDisk;
 
-const SMALL: Options = Options { segment_bytes: 8192, step_bytes: 1024, history: History::Whole };
+const SMALL: Options =
+    Options { segment_bytes: 8192, step_bytes: 1024, history: History::Whole, verify: Verify::Whole };
 
 fn open(disk: &MemoryDisk) -> Journal {
     Journal::open_on(Arc::new(disk.clone()), Path::new("/j"), SMALL).unwrap().0

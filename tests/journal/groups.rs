@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use countersign::journal::{
     Answer, CommitError, CommitOptions, Disk, DiskFile, Group, GroupCommit, History, Journal, Ledger,
-    Options, Stopped,
+    Options, Stopped, Verify,
 };
 
 use crate::disk::{MemoryDisk, Op, Told};
 
-const SMALL: Options = Options { segment_bytes: 1 << 20, step_bytes: 4096, history: History::Whole };
+const SMALL: Options =
+    Options { segment_bytes: 1 << 20, step_bytes: 4096, history: History::Whole, verify: Verify::Whole };
 
 /// Names that can be taken once each. `taken` is what others may see.
 #[derive(Default)]

@@ -6,8 +6,12 @@ use std::path::Path;
 
 use countersign::journal::{Journal, JournalError, Options};
 
-const SMALL: Options =
-    Options { segment_bytes: 4096, step_bytes: 1024, history: countersign::journal::History::Whole };
+const SMALL: Options = Options {
+    segment_bytes: 4096,
+    step_bytes: 1024,
+    history: countersign::journal::History::Whole,
+    verify: countersign::journal::Verify::Whole,
+};
 
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::journal::{History, Journal, Options, Reader};
+use countersign::journal::{History, Journal, Options, Reader, Verify};
 use proptest::prelude::*;
 
 use crate::disk::MemoryDisk;
@@ -44,9 +44,11 @@ proptest! {
         segment_bytes in 0_u32..20_000,
         step_bytes in 0_u32..5000,
         retiring in any::<bool>(),
+        tail in any::<bool>(),
     ) {
         let history = if retiring { History::Retiring } else { History::Whole };
-        let options = Options { segment_bytes, step_bytes, history };
+        let verify = if tail { Verify::Tail } else { Verify::Whole };
+        let options = Options { segment_bytes, step_bytes, history, verify };
         let disk = MemoryDisk::default();
         let open = || Journal::open_on(Arc::new(disk.clone()), Path::new("/j"), options).unwrap();
         let mut model: Vec<Vec<u8>> = Vec::new();
@@ -65,6 +67,9 @@ proptest! {
                     let (reopened, opened) = open();
                     prop_assert_eq!(opened.records, first..end);
                     prop_assert_eq!(opened.cut, None);
+                    let sealed = reopened.segment_starts().last().map_or(0..0, |last| first..*last);
+                    let unread = if tail && !sealed.is_empty() { sealed } else { 0..0 };
+                    prop_assert_eq!(opened.unread, unread);
                     journal = reopened;
                 }
                 Step::Read(place) => {
@@ -100,7 +105,8 @@ proptest! {
 #[test]
 fn readers_follow_a_growing_journal() {
     let disk = MemoryDisk::default();
-    let options = Options { segment_bytes: 4096, step_bytes: 512, history: History::Whole };
+    let options =
+        Options { segment_bytes: 4096, step_bytes: 512, history: History::Whole, ..Options::default() };
     let (mut journal, _) = Journal::open_on(Arc::new(disk), Path::new("/j"), options).unwrap();
     let reader = journal.reader();
     std::thread::scope(|scope| {

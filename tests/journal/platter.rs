@@ -52,6 +52,8 @@ pub struct Platter {
     durable_names: BTreeMap<String, Inode>,
     pending_names: Vec<(usize, Vec<Entry>)>,
     played: usize,
+    /// A failed sync left somebody else's bytes in new space.
+    pub left_junk: bool,
 }
 
 impl Platter {
@@ -113,6 +115,7 @@ impl Platter {
             Op::FailedSync { inode } => {
                 // What reached the disk is anyone's guess, and nobody will write the rest again.
                 let cruelty = *chance.of(&CRUELTIES);
+                self.left_junk |= cruelty == Cruelty::Junk;
                 let node = &mut self.nodes[*inode];
                 node.durable = node.after_cut(cruelty, usize::MAX, chance);
                 node.dirty.clear();

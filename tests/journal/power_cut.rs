@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::journal::{AppendError, History, Journal, Opened, Options};
+use countersign::journal::{AppendError, History, Journal, Opened, Options, Verify};
 
 use crate::chance::Chance;
 use crate::disk::{Files, MemoryDisk, Op, Told};
@@ -64,6 +64,14 @@ impl Truth {
 fn open(disk: &MemoryDisk, options: Options) -> (Journal, Opened, Vec<Vec<u8>>) {
     let (journal, opened) = Journal::open_on(Arc::new(disk.clone()), Path::new("/j"), options).unwrap();
     let reader = journal.reader();
+    let (mut at, mut verified) = (opened.unread.start, Vec::new());
+    while at < opened.unread.end {
+        let mut see = |index: u64, record: &[u8]| verified.push((index, record.to_vec()));
+        at = reader.verify_segment(at, &mut see).unwrap().unwrap();
+    }
+    for (index, record) in verified {
+        assert_eq!(reader.read(index).unwrap(), record);
+    }
     let records: Vec<_> = reader.iter_from(opened.records.start).map(|record| record.unwrap().1).collect();
     assert_eq!(records.len() as u64, opened.records.end - opened.records.start);
     if let Some(cut) = &opened.cut {
@@ -142,12 +150,14 @@ fn no_more_faults(disk: &MemoryDisk) {
     disk.fail_a_sync_after(None);
 }
 
-/// The places in a run at which the power is cut, with what is there and what was known then.
+/// The places in a run at which the power is cut, with what is there and what was known then. `junk` says that there
+/// may have been somebody else's bytes before.
 fn cuts(
     base: &Files,
     truth: &Truth,
     ops: &[Op],
     many: usize,
+    junk: bool,
     chance: &mut Chance,
 ) -> Vec<(Files, Truth, Cruelty)> {
     // Anywhere, but as often where most is at stake: just before a sync.
@@ -172,7 +182,10 @@ fn cuts(
         }
         played = place;
         let cruelty = *chance.of(&CRUELTIES);
-        cuts.push((platter.cut(cruelty, chance), truth.clone(), cruelty));
+        let files = platter.cut(cruelty, chance);
+        // Junk stays until an opening that was not cut short has cleared it away.
+        let cruelty = if junk || platter.left_junk { Cruelty::Junk } else { cruelty };
+        cuts.push((files, truth.clone(), cruelty));
     }
     cuts
 }
@@ -184,6 +197,26 @@ struct Count {
     records: usize,
 }
 
+/// Indexes are made from the segments: nothing may depend on what became of them.
+fn harm_indexes(files: &mut Files, chance: &mut Chance) {
+    let names: Vec<String> = files.keys().filter(|name| name.ends_with(".idx")).cloned().collect();
+    for name in &names {
+        let other = files.get(chance.of(&names)).cloned().unwrap_or_default();
+        let bytes = files.get_mut(name).unwrap();
+        match chance.between(0, 9) {
+            0 => drop(files.remove(name)),
+            1 => bytes.truncate(chance.between(0, bytes.len())),
+            2 => bytes.clear(),
+            3 if !bytes.is_empty() => {
+                let place = chance.between(0, bytes.len() - 1);
+                bytes[place] ^= 1 << chance.between(0, 7);
+            }
+            4 => *bytes = other,
+            _ => {}
+        }
+    }
+}
+
 /// The power comes back: everything acknowledged is there, and appending goes on. Also if it is cut once more.
 fn survive(
     (files, truth, cruelty): &(Files, Truth, Cruelty),
@@ -192,6 +225,8 @@ fn survive(
     count: &mut Count,
     chance: &mut Chance,
 ) {
+    let mut files = files.clone();
+    harm_indexes(&mut files, chance);
     let disk = MemoryDisk::of(files.clone());
     let (journal, opened, records) = open(&disk, options);
     truth.must_allow(opened.records.start, &records);
@@ -220,7 +255,7 @@ fn survive(
     assert_eq!(again.records.end, after.end);
 
     if depth > 0 {
-        for cut in cuts(files, truth, &ops, 3, chance) {
+        for cut in cuts(&files, truth, &ops, 3, *cruelty == Cruelty::Junk, chance) {
             survive(&cut, options, depth - 1, count, chance);
         }
     }
@@ -237,8 +272,9 @@ fn what_was_acknowledged_survives_every_power_cut() {
             segment_bytes: *chance.of(&[4096, 10_000, 40_000, 1 << 20]),
             step_bytes: *chance.of(&[512, 1000, 4096, 16_384]),
             history: *chance.of(&[History::Whole, History::Whole, History::Retiring]),
+            verify: *chance.of(&[Verify::Whole, Verify::Tail]),
         };
-        let (mut files, mut truth) = (Files::new(), Truth::default());
+        let (mut files, mut truth, mut junk) = (Files::new(), Truth::default(), false);
         for _generation in 0..4 {
             let disk = MemoryDisk::of(files.clone());
             live(&disk, options, &mut chance);
@@ -257,7 +293,7 @@ fn what_was_acknowledged_survives_every_power_cut() {
                 live(&disk, options, &mut chance);
                 ops = disk.take_ops();
             }
-            let cuts = cuts(&files, &truth, &ops, 15, &mut chance);
+            let cuts = cuts(&files, &truth, &ops, 15, junk, &mut chance);
             for (place, cut) in cuts.iter().enumerate() {
                 let context = Context(format!("seed {seed}, cut {place}, {:?}", cut.2));
                 let depth = usize::from(chance.one_in(6));
@@ -266,6 +302,7 @@ fn what_was_acknowledged_survives_every_power_cut() {
             }
             let next = chance.between(0, cuts.len() - 1);
             (files, truth) = (cuts[next].0.clone(), cuts[next].1.clone());
+            junk = cuts[next].2 == Cruelty::Junk;
         }
     }
     println!("{count:?}");
@@ -276,7 +313,8 @@ fn what_was_acknowledged_survives_every_power_cut() {
 /// A segment is full to its last byte, or torn while it was made longer: the next group begins in new space.
 #[test]
 fn the_edge_of_the_space_written_ahead_survives_every_power_cut() {
-    let options = Options { segment_bytes: 1 << 20, step_bytes: 1024, history: History::Whole };
+    let options =
+        Options { segment_bytes: 1 << 20, step_bytes: 1024, history: History::Whole, ..Options::default() };
     let (mut count, mut chance) = (Count::default(), Chance::new(5));
     for begin in [900, 967, 968, 969, 1000] {
         for round in 0..15 {
@@ -289,7 +327,7 @@ fn the_edge_of_the_space_written_ahead_survives_every_power_cut() {
                 journal.append_group(&group).unwrap();
                 disk.tell(Told::Acknowledged);
             }
-            for cut in cuts(&Files::new(), &Truth::default(), &disk.take_ops(), 10, &mut chance) {
+            for cut in cuts(&Files::new(), &Truth::default(), &disk.take_ops(), 10, false, &mut chance) {
                 survive(&cut, options, 2, &mut count, &mut chance);
             }
             drop(context);
@@ -302,7 +340,8 @@ fn the_edge_of_the_space_written_ahead_survives_every_power_cut() {
 /// had been shortened.
 #[test]
 fn a_file_left_at_an_odd_length_survives_the_next_power_cut() {
-    let options = Options { segment_bytes: 1 << 20, step_bytes: 4096, history: History::Whole };
+    let options =
+        Options { segment_bytes: 1 << 20, step_bytes: 4096, history: History::Whole, ..Options::default() };
     let disk = MemoryDisk::default();
     let (mut journal, _, _) = open(&disk, options);
     journal.append_group(&[vec![b'a'; 4000]]).unwrap();
@@ -315,13 +354,13 @@ fn a_file_left_at_an_odd_length_survives_the_next_power_cut() {
     let (mut count, mut chance) = (Count::default(), Chance::new(3));
     let disk = MemoryDisk::of(files.clone());
     let (mut journal, opened, _) = open(&disk, options);
-    assert_eq!(opened, Opened { records: 0..2, cut: None });
+    assert_eq!(opened, Opened { records: 0..2, cut: None, unread: 0..0 });
     disk.tell(Told::Submitted(vec![vec![b'c'; 50]]));
     journal.append_group(&[vec![b'c'; 50]]).unwrap();
     disk.tell(Told::Acknowledged);
     let truth =
         Truth { records: [(0, vec![b'a'; 4000]), (1, vec![b'b'; 100])].into(), end: 2, ..Truth::default() };
-    for cut in cuts(&files, &truth, &disk.take_ops(), 500, &mut chance) {
+    for cut in cuts(&files, &truth, &disk.take_ops(), 500, false, &mut chance) {
         survive(&cut, options, 0, &mut count, &mut chance);
     }
 }
