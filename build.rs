@@ -12,8 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn generate() -> Result<(), Box<dyn std::error::Error>> {
     use prost::Message as _;
 
-    let files =
-        ["countersign/v1/admin.proto", "countersign/v1/authority.proto", "countersign/v1/review.proto"];
+    let files = ["admin", "audit", "authority", "review"].map(|name| format!("countersign/v1/{name}.proto"));
     let descriptors = protox::compile(files, ["proto"])?;
     let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
     // The same descriptors that the code is made from answer reflection.

@@ -2,6 +2,7 @@
 //! agents.
 
 mod admin;
+mod audit;
 mod change;
 mod connect;
 mod review;
@@ -9,6 +10,7 @@ mod types;
 mod wire;
 
 pub use admin::{AdminClient, Drill, DrillResult, PolicyStatus, ReloadOutcome, Scope, Suspended, Suspension};
+pub use audit::{AuditClient, DecisionFilter, DecisionOverview, DecisionPage, FollowingRecords, LogRecord};
 pub use change::{Able, Change, Draft, Whereabouts, WhoCan};
 pub use connect::{Connect, Target};
 pub use review::{Myself, ReviewClient, SignedIn, Watching};

@@ -33,6 +33,9 @@ pub struct Config {
     /// Who may stop agents, by what their connection to the reviewers' service proves; nobody if there are none.
     #[serde(default)]
     pub operators: Vec<Operator>,
+    /// Who may read the record, besides the operators, by what their connection to the reviewers' service proves.
+    #[serde(default)]
+    pub auditors: Vec<Access>,
     /// The executors, and what each enforces.
     pub executors: Vec<Executor>,
     /// Whether a changed policy or roster must be approved under the policy in force.
@@ -317,6 +320,12 @@ impl Config {
             }
             if !seen.insert(access.key()) {
                 return Err(format!("`operators`: `{}` proves itself like one before it", operator.title()));
+            }
+        }
+        for access in &self.auditors {
+            access.check().map_err(|what| format!("`auditors`: {what}"))?;
+            if access.uid.is_none() && self.agents.iter().any(|agent| agent.by == *access) {
+                return Err("`auditors`: an agent has the same credential".to_owned());
             }
         }
         if self.agents.is_empty() && self.unsafe_anyone_on_loopback_is.is_none() {

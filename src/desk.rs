@@ -9,6 +9,7 @@ mod local;
 mod opening;
 mod port;
 pub mod queue;
+pub mod reading;
 pub mod sessions;
 mod show;
 mod voting;

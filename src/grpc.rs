@@ -1,6 +1,7 @@
-//! The gRPC surface: the agents', the reviewers' and the operators' services, health and reflection, on sockets and TCP.
+//! The gRPC surface: the agents', the reviewers', the operators' and the auditors' services, health and reflection, on sockets and TCP.
 
 mod admin;
+mod audit;
 mod authority;
 mod convert;
 mod count;
@@ -11,6 +12,7 @@ mod until;
 mod whole;
 
 pub use admin::AdminService;
+pub use audit::AuditService;
 pub use authority::AuthorityService;
 pub use review::ReviewService;
 
@@ -20,6 +22,7 @@ use core::time::Duration;
 use count::Counted;
 use listen::Listening;
 use proto::admin_server::AdminServer;
+use proto::audit_server::AuditServer;
 use proto::authority_server::AuthorityServer;
 use proto::review_server::ReviewServer;
 use std::sync::Arc;
@@ -64,13 +67,14 @@ pub async fn serve_agents(
     serve(Routes::new(service), &["countersign.v1.Authority"], listening, metrics, stop).await
 }
 
-/// Serves the reviewers, and the operators beside them, until `stop` turns true.
+/// Serves the reviewers, and the operators and auditors beside them, until `stop` turns true.
 ///
 /// # Errors
 /// [`ServeError`] if a connection could not be accepted any more.
 pub async fn serve_reviewers(
     review: ReviewService,
     admin: AdminService,
+    audit: AuditService,
     listening: Listening,
     metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
@@ -78,8 +82,11 @@ pub async fn serve_reviewers(
     let review = ReviewServer::new(review).max_decoding_message_size(MAX_REQUEST);
     let review = review.max_encoding_message_size(MAX_ANSWER);
     let admin = AdminServer::new(admin).max_decoding_message_size(MAX_REQUEST);
-    let names = &["countersign.v1.Review", "countersign.v1.Admin"];
-    serve(Routes::new(review).add_service(admin), names, listening, metrics, stop).await
+    let audit = AuditServer::new(audit).max_decoding_message_size(MAX_REQUEST);
+    let audit = audit.max_encoding_message_size(MAX_ANSWER);
+    let names = &["countersign.v1.Review", "countersign.v1.Admin", "countersign.v1.Audit"];
+    let routes = Routes::new(review).add_service(admin).add_service(audit);
+    serve(routes, names, listening, metrics, stop).await
 }
 
 async fn serve(

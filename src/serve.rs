@@ -12,11 +12,14 @@ use crate::clock::{Clock, Reading, SystemClock};
 use crate::condition::ConditionKind;
 use crate::config::{Access, Config, Endpoint, PolicyChanges, Tls};
 use crate::desk::LocalDesk;
+use crate::desk::reading;
 use crate::desk::sessions::Sessions;
 use crate::entropy::SystemEntropy;
-use crate::grpc::identity::{Agents, Operators, Proof, Readers};
+use crate::grpc::identity::{Agents, Auditors, Operators, Proof, Readers};
 use crate::grpc::listen::Listening;
-use crate::grpc::{AdminService, AuthorityService, ReviewService, serve_agents, serve_reviewers};
+use crate::grpc::{
+    AdminService, AuditService, AuthorityService, ReviewService, serve_agents, serve_reviewers,
+};
 use crate::metrics::Metrics;
 use crate::party::ExecutorId;
 use crate::reviewer::Directory;
@@ -263,15 +266,14 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         };
         servers.push(tokio::spawn(endpoint::serve(listener, watched.source(), stopping.clone())));
     }
-    let admin = AdminService::new(
-        sidecar,
-        desk.clone(),
-        brake,
-        reloader.clone(),
-        sidecar_in_force,
-        Arc::new(Operators(operators.collect::<Result<_, _>>()?)),
-    );
-    servers.push(run(serve_reviewers(reviewers, admin, listening, metrics, stopping), fail));
+    let operators: Vec<_> = operators.collect::<Result<_, ServeFailed>>()?;
+    let operators = Arc::new(Operators(operators));
+    let auditors = config.auditors.iter().map(proof).collect::<Result<_, _>>()?;
+    let auditors = Auditors { auditors, operators: operators.clone() };
+    let audit = AuditService::new(reading::Reading::new(store.clone()), Arc::new(auditors), stopping.clone());
+    let admin =
+        AdminService::new(sidecar, desk.clone(), brake, reloader.clone(), sidecar_in_force, operators);
+    servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail));
     let keepers = vec![
         tokio::spawn(async move {
             desk.watch_deadlines().await;

@@ -6,6 +6,7 @@ mod facts;
 mod watch;
 
 use crate::audit::event::{Event, Record, RecordError, RequestKey};
+use crate::audit::filter::Filter;
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, TxnId};
 use crate::risk::Environment;
@@ -115,6 +116,15 @@ pub struct Head {
     pub root: Hash,
 }
 
+/// A page of decisions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Where they are recorded, the latest first.
+    pub indices: Vec<Index>,
+    /// What is to be asked for next, as `before`; nothing where there are no earlier ones.
+    pub next: Option<Index>,
+}
+
 /// Something that an agent may have done before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Habit<'a> {
@@ -178,6 +188,23 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] if that could not be found out.
     fn decided(&self, txn: TxnId) -> Result<Option<Index>, StoreError>;
+
+    /// Where everything is recorded that belongs to a decision, in order: the decision first, then the course of its
+    /// escalation, the mint, reports, receipts, incidents, and the document that came into force by it. Nothing if there
+    /// is no such decision.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn chain(&self, txn: TxnId) -> Result<Vec<Index>, StoreError>;
+
+    /// Decisions that a filter wants and that were recorded before a place, the latest first, at most `limit`. Looking
+    /// for what is rare among a great many stops after a while: then there are fewer, and [`Page::next`] goes on.
+    ///
+    /// Bounds of time rely on what every clock here promises: that in one log the moments never fall.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    fn find(&self, filter: &Filter, before: Option<Index>, limit: usize) -> Result<Page, StoreError>;
 
     /// The course of an escalation; empty if there is none of this id.
     ///

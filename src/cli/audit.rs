@@ -2,6 +2,7 @@
 
 mod chain;
 mod export;
+mod follow;
 mod list;
 mod read;
 mod show;
@@ -14,6 +15,7 @@ pub(super) enum Command {
     List(list::Args),
     Chain(chain::Args),
     Show(show::Args),
+    Follow(follow::Args),
     Export(export::Args),
 }
 
@@ -24,8 +26,9 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
     match command {
         Command::List(args) => list::run(args).await,
-        Command::Chain(args) => chain::run(&args),
+        Command::Chain(args) => chain::run(args).await,
         Command::Show(args) => show::run(&args),
+        Command::Follow(args) => follow::run(args).await,
         Command::Export(args) => export::run(&args),
     }
 }

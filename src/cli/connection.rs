@@ -1,7 +1,7 @@
 //! The options with which a command reaches a service.
 
 use super::exit::{Exit, Failed};
-use crate::client::{AdminClient, AgentClient, ClientError, Connect, ReviewClient, Target};
+use crate::client::{AdminClient, AgentClient, AuditClient, ClientError, Connect, ReviewClient, Target};
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -91,6 +91,15 @@ impl ReviewConnection {
         }
     }
 
+    /// Connects as an auditor.
+    ///
+    /// # Errors
+    /// [`Exit::Failure`] or [`Exit::Undetermined`] with what to do.
+    pub(super) async fn open_audit(&self) -> Result<AuditClient, Failed> {
+        let connect = connect(&self.desk, self.token_file.as_ref(), &self.tls)?;
+        AuditClient::connect(connect).await.map_err(|error| failed(&error, &self.desk))
+    }
+
     /// Connects as an operator.
     ///
     /// # Errors
@@ -98,6 +107,31 @@ impl ReviewConnection {
     pub(super) async fn open_admin(&self) -> Result<AdminClient, Failed> {
         let connect = connect(&self.desk, self.token_file.as_ref(), &self.tls)?;
         AdminClient::connect(connect).await.map_err(|error| failed(&error, &self.desk))
+    }
+}
+
+/// A running service to ask, instead of reading the record's folder.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct AuditConnection {
+    /// Ask the service that listens there instead of reading a folder: unix:PATH, http://HOST:PORT or https://HOST:PORT
+    #[arg(long, value_name = "TARGET", conflicts_with = "data")]
+    desk: Option<String>,
+    /// A file with the bearer token to show (on TCP)
+    #[arg(long, env = "COUNTERSIGN_AUDIT_TOKEN_FILE", value_name = "FILE", requires = "desk")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: Tls,
+}
+
+impl AuditConnection {
+    /// Connects, if a service is to be asked.
+    ///
+    /// # Errors
+    /// [`Exit::Failure`] or [`Exit::Undetermined`] with what to do.
+    pub(super) async fn open(&self) -> Result<Option<AuditClient>, Failed> {
+        let Some(desk) = &self.desk else { return Ok(None) };
+        let connect = connect(desk, self.token_file.as_ref(), &self.tls)?;
+        AuditClient::connect(connect).await.map(Some).map_err(|error| failed(&error, desk))
     }
 }
 

@@ -175,6 +175,35 @@ impl Operators {
     }
 }
 
+/// Who may read the record: the auditors, and the operators.
+#[derive(Clone, Debug, Default)]
+pub struct Auditors {
+    /// What the auditors' connections prove.
+    pub auditors: Vec<Proof>,
+    /// The operators.
+    pub operators: Arc<Operators>,
+}
+
+impl Auditors {
+    /// Lets this request read.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` if its connection proves something that neither has, `UNAUTHENTICATED` if nothing.
+    pub(crate) fn admit<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        let proofs = proofs(request)?;
+        let knows = |proof: &Proof| {
+            self.auditors.contains(proof) || self.operators.0.iter().any(|(known, _)| known == proof)
+        };
+        match proofs.as_slice() {
+            [] => Err(unknown(&proofs)),
+            _ if proofs.iter().any(knows) => Ok(()),
+            [..] => Err(Status::permission_denied(
+                "this connection is neither under `auditors` nor under `operators` in the configuration",
+            )),
+        }
+    }
+}
+
 fn unknown(proofs: &[Proof]) -> Status {
     let seen = match proofs {
         [] => {

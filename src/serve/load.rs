@@ -94,6 +94,12 @@ pub(super) fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
             agent.id
         ));
     }
+    for agent in config.agents.iter().filter(|agent| config.auditors.contains(&agent.by)) {
+        findings.push(format!(
+            "agent `{}` proves itself like an auditor: it can read the whole record",
+            agent.id
+        ));
+    }
     let operators: Vec<Access> = config.operators.iter().map(Operator::access).collect();
     for agent in config.agents.iter().filter(|agent| operators.contains(&agent.by)) {
         findings.push(format!(

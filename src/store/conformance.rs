@@ -14,6 +14,7 @@
 
 mod concurrency;
 pub mod events;
+mod find;
 pub mod history;
 pub mod model;
 mod rules;
@@ -74,5 +75,7 @@ pub const CHECKS: &[Check] = checks![
     concurrency::a_change_is_seen_whole_or_not_at_all,
     history::random_histories_are_answered_as_by_reading_everything,
     history::reopening_changes_nothing,
+    find::what_is_found_is_what_reading_everything_finds,
+    find::decisions_are_found_by_their_time,
     tree::the_tree_is_that_of_the_leaves,
 ];

@@ -32,6 +32,7 @@
 
 mod drain;
 mod error;
+mod find;
 mod fold;
 mod keeper;
 mod key;
@@ -48,8 +49,9 @@ pub use look::Look;
 
 use super::facts::{AgentKey, Facts, HabitKey};
 use super::watch::Watchers;
-use super::{Change, Committing, Course, Document, Habit, Head, Index, Store, StoreError};
+use super::{Change, Committing, Course, Document, Habit, Head, Index, Page, Store, StoreError};
 use crate::audit::event::{Record, RecordError, RequestKey};
+use crate::audit::filter::Filter;
 use crate::journal::{
     self, CommitError, CommitOptions, Committer, Cut, Deliver, Disk, GroupCommit, Journal, JournalError,
     RealDisk,
@@ -344,6 +346,14 @@ impl Store for EmbeddedStore {
     fn decided(&self, txn: TxnId) -> Result<Option<Index>, StoreError> {
         let Some(value) = self.views.get(&key::decision(txn))? else { return Ok(None) };
         Ok(key::Txn::read(&value).ok_or_else(|| self.unreadable())?.decided)
+    }
+
+    fn chain(&self, txn: TxnId) -> Result<Vec<Index>, StoreError> {
+        find::chain(self, txn)
+    }
+
+    fn find(&self, filter: &Filter, before: Option<Index>, limit: usize) -> Result<Page, StoreError> {
+        find::find(self, filter, before, limit)
     }
 
     fn course(&self, id: EscalationId) -> Result<Course, StoreError> {

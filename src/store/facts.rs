@@ -1,10 +1,12 @@
 //! What one record says that a store must find again: the facts that its views are folded from.
 
 use crate::audit::event::{self, Event, Record, RequestKey};
+use crate::audit::filter::{Effect, participant};
 use crate::digest::sha256;
+use crate::escalation;
 use crate::moment::Moment;
 use crate::operation::Operation;
-use crate::party::{AgentId, EscalationId, SuspensionId, TxnId};
+use crate::party::{AgentId, EscalationId, PersonId, SuspensionId, TxnId};
 use crate::risk::facts::Source;
 use crate::risk::history::family;
 use crate::store::{Document, Habit};
@@ -26,6 +28,12 @@ pub(super) struct Facts {
     pub(super) suspended: Option<SuspensionId>,
     /// It lifts this suspension.
     pub(super) resumed: Option<SuspensionId>,
+    /// It tells what became of this decision.
+    pub(super) told: Option<TxnId>,
+    /// It opens the escalation that this decision asked for.
+    pub(super) opens: Option<TxnId>,
+    /// Who takes part with it in the escalation whose step it is.
+    pub(super) participant: Option<PersonKey>,
     /// With it this document came into force.
     pub(super) document: Option<Document>,
 }
@@ -35,6 +43,8 @@ pub(super) struct Facts {
 pub(super) struct Decided {
     pub(super) txn: TxnId,
     pub(super) agent: AgentKey,
+    pub(super) action: ActionKey,
+    pub(super) effect: Effect,
     pub(super) request: Option<RequestKey>,
 }
 
@@ -46,21 +56,39 @@ pub(super) struct Step {
     pub(super) ends: bool,
 }
 
-/// An agent, as the views name it: names are long, and a key of the views should not be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AgentKey([u8; 16]);
+/// Defines how the views name something whose own name is long: a key of theirs should not be.
+macro_rules! short_key {
+    ($(#[$doc:meta])* $name:ident($of:ident: $type:ty) = $text:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) struct $name([u8; 16]);
 
-impl AgentKey {
-    pub(super) fn new(agent: &AgentId) -> Self {
-        let hash = sha256(&[agent.as_str().as_bytes()]);
-        let mut key = [0; 16];
-        key.copy_from_slice(hash.split_at(16).0);
-        Self(key)
-    }
+        impl $name {
+            pub(super) fn new($of: $type) -> Self {
+                let hash = sha256(&[$text.as_bytes()]);
+                let mut key = [0; 16];
+                key.copy_from_slice(hash.split_at(16).0);
+                Self(key)
+            }
 
-    pub(super) const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
+            pub(super) const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+    };
+}
+
+short_key! {
+    /// An agent.
+    AgentKey(agent: &AgentId) = agent.as_str()
+}
+short_key! {
+    /// A person.
+    PersonKey(person: &PersonId) = person.as_str()
+}
+short_key! {
+    /// An action.
+    ActionKey(action: &str) = action
 }
 
 /// Something that one agent did, as the views name it.
@@ -86,12 +114,10 @@ impl HabitKey {
 }
 
 /// What a decision that is no denial says its agent does.
-fn habits(decided: &event::Decided) -> Option<[Option<HabitKey>; 3]> {
+fn habits(decided: &event::Decided, operation: &Operation) -> Option<[Option<HabitKey>; 3]> {
     if decided.decision.denies() {
         return None;
     }
-    // A record that names no operation was refused before it came here.
-    let operation = Operation::from_op_bytes(decided.op.as_bytes()).ok()?;
     let key = |habit| Some(HabitKey::new(&decided.agent, habit));
     let environment = &decided.decision.assessment.facts.environment;
     // Where an agent only says that it was, it was not.
@@ -108,31 +134,43 @@ impl Facts {
         let anomaly = record.event.anomaly_of().map(|agent| (AgentKey::new(agent), record.at));
         let course = record.event.escalation();
         let step = course.map(|id| Step { id, ends: ends(&record.event) });
-        let mut facts = Self { step, anomaly, ..Self::default() };
+        let participant = participant(record).map(PersonKey::new);
+        let mut facts = Self { step, anomaly, participant, ..Self::default() };
         match &record.event {
             Event::Decided(event) => {
-                facts.habits = habits(event);
+                // A record that names no operation was refused before it came here.
+                let operation = Operation::from_op_bytes(event.op.as_bytes()).ok();
+                facts.habits = operation.as_ref().and_then(|operation| habits(event, operation));
                 facts.decided = Some(Decided {
                     txn: event.txn,
                     agent: AgentKey::new(&event.agent),
+                    action: ActionKey::new(operation.as_ref().map_or("", Operation::action)),
+                    effect: Effect::of(&event.decision.outcome),
                     request: event.request_id.as_deref().map(|id| RequestKey::new(&event.agent, id)),
                 });
             }
             Event::Minted(event) => facts.minted = Some(event.txn),
             Event::Suspended { suspension } => facts.suspended = Some(suspension.id),
             Event::Resumed { id, .. } => facts.resumed = Some(*id),
-            Event::PolicyLoaded { .. } => facts.document = Some(Document::Policy),
-            Event::RosterLoaded { .. } => facts.document = Some(Document::Roster),
+            Event::PolicyLoaded { approved, .. } => {
+                (facts.document, facts.told) = (Some(Document::Policy), *approved);
+            }
+            Event::RosterLoaded { approved, .. } => {
+                (facts.document, facts.told) = (Some(Document::Roster), *approved);
+            }
+            Event::Reported(event) => facts.told = Some(event.txn),
+            Event::Receipted(event) => facts.told = Some(event.txn),
+            Event::Incident(event) => facts.told = Some(event.txn),
+            Event::Escalation { step: escalation::Event::Opened(opening), .. } => {
+                facts.opens = Some(opening.txn);
+            }
             Event::Absence { .. } => facts.document = Some(Document::Absences),
             Event::Started { .. }
             | Event::Stopped {}
             | Event::KeyCertified { .. }
             | Event::Escalation { .. }
             | Event::Drill { .. }
-            | Event::Reported(_)
             | Event::KeyRevoked { .. }
-            | Event::Receipted(_)
-            | Event::Incident(_)
             | Event::Saturated(_)
             | Event::Erased { .. }
             | Event::ClockInDoubt { .. } => {}

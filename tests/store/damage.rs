@@ -2,11 +2,12 @@
 
 use crate::{copy, files, open, some_history};
 use countersign::audit::event::{Event, Record, RequestKey};
+use countersign::audit::filter::Filter;
 use countersign::moment::Moment;
 use countersign::party::{AgentId, EscalationId, TxnId};
 use countersign::store::conformance::events::Dice;
 use countersign::store::embedded::EmbeddedStore;
-use countersign::store::{Change, Committing, Course, Document, Habit, Head, Index, Store, StoreError};
+use countersign::store::{Change, Committing, Course, Document, Habit, Head, Index, Page, Store, StoreError};
 use countersign::tlog::Hash;
 use std::ops::Range;
 use std::path::Path;
@@ -52,6 +53,12 @@ impl Store for Patient {
     }
     fn decided(&self, txn: TxnId) -> Result<Option<Index>, StoreError> {
         patiently(|| self.0.decided(txn))
+    }
+    fn chain(&self, txn: TxnId) -> Result<Vec<Index>, StoreError> {
+        patiently(|| self.0.chain(txn))
+    }
+    fn find(&self, filter: &Filter, before: Option<Index>, limit: usize) -> Result<Page, StoreError> {
+        patiently(|| self.0.find(filter, before, limit))
     }
     fn course(&self, id: EscalationId) -> Result<Course, StoreError> {
         patiently(|| self.0.course(id))

@@ -3,9 +3,11 @@
 use super::list::{overview_json, status_tone};
 use super::read;
 use crate::audit::chain::{Chain, Key};
+use crate::cli::connection::AuditConnection;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{Output, Tone, span, thousandths, visible};
 use crate::cli::policy::record::Source;
+use crate::client::{AuditClient, ClientError};
 use crate::operation::Operation;
 use crate::operation::render::render;
 use serde_json::{Value, json};
@@ -21,6 +23,8 @@ pub(in crate::cli) struct Args {
     id: Key,
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    connection: AuditConnection,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -34,10 +38,24 @@ fn key(text: &str) -> Result<Key, String> {
 ///
 /// # Errors
 /// [`Failed`] if the record cannot be read, or has no such thing.
-pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
-    let chain = read::chain(&args.source.look()?, args.id)?;
+pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
+    let chain = match args.connection.open().await? {
+        Some(client) => ask(&client, args.id).await?,
+        None => read::chain(&args.source.look()?, args.id)?,
+    };
     Output::new(args.json).print(|| document(&chain), |output| words(output, &chain));
     Ok(Exit::Success)
+}
+
+async fn ask(client: &AuditClient, id: Key) -> Result<Chain, Failed> {
+    let nothing = ClientError::Unintelligible("a chain without a decision");
+    let mut records = client.chain(&id.to_string()).await?.into_iter();
+    let first = records.next().ok_or(nothing.clone())?;
+    let mut chain = Chain::begin(first.index, read::record(first.index, &first.leaf)?).ok_or(nothing)?;
+    for one in records {
+        chain.add(one.index, read::record(one.index, &one.leaf)?);
+    }
+    Ok(chain)
 }
 
 fn document(chain: &Chain) -> Value {

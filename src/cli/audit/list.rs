@@ -1,25 +1,34 @@
 //! `countersign audit list`: decisions and what became of them, the latest first.
 
-use super::read::{self, Page, Wanted};
+use super::read::{self, Found, Page, Wanted};
 use crate::audit::chain::Overview;
 use crate::audit::event::Outcome;
-use crate::audit::filter::Effect;
+use crate::audit::filter::{Effect, Filter};
+use crate::cli::connection::AuditConnection;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{Output, Tone, thousandths, visible};
 use crate::cli::policy::record::Source;
+use crate::client::{AuditClient, ClientError, DecisionFilter, DecisionOverview};
 use crate::escalation::Status;
+use crate::moment::Moment;
+use crate::party::{AgentId, EscalationId, PersonId, TxnId};
+use crate::risk::Level;
+use crate::risk::pattern::Glob;
 use serde_json::{Value, json};
 
 /// List decisions and what became of them, the latest first
 ///
-/// The record is read from its folder, beside a service that may be writing it.
+/// The record is read from its folder, beside a service that may be writing it. With --desk a service is asked, which
+/// has an index: that is fast however long the record is.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     wanted: Wanted,
     #[command(flatten)]
     source: Source,
-    /// How many at most
+    #[command(flatten)]
+    connection: AuditConnection,
+    /// How many at most; a service gives 500 at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
     /// The page of what was recorded before this place
@@ -34,14 +43,75 @@ pub(in crate::cli) struct Args {
 ///
 /// # Errors
 /// [`Failed`] if the record cannot be read.
-#[expect(clippy::unused_async, reason = "a service is asked the same")]
 pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
-    let page = Page { limit: usize::try_from(args.limit).unwrap_or(usize::MAX), before: args.before };
-    let found = read::find(&args.source.look()?, &args.wanted.filter(), page)?;
-    let (overviews, next) = (found.overviews, found.next);
+    let Found { overviews, next } = match args.connection.open().await? {
+        Some(client) => ask(&client, &args.wanted.filter(), args.limit, args.before).await?,
+        None => {
+            let page = Page { limit: usize::try_from(args.limit).unwrap_or(usize::MAX), before: args.before };
+            read::find(&args.source.look()?, &args.wanted.filter(), page)?
+        }
+    };
     let document = || json!({ "decisions": overviews.iter().map(overview_json).collect::<Vec<_>>(), "next_before": next });
     Output::new(args.json).print(document, |output| words(output, &overviews, next));
     Ok(Exit::Success)
+}
+
+/// Asks a service for as many as were asked for, however its pages are cut.
+async fn ask(
+    client: &AuditClient,
+    filter: &Filter,
+    limit: u32,
+    before: Option<u64>,
+) -> Result<Found, Failed> {
+    let text =
+        |pattern: &Option<Glob>| pattern.as_ref().map(|one| one.as_str().to_owned()).unwrap_or_default();
+    let millis = |moment: Option<Moment>| moment.map_or(0, Moment::unix_millis);
+    let wanted = DecisionFilter {
+        agent: text(&filter.agent),
+        action: text(&filter.action),
+        decision: filter.effect.map(|effect| effect.to_string()).unwrap_or_default(),
+        reviewer: filter.reviewer.as_ref().map(ToString::to_string).unwrap_or_default(),
+        from: millis(filter.from),
+        until: millis(filter.until),
+    };
+    let (mut overviews, mut page) = (Vec::new(), before.map(|before| before.to_string()));
+    loop {
+        let left = limit.saturating_sub(u32::try_from(overviews.len()).unwrap_or(u32::MAX));
+        let found = client.decisions(wanted.clone(), left.min(500), page).await?;
+        for one in found.decisions {
+            overviews.push(from_wire(one).ok_or(ClientError::Unintelligible("a decision of another form"))?);
+        }
+        page = found.next;
+        let full = overviews.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        if full || page.is_none() {
+            let next = page.and_then(|page| page.parse().ok());
+            return Ok(Found { overviews, next });
+        }
+    }
+}
+
+fn from_wire(one: DecisionOverview) -> Option<Overview> {
+    let maybe = |text: String| (!text.is_empty()).then_some(text);
+    let person = |text: &String| PersonId::new(text).ok();
+    Some(Overview {
+        index: one.index,
+        at: Moment::from_unix_millis(one.at),
+        txn: TxnId::parse(&one.decision)?,
+        agent: AgentId::new(&one.agent).ok()?,
+        on_behalf_of: maybe(one.on_behalf_of).as_ref().and_then(person),
+        action: one.action,
+        resource: one.resource,
+        effect: Effect::parse(&one.effect)?,
+        level: serde_json::from_value::<Level>(one.level.into()).ok()?,
+        score: one.score.try_into().ok()?,
+        rule: maybe(one.rule),
+        escalation: EscalationId::parse(&one.escalation),
+        status: maybe(one.status).and_then(|status| serde_json::from_value(status.into()).ok()),
+        reviewers: one.reviewers.iter().map(person).collect::<Option<_>>()?,
+        minted: one.minted,
+        outcome: Outcome::parse(&one.outcome),
+        incidents: one.incidents.try_into().ok()?,
+    })
 }
 
 fn words(output: Output, overviews: &[Overview], next: Option<u64>) -> String {

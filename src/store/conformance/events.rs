@@ -120,6 +120,15 @@ pub fn denied(txn: TxnId, agent: &AgentId, request_id: Option<&str>) -> Event {
     decided(txn, agent, request_id, decision::Outcome::Deny)
 }
 
+/// A decision after which people are asked; its outcome is that of an allowed one, which a store does not care about.
+#[must_use]
+pub fn escalated(txn: TxnId, agent: &AgentId, request_id: Option<&str>, id: EscalationId) -> Event {
+    match allowed(txn, agent, request_id) {
+        Event::Decided(decided) => Event::Decided(Box::new(Decided { escalation: Some(id), ..*decided })),
+        other => other,
+    }
+}
+
 /// A mint of this decision's token.
 #[must_use]
 pub fn minted(txn: TxnId, escalation: Option<EscalationId>) -> Event {

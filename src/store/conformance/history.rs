@@ -1,8 +1,8 @@
 //! Checks of whole histories: whatever happened, the store answers as one who reads everything would.
 
 use super::events::{
-    Dice, agent, allowed, denied, ending, minted, opened, policy, refused_vote, reported, resumed, roster,
-    step, stopped, suspended,
+    Dice, agent, allowed, denied, ending, escalated, minted, opened, policy, refused_vote, reported, resumed,
+    roster, step, stopped, suspended,
 };
 use super::model::Model;
 use super::rules::at;
@@ -81,7 +81,7 @@ impl History {
         let request = self.request();
         self.pending.push((id, txn, who));
         let opened = opened(id, txn, &agent(who), now);
-        vec![allowed(txn, &agent(who), request.as_deref()), opened]
+        vec![escalated(txn, &agent(who), request.as_deref(), id), opened]
     }
 
     fn step(&mut self, now: Moment) -> Vec<Event> {

@@ -1,7 +1,8 @@
 //! Folding records into the views: which entries each record adds, changes or takes away.
 
-use super::key::{self, Key, State, Txn, Value};
+use super::key::{self, Key, Line, State, Txn, Value};
 use super::shelf::Trouble;
+use crate::audit::filter::Effect;
 use crate::party::{EscalationId, SuspensionId};
 use crate::store::facts::{Decided, Facts, Step};
 use crate::store::{Index, StoreError};
@@ -64,12 +65,21 @@ impl<'a> Draft<'a> {
 
     /// Folds in the record at `index`, which comes after all that were folded before.
     pub(super) fn fold(&mut self, index: Index, facts: &Facts) -> Result<(), Trouble> {
-        if let Some(Decided { txn, agent, request }) = facts.decided {
+        if let Some(Decided { txn, agent, action, effect, request }) = facts.decided {
             if let Some(request) = request {
                 self.add(key::request(request), key::place(index));
             }
             self.add(key::decision(txn), Txn { decided: Some(index), minted: None }.value());
-            self.add(key::decision_of(agent, index), key::nothing());
+            let line = |other: &[u8; 16]| Line { effect, other: *other }.value();
+            self.add(key::decision_of(agent, index), line(action.as_bytes()));
+            self.add(key::decision_for(action, index), line(agent.as_bytes()));
+            // Most are allowed: who looks for those finds them anywhere.
+            if effect != Effect::Allow {
+                self.add(key::decision_with(effect, index), key::nothing());
+            }
+        }
+        if let Some(txn) = facts.told {
+            self.add(key::told(txn, index), key::nothing());
         }
         if let Some(txn) = facts.minted {
             let key = key::decision(txn);
@@ -89,6 +99,7 @@ impl<'a> Draft<'a> {
         }
         if let Some(step) = facts.step {
             self.step(index, step, facts.minted.is_some())?;
+            self.part(step.id, facts)?;
         }
         if let Some(id) = facts.suspended {
             self.add(key::suspended(index), key::nothing());
@@ -101,6 +112,27 @@ impl<'a> Draft<'a> {
             let key = key::document(document);
             let before = self.get(&key, Expected::Known)?;
             self.entries.push(Entry { key, before, after: Some(key::place(index)) });
+        }
+        Ok(())
+    }
+
+    /// Notes which decision asked for an escalation, and who takes part in it.
+    fn part(&mut self, id: EscalationId, facts: &Facts) -> Result<(), Trouble> {
+        let asked = key::asked(id);
+        if let Some(txn) = facts.opens {
+            let decided = read_txn(self.get(&key::decision(txn), Expected::Known)?)?.decided;
+            // A drill is asked for by no decision.
+            if let Some(index) = decided {
+                self.add(asked, key::place(index));
+            }
+        }
+        if let Some(person) = facts.participant
+            && let Some(place) = self.get(&asked, Expected::Known)?
+        {
+            let key = key::decision_before(person, key::read_place(&place).ok_or_else(nonsense)?);
+            if self.get(&key, Expected::Known)?.is_none() {
+                self.add(key, key::nothing());
+            }
         }
         Ok(())
     }

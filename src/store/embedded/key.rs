@@ -18,9 +18,10 @@
 //! ```
 
 use crate::audit::event::RequestKey;
+use crate::audit::filter::Effect;
 use crate::moment::Moment;
 use crate::party::{EscalationId, SuspensionId, TxnId};
-use crate::store::facts::{AgentKey, HabitKey};
+use crate::store::facts::{ActionKey, AgentKey, HabitKey, PersonKey};
 use crate::store::{Document, Index};
 
 /// A short string of bytes, kept in place: millions of them pass through the views.
@@ -109,6 +110,62 @@ pub(super) fn decision_of(agent: AgentKey, index: Index) -> Key {
 
 pub(super) fn decisions_of(agent: AgentKey) -> Span {
     Span { from: decision_of(agent, 0), to: decision_of(agent, Index::MAX) }
+}
+
+/// The decisions of one action.
+pub(super) fn decision_for(action: ActionKey, index: Index) -> Key {
+    numbered(b'k', action.as_bytes(), index)
+}
+
+/// The decisions with one effect.
+pub(super) fn decision_with(effect: Effect, index: Index) -> Key {
+    Key::of(&[b"f", &[code(effect)], &index.to_be_bytes()])
+}
+
+/// The decisions in whose escalation a person took part.
+pub(super) fn decision_before(person: PersonKey, index: Index) -> Key {
+    numbered(b'v', person.as_bytes(), index)
+}
+
+/// The decision that asked for an escalation.
+pub(super) fn asked(id: EscalationId) -> Key {
+    Key::of(&[b"q", id.as_bytes()])
+}
+
+/// What became of a decision, beside its mint and its escalation.
+pub(super) fn told(txn: TxnId, index: Index) -> Key {
+    numbered(b't', txn.as_bytes(), index)
+}
+
+pub(super) fn all_told(txn: TxnId) -> Span {
+    Span { from: told(txn, 0), to: told(txn, Index::MAX) }
+}
+
+/// What a list of decisions says of each of them: what was decided, and of which action or agent it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) effect: Effect,
+    pub(super) other: [u8; 16],
+}
+
+impl Line {
+    pub(super) fn value(self) -> Value {
+        Value::of(&[&[code(self.effect)], &self.other])
+    }
+
+    pub(super) fn read(value: &Value) -> Option<Self> {
+        let (first, other) = value.as_slice().split_first()?;
+        let effect = Effect::ALL.iter().copied().find(|effect| code(*effect) == *first)?;
+        Some(Self { effect, other: other.try_into().ok()? })
+    }
+}
+
+const fn code(effect: Effect) -> u8 {
+    match effect {
+        Effect::Allow => b'a',
+        Effect::Deny => b'd',
+        Effect::Escalate => b'e',
+    }
 }
 
 pub(super) fn anomaly(agent: AgentKey, at: Moment, index: Index) -> Key {
