@@ -9,6 +9,8 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "command/audit.rs"]
+mod audit;
 #[path = "command/exec.rs"]
 mod exec;
 #[path = "command/files.rs"]

@@ -206,7 +206,7 @@ pub fn cases() -> Vec<Case> {
         }),
         refused("entry-not-in-log", "the entry is not the one that was logged", {
             let entry = Value::from(entry().with("at", 0_u64)).to_canonical();
-            LogProof { extra: Some(entry), ..good.clone() }.to_string()
+            LogProof { extra: Some(entry), ..good }.to_string()
         }),
         refused("entry-of-other-kind", "the entry at that place is no mint", {
             proof_of(&entry().with("kind", "decided"), &TWO).to_string()
