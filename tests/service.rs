@@ -8,6 +8,8 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "service/auditors.rs"]
+mod auditors;
 #[path = "vote/authenticator.rs"]
 #[allow(dead_code, reason = "the tests of votes use more of it")]
 mod authenticator;
