@@ -29,7 +29,7 @@ use crate::sidecar::memory::Memories;
 use crate::sidecar::reload::{Changes, Files, Outcome, ROUNDS, Reloader};
 use crate::sidecar::{Caller, InForce, OWN_NAME, Sidecar};
 use crate::store::embedded::{EmbeddedStore, RECORDS};
-use crate::store::{Change, Index, Store};
+use crate::store::{Change, Index, Store, StoreError};
 use crate::telemetry::endpoint;
 use crate::token::Executor;
 use arc_swap::ArcSwap;
@@ -273,8 +273,9 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let audit = AuditService::new(reading::Reading::new(store.clone()), Arc::new(auditors), stopping.clone());
     let admin =
         AdminService::new(sidecar, desk.clone(), brake, reloader.clone(), sidecar_in_force, operators);
-    servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail));
+    servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail.clone()));
     let keepers = vec![
+        tokio::spawn(end_when_unsound(store.unsound(), fail)),
         tokio::spawn(async move {
             desk.watch_deadlines().await;
         }),
@@ -294,6 +295,14 @@ fn run(
             drop(fail.send(failed(error)).await);
         }
     })
+}
+
+/// What had been recorded is not what it was: nothing more may rest on it.
+async fn end_when_unsound(mut unsound: watch::Receiver<Option<StoreError>>, fail: mpsc::Sender<ServeFailed>) {
+    let why = unsound.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+    if let Some(why) = why {
+        drop(fail.send(failed(why)).await);
+    }
 }
 
 async fn look_at_the_files(reloader: Arc<Reloader>, sessions: Arc<Sessions>) {

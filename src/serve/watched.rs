@@ -46,8 +46,9 @@ fn tell(metrics: &Metrics, notice: &Notice) {
             metrics.views_usable(true);
             tracing::info!(rebuilt, "the views can be used again");
         }
+        Notice::Verified { .. } => tracing::info!("{notice}"),
         Notice::TreeMended => tracing::warn!("{notice}"),
-        Notice::TreeBehind(_) | Notice::Altered(_) => tracing::error!("{notice}"),
+        Notice::TreeBehind(_) | Notice::Unsound(_) => tracing::error!("{notice}"),
     }
 }
 

@@ -42,6 +42,7 @@ mod overlay;
 mod shelf;
 mod tag;
 mod tree;
+mod verifier;
 mod views;
 
 pub use error::{Notice, Rebuilt, StoreOpenError};
@@ -59,7 +60,7 @@ use crate::journal::{
 use crate::moment::Moment;
 use crate::operation::json::{Fault, ReadError as ReadFault};
 use crate::party::{AgentId, EscalationId, TxnId};
-use crate::tlog::{Hash, leaf_hash};
+use crate::tlog::Hash;
 use drain::Drainer;
 use keeper::{Found, Keeper};
 use ledger::{Ledger, Ready, Submission};
@@ -71,6 +72,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast, oneshot, watch};
 use tree::Tree;
+use verifier::Verifier;
 use views::Views;
 
 /// Told what happens to the views, to be logged. It must not block.
@@ -90,6 +92,8 @@ pub struct Options {
     pub journal: journal::Options,
     /// How much memory sled may use for what it has read; 32 MiB if not said.
     pub cache_bytes: Option<u64>,
+    /// Go without the log's tree, whose head and hashes are refused then: for measuring what it costs.
+    pub without_tree: bool,
     /// Told what happens to the views.
     pub tell: Option<Tell>,
     /// Follows what is recorded.
@@ -112,6 +116,8 @@ pub struct Opened {
     /// How many records the tree is known to have had; these were compared with what was hashed then, as far as they
     /// were read.
     pub hashed: Index,
+    /// How many records were not read: they are verified while the store is in use.
+    pub unread: Index,
 }
 
 impl fmt::Display for Opened {
@@ -119,6 +125,9 @@ impl fmt::Display for Opened {
         write!(f, "the store has {} records", self.records)?;
         if let Some(cut) = &self.cut {
             write!(f, "; a torn write at the end of `{}` was cut away", cut.file.display())?;
+        }
+        if self.unread > 0 {
+            write!(f, "; {} of them are verified while it is in use", self.unread)?;
         }
         match &self.rebuilt {
             Some(why) if self.records > 0 => write!(f, "; its views were rebuilt: {why}"),
@@ -151,6 +160,7 @@ pub struct EmbeddedStore {
 struct Running {
     group: GroupCommit<Ledger>,
     drainer: JoinHandle<Result<(), StoreError>>,
+    verifier: Option<JoinHandle<()>>,
 }
 
 impl EmbeddedStore {
@@ -182,14 +192,18 @@ impl EmbeddedStore {
         };
         let (reader, end) = (journal.reader(), journal.next_index());
         let cache_bytes = options.cache_bytes.unwrap_or(32 << 20);
-        let keeper = Keeper { dir: dir.to_owned(), reader: reader.clone(), cache_bytes, tell: options.tell };
+        let keeper =
+            Keeper { dir: dir.to_owned(), reader: reader.clone(), cache_bytes, tell: options.tell.clone() };
         let (shelf, views_found) = keeper.open(end, None)?;
         let (had, rebuilt) = match views_found {
             Found::At(had) => (had, None),
             Found::Rebuilt(why) => (0, Some(why)),
         };
 
-        let (tree, hashed) = Tree::open(dir, &reader, end, true)?;
+        let (tree, hashed) = match options.without_tree {
+            true => (Tree::without(dir), 0),
+            false => Tree::open(dir, &reader, end, found.unread.is_empty())?,
+        };
         let tree = Arc::new(tree);
         let views = Arc::new(Views::new(shelf, end));
         let watchers = Arc::new(Watchers::default());
@@ -205,7 +219,21 @@ impl EmbeddedStore {
             views.close();
             dir_error(error)
         })?;
-        let opened = Opened { records: end, cut: found.cut, views: had, rebuilt, hashed };
+        let verifier = Verifier {
+            reader: reader.clone(),
+            tree: Arc::clone(&tree),
+            views: Arc::clone(&views),
+            tell: options.tell,
+        };
+        let verifier = verify(verifier, found.unread.clone()).map_err(dir_error)?;
+        let opened = Opened {
+            records: end,
+            cut: found.cut,
+            views: had,
+            rebuilt,
+            hashed,
+            unread: found.unread.end - found.unread.start,
+        };
         let store = Self {
             reader,
             views,
@@ -214,7 +242,7 @@ impl EmbeddedStore {
             committer: group.committer(),
             room: Arc::new(Semaphore::new(PIECES)),
             observe: options.observe,
-            running: Mutex::new(Some(Running { group, drainer })),
+            running: Mutex::new(Some(Running { group, drainer, verifier })),
         };
         Ok((store, opened))
     }
@@ -227,11 +255,13 @@ impl EmbeddedStore {
     /// acknowledged is there all the same.
     pub fn close(&self) -> Result<(), StoreError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Running { group, drainer }) = running.take() else { return Ok(()) };
+        let Some(Running { group, drainer, verifier }) = running.take() else { return Ok(()) };
         self.room.close();
         let ended = group.close();
         self.views.close();
         let drained = drainer.join().unwrap_or_else(|_| Err(unavailable("the views' thread panicked")));
+        // What it would have verified is verified after the next opening.
+        drop(verifier.map(JoinHandle::join));
         // The journal, and with it the lock, goes last.
         match ended {
             Ok(_ledger_and_journal) => drained,
@@ -257,7 +287,7 @@ impl EmbeddedStore {
                     StoreError::Unrecordable(other)
                 }
             })?;
-            records.push(Ready { leaf: leaf_hash(&bytes), bytes, facts });
+            records.push(Ready { leaf: self.tree.leaf(&bytes), bytes, facts });
         }
         let observed = self.observe.as_ref().map(|observe| observe(&change.records));
         Ok(Submission { records, read: change.read.clone(), seen, observed })
@@ -267,6 +297,13 @@ impl EmbeddedStore {
     #[must_use]
     pub fn stopped(&self) -> Option<String> {
         self.committer.stopped().map(|why| why.to_string())
+    }
+
+    /// Why nothing more is recorded, once the journal is found not to be what it was. Whoever waits for it should end
+    /// the service then.
+    #[must_use]
+    pub fn unsound(&self) -> watch::Receiver<Option<StoreError>> {
+        self.tree.unsound()
     }
 
     fn unreadable(&self) -> StoreError {
@@ -328,7 +365,8 @@ impl Store for EmbeddedStore {
     }
 
     fn head(&self) -> Result<Head, StoreError> {
-        self.tree.sound().map(|()| self.tree.head())
+        self.tree.sound()?;
+        self.tree.head()
     }
 
     fn hashes(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
@@ -407,6 +445,15 @@ impl Drop for EmbeddedStore {
         // What could not be written out is made anew at the next opening.
         let _ = self.close();
     }
+}
+
+/// Starts the thread that reads what opening did not, where there is something.
+fn verify(verifier: Verifier, unread: Range<Index>) -> std::io::Result<Option<JoinHandle<()>>> {
+    if unread.is_empty() {
+        return Ok(None);
+    }
+    let thread = std::thread::Builder::new().name("verifier".to_owned());
+    thread.spawn(move || verifier.run(unread)).map(Some)
 }
 
 fn unavailable(why: impl fmt::Display) -> StoreError {

@@ -68,6 +68,7 @@ fn it_does_what_every_store_must_with_small_segments() {
     let journal = countersign::journal::Options {
         segment_bytes: 16 << 10,
         step_bytes: 4 << 10,
+        verify: countersign::journal::Verify::Tail,
         ..countersign::journal::Options::default()
     };
     conforms(|| Options { journal, ..Options::default() });

@@ -1,11 +1,17 @@
 //! How a store is opened: once, on what it was closed with, and never on a journal that has lost something.
 
 use crate::{copy, open, some_history};
-use countersign::audit::event::Event;
+use countersign::audit::event::{Event, Record};
+use countersign::journal::{self, Journal, Verify};
 use countersign::moment::Moment;
-use countersign::store::embedded::{EmbeddedStore, Notice, Options, Rebuilt, StoreOpenError};
+use countersign::store::conformance::history::History;
+use countersign::store::conformance::model::Model;
+use countersign::store::conformance::tree::compare_tree;
+use countersign::store::embedded::{EmbeddedStore, Notice, Opened, Options, Rebuilt, StoreOpenError, Tell};
 use countersign::store::{Change, Store, StoreError};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 #[test]
 fn a_store_is_opened_once() {
@@ -203,4 +209,123 @@ fn a_record_of_another_version_is_refused_by_its_place() {
     drop(journal);
     let error = EmbeddedStore::open(&dir, Options::default()).err().unwrap();
     assert!(matches!(error, StoreOpenError::Unreadable { index, .. } if index == places), "{error:?}");
+}
+
+/// Segments of a few records each, of which opening reads the last.
+fn small_tail() -> Options {
+    let journal = journal::Options {
+        segment_bytes: 16 << 10,
+        step_bytes: 4 << 10,
+        verify: Verify::Tail,
+        ..journal::Options::default()
+    };
+    Options { journal, ..Options::default() }
+}
+
+/// Opens it so, with what is told of it.
+fn open_small_tail(dir: &Path) -> (EmbeddedStore, Opened, mpsc::Receiver<Notice>) {
+    let (sender, told) = mpsc::channel();
+    let tell: Tell = Arc::new(move |notice: &Notice| drop(sender.send(notice.clone())));
+    let (store, opened) = EmbeddedStore::open(dir, Options { tell: Some(tell), ..small_tail() }).unwrap();
+    (store, opened, told)
+}
+
+/// A store of several segments, closed in order.
+fn several_segments(dir: &Path, seed: u64) -> Model {
+    let (store, _) = EmbeddedStore::open(dir, small_tail()).unwrap();
+    let mut history = History::new(seed);
+    let runtime = crate::runtime();
+    for _ in 0..400 {
+        runtime.block_on(store.commit(history.next_change())).unwrap();
+    }
+    let model = Model::of(&store);
+    store.close().unwrap();
+    model
+}
+
+fn last_notice(told: &mpsc::Receiver<Notice>) -> Notice {
+    told.recv_timeout(Duration::from_secs(60)).unwrap()
+}
+
+#[test]
+fn what_opening_does_not_read_is_verified_afterwards() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("store");
+    let model = several_segments(&dir, 16);
+    let (store, opened, told) = open_small_tail(&dir);
+    let all = model.records.len() as u64;
+    assert_eq!((opened.records, opened.views, opened.hashed), (all, all, all));
+    assert!(opened.unread > all / 2 && opened.unread < all, "{opened:?}");
+    model.compare(&store);
+    compare_tree(&store, &model);
+    assert_eq!(last_notice(&told), Notice::Verified { records: opened.unread });
+    assert_eq!(*store.unsound().borrow(), None);
+}
+
+/// As a disk that has failed: it is named, and nothing more is recorded.
+#[test]
+fn damage_that_opening_did_not_read_ends_the_store() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("store");
+    several_segments(&dir, 17);
+    let segment = dir.join("journal/00000000000000000000.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let (store, opened, told) = open_small_tail(&dir);
+    assert!(opened.unread > 0);
+    let Notice::Unsound(why) = last_notice(&told) else { panic!("it was not found") };
+    let named = format!("`{}` at byte 99, record 1: the record is not what was written", segment.display());
+    assert!(why.contains(&named), "{why}");
+    ends(&store, &why);
+}
+
+fn ends(store: &EmbeddedStore, why: &str) {
+    let runtime = crate::runtime();
+    let reason =
+        runtime.block_on(async { store.unsound().wait_for(Option::is_some).await.unwrap().clone().unwrap() });
+    assert_eq!(reason.to_string(), why);
+    let refused = runtime.block_on(store.commit(Change::of(Moment::default(), [Event::Stopped {}])));
+    assert_eq!(refused, Err(reason.clone()));
+    assert_eq!(store.head(), Err(reason));
+}
+
+/// Whoever rewrites the journal with right checksums does not have the tree on his side.
+#[test]
+fn an_altered_record_is_found_at_opening_or_soon_after_it() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("store");
+    let model = several_segments(&dir, 18);
+    let place = 100;
+    std::fs::remove_dir_all(dir.join("journal")).unwrap();
+    let (mut journal, _) = Journal::open(&dir.join("journal"), small_tail().journal).unwrap();
+    for (index, record) in model.records.iter().enumerate() {
+        let record = if index == place { &Record::new(Moment::default(), Event::Stopped {}) } else { record };
+        journal.append_group(&[record.to_canonical().unwrap()]).unwrap();
+    }
+    drop(journal);
+    let index = place as u64;
+    let error = EmbeddedStore::open(&dir, Options::default()).err().unwrap();
+    assert_eq!(error, StoreOpenError::Altered { dir: dir.clone(), index });
+    let (store, _, told) = open_small_tail(&dir);
+    let Notice::Unsound(why) = last_notice(&told) else { panic!("it was not found") };
+    assert!(why.contains(&format!("record {index} is not the one that was hashed")), "{why}");
+    ends(&store, &why);
+}
+
+/// The tree's files are not the journal: they are made anew while the store goes on.
+#[test]
+fn files_of_the_tree_that_are_wrong_are_mended_while_it_is_open() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("store");
+    let model = several_segments(&dir, 19);
+    let leaves = dir.join("tree/0");
+    let mut bytes = std::fs::read(&leaves).unwrap();
+    bytes[40] ^= 1;
+    std::fs::write(&leaves, bytes).unwrap();
+    let (store, _, told) = open_small_tail(&dir);
+    let mut heard = [last_notice(&told), last_notice(&told)].map(|notice| notice.to_string());
+    heard.sort();
+    assert!(heard[1].contains("tree were damaged"), "{heard:?}");
+    compare_tree(&store, &model);
 }

@@ -83,7 +83,7 @@ impl Drainer {
             Err(TreeTrouble::Read(error)) => self.tell(&Notice::TreeBehind(error.to_string())),
             Err(TreeTrouble::Altered(_)) => {
                 if let Err(error) = self.tree.sound() {
-                    self.tell(&Notice::Altered(error.to_string()));
+                    self.tell(&Notice::Unsound(error.to_string()));
                 }
             }
         }

@@ -98,8 +98,13 @@ pub enum Notice {
     TreeMended,
     /// The files of the tree cannot be written, for this reason; it is tried again.
     TreeBehind(String),
-    /// The records are not what they were; nothing more is recorded.
-    Altered(String),
+    /// What opening did not read of the journal was read since, and is as it was written.
+    Verified {
+        /// How many records that were.
+        records: Index,
+    },
+    /// The journal is not what it was, for this reason; nothing more is recorded.
+    Unsound(String),
     /// They can be used again.
     ViewsUp {
         /// Whether they had to be made anew.
@@ -168,7 +173,8 @@ impl fmt::Display for Notice {
             Self::ViewsDown(why) => write!(f, "the views cannot be used: {why}"),
             Self::TreeMended => f.write_str("the files of the log's tree were damaged, and were made anew"),
             Self::TreeBehind(why) => write!(f, "the files of the log's tree cannot be written: {why}"),
-            Self::Altered(what) => write!(f, "the journal was altered: {what}"),
+            Self::Verified { records } => write!(f, "{records} older records were verified"),
+            Self::Unsound(what) => write!(f, "nothing more is recorded: {what}"),
             Self::ViewsUp { rebuilt: false } => f.write_str("the views can be used again"),
             Self::ViewsUp { rebuilt: true } => f.write_str("the views were rebuilt and can be used again"),
         }

@@ -15,7 +15,8 @@ use files::{Files, Mark};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::watch;
 
 /// So many records may come before the edge is kept again: what a killed process leaves to be hashed.
 const KEPT_EVERY: u64 = 16_384;
@@ -24,12 +25,14 @@ const AT_ONCE: usize = 4096;
 
 /// The tree of an open store.
 pub(super) struct Tree {
+    /// Nothing is hashed.
+    asleep: bool,
     files: Files,
     state: RwLock<State>,
     /// How many leaves the edge had when it was kept last; the thread that writes the files is the only one to ask.
     kept: AtomicU64,
-    /// The records are not those that were hashed when they were recorded.
-    altered: OnceLock<StoreError>,
+    /// Why nothing more may be recorded: the records are not what they were.
+    unsound: watch::Sender<Option<StoreError>>,
 }
 
 /// What is in memory.
@@ -94,10 +97,11 @@ impl Tree {
         }
         files.make().map_err(|error| StoreOpenError::Io { dir: dir.to_owned(), kind: error.kind() })?;
         let tree = Self {
+            asleep: false,
             files,
             kept: AtomicU64::new(state.edge.size()),
             state: RwLock::default(),
-            altered: OnceLock::new(),
+            unsound: watch::Sender::new(None),
         };
         match tree.hash(&mut state, reader, end, known.as_ref().map(|mark| &mark.edge)) {
             Ok(()) => {}
@@ -108,6 +112,22 @@ impl Tree {
         }
         *tree.state_mut() = state;
         Ok((tree, had))
+    }
+
+    /// No tree: nothing is hashed.
+    pub(super) fn without(dir: &Path) -> Self {
+        Self {
+            asleep: true,
+            files: Files::of(dir),
+            state: RwLock::default(),
+            kept: AtomicU64::new(0),
+            unsound: watch::Sender::new(None),
+        }
+    }
+
+    /// The hash that a record's leaf will have.
+    pub(super) fn leaf(&self, bytes: &[u8]) -> Hash {
+        if self.asleep { Hash::default() } else { leaf_hash(bytes) }
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -151,6 +171,9 @@ impl Tree {
 
     /// Adds the leaves of records that are durable.
     pub(super) fn add(&self, leaves: &[Hash]) {
+        if self.asleep {
+            return;
+        }
         let mut state = self.state_mut();
         for leaf in leaves {
             state.push(*leaf);
@@ -158,14 +181,36 @@ impl Tree {
     }
 
     /// How large the tree is, and its root.
-    pub(super) fn head(&self) -> Head {
+    pub(super) fn head(&self) -> Result<Head, StoreError> {
+        if self.asleep {
+            return Err(StoreError::Unavailable("the store was opened without the log's tree".to_owned()));
+        }
         let edge = self.state().edge.clone();
-        Head { size: edge.size(), root: edge.root() }
+        Ok(Head { size: edge.size(), root: edge.root() })
     }
 
     /// Whether the records are what they were when they were recorded, as far as is known.
     pub(super) fn sound(&self) -> Result<(), StoreError> {
-        self.altered.get().map_or(Ok(()), |error| Err(error.clone()))
+        self.unsound.borrow().as_ref().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Nothing more may be recorded, for this reason. The first of such reasons stays.
+    pub(super) fn give_up(&self, why: StoreError) {
+        self.unsound.send_if_modified(|reason| {
+            let first = reason.is_none();
+            reason.get_or_insert(why);
+            first
+        });
+    }
+
+    /// Why nothing more may be recorded, once that is so.
+    pub(super) fn unsound(&self) -> watch::Receiver<Option<StoreError>> {
+        self.unsound.subscribe()
+    }
+
+    /// This record has the right checksum, and is not the one whose leaf is in the tree.
+    pub(super) fn altered(index: Index) -> StoreError {
+        StoreError::Damaged(format!("record {index} is not the one that was hashed when it was recorded"))
     }
 
     /// Hashes of a level, each checked against the edge. `None` where the files are not what they should be.
@@ -237,9 +282,7 @@ impl Tree {
         let edge = self.state().edge.clone();
         let made = self.hash(&mut State::default(), reader, edge.size(), Some(&edge));
         if let Err(TreeTrouble::Altered(index)) = &made {
-            let text = format!("record {index} is not the one that was hashed when it was recorded");
-            // The first of such reasons stays.
-            let _ = self.altered.set(StoreError::Damaged(text));
+            self.give_up(Self::altered(*index));
         }
         made
     }
@@ -340,7 +383,7 @@ mod tests {
     fn it_is_taken_up_where_it_was_kept() {
         let (dir, mut journal) = journal(0..0);
         let (tree, had) = open(&dir, &journal, false);
-        assert_eq!((tree.head().root, had), (EMPTY_ROOT, 0));
+        assert_eq!((tree.head().unwrap().root, had), (EMPTY_ROOT, 0));
         let mut known = 0;
         for end in [1, 255, 256, 700, 20_000, MANY] {
             append(&mut journal, known..end);
