@@ -28,6 +28,25 @@ fn main() {
     for in_flight in [1, 8, 64, 256] {
         throughput(&parent.path().join(format!("at-{in_flight}")), in_flight);
     }
+    println!("the same with the log's tree and without it, in turn, the best of three rounds each");
+    for in_flight in [1, 8, 64, 256] {
+        let mut best = [Ran::default(), Ran::default()];
+        for round in 0..3 {
+            for (without_tree, best) in [false, true].into_iter().zip(&mut best) {
+                let dir = parent.path().join(format!("tree-{in_flight}-{round}-{without_tree}"));
+                let ran = ran(&dir, in_flight, without_tree);
+                std::fs::remove_dir_all(&dir).unwrap();
+                if ran.rate > best.rate {
+                    *best = ran;
+                }
+            }
+        }
+        let [with, without] = &best;
+        println!("{in_flight:9} | with    {with}");
+        println!("          | without {without}");
+        let (rate, p50, work) = (with.rate / without.rate, with.p50 / without.p50, with.work / without.work);
+        println!("          | ratio: rate {rate:.3}, p50 {p50:.3}, processor time {work:.3}");
+    }
     restart(&parent.path().join("restart"));
 }
 
@@ -38,10 +57,34 @@ fn change(dice: &mut Dice) -> Change {
     Change::of(Moment::from_unix_seconds(1_700_000_000), events)
 }
 
+/// How one round went.
+#[derive(Default)]
+struct Ran {
+    rate: f64,
+    p50: f64,
+    p99: f64,
+    /// Microseconds of all threads for each change.
+    work: f64,
+    threads: String,
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rate, p50, p99, work, threads } = self;
+        write!(f, "{rate:9.0} | {p50:6.3} | {p99:6.3} | {work:.1}: {threads}")
+    }
+}
+
 fn throughput(dir: &Path, in_flight: u64) {
+    println!("{in_flight:9} | {}", ran(dir, in_flight, false));
+    println!("          | resident {} MiB, on disk {} bytes per change", resident(), disk(dir));
+}
+
+fn ran(dir: &Path, in_flight: u64, without_tree: bool) -> Ran {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let (store, _) = EmbeddedStore::open(dir, Options::default()).unwrap();
+        let options = Options { without_tree, ..Options::default() };
+        let (store, _) = EmbeddedStore::open(dir, options).unwrap();
         let store = Arc::new(store);
         let before = cpu();
         let since = Instant::now();
@@ -71,11 +114,11 @@ fn throughput(dir: &Path, in_flight: u64) {
             .map(|(name, time)| format!("{name} {:.1}", time.as_secs_f64() * 1e6 / times.len() as f64))
             .collect();
         let rate = times.len() as f64 / elapsed.as_secs_f64();
-        let (p50, p99) = (at(50), at(99));
-        println!("{in_flight:9} | {rate:9.0} | {p50:6.3} | {p99:6.3} | {}", per_change.join(", "));
+        let total = |times: &BTreeMap<String, Duration>| times.values().sum::<Duration>().as_secs_f64();
+        let work = (total(&after) - total(&before)) * 1e6 / times.len() as f64;
         store.close().unwrap();
-    });
-    println!("          | resident {} MiB, on disk {} bytes per change", resident(), disk(dir));
+        Ran { rate, p50: at(50), p99: at(99), work, threads: per_change.join(", ") }
+    })
 }
 
 /// How many bytes of a directory each change takes, by the number of records that are there.

@@ -4,12 +4,65 @@ use crate::ledger::Known;
 use crate::load::jti;
 use countersign::audit::event::Event;
 use countersign::client::Grant;
-use countersign::store::Store as _;
+use countersign::party::TxnId;
+use countersign::store::Store;
+use countersign::store::conformance::tree::root_of;
 use countersign::store::embedded::{EmbeddedStore, Options};
+use countersign::tlog::{Hash, consistency, inclusion, leaf_hash, verify_consistency, verify_inclusion};
 use countersign::token::UnverifiedToken;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+
+/// What the log was after an earlier kill.
+#[derive(Clone, Copy)]
+pub(crate) struct Before {
+    size: u64,
+    root: Hash,
+}
+
+/// The log as a kill left it, opened in a copy so that the server itself finds what it left: the tree over it is that
+/// over its leaves, it only grew, and what was acknowledged is under its root.
+pub(crate) fn check_log(data: &Path, known: &Known, before: Option<Before>) -> Before {
+    let copied = tempfile::tempdir().unwrap();
+    let folder = copied.path().join("data");
+    copy(data, &folder);
+    let (store, opened) = EmbeddedStore::open(&folder, Options::default()).unwrap();
+    let leaves: Vec<Hash> = (0..opened.records).map(|index| leaf_hash(&store.leaf(index).unwrap())).collect();
+    let head = store.head().unwrap();
+    assert_eq!((head.size, head.root), (opened.records, root_of(&leaves)), "{opened}");
+    assert!(opened.hashed <= opened.records, "{opened:?}");
+    let store: &dyn Store = &store;
+    assert_eq!(store.hashes(0, 0..head.size).unwrap(), leaves);
+    if let Some(before) = before.filter(|before| before.size > 0) {
+        assert!(before.size <= head.size, "{} records are lost", before.size - head.size);
+        let proof = consistency(before.size, head.size, store).unwrap();
+        let grew = verify_consistency(before.size, &before.root, head.size, &head.root, &proof);
+        assert_eq!(grew, Ok(()), "the log of {} records is another now", before.size);
+    }
+    for answered in known.answers.iter().rev().take(40) {
+        let txn = TxnId::parse(&answered.decision).unwrap();
+        let index = store.decided(txn).unwrap().unwrap_or_else(|| panic!("{txn} is lost"));
+        let proof = inclusion(index, head.size, store).unwrap();
+        let leaf = leaf_hash(&store.leaf(index).unwrap());
+        assert_eq!(verify_inclusion(&leaf, index, head.size, &proof, &head.root), Ok(()), "{txn}");
+    }
+    Before { size: head.size, root: head.root }
+}
+
+/// Copies the files of a folder; a socket that the killed server left is no file.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (kind, target) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &target);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
 
 /// Reads every record: each decision, mint and request is there once, and each token is where it says it is.
 pub(crate) fn check(data: &Path, known: &Known) {

@@ -1,4 +1,5 @@
-//! A restart on a hundred thousand records: nothing is missing, and how long it takes is printed.
+//! A restart on a hundred thousand records, or on as many as `COUNTERSIGN_RESTART_RECORDS` says: nothing is missing,
+//! and how long it takes is printed.
 
 use crate::chance::Chance;
 use crate::load::Connections;
@@ -15,7 +16,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-const RECORDS: u64 = 100_000;
 const GROUP: usize = 500;
 /// Far above what it takes: it is only there to catch what hangs.
 const BOUND: Duration = Duration::from_secs(30);
@@ -158,7 +158,9 @@ fn grow(journal: &Path, story: &Story) -> (u64, [u8; 32], u64) {
     let (mut journal, _) = Journal::open(journal, Options::default()).unwrap();
     let mut copies = 0;
     let mut group = Vec::new();
-    while journal.next_index() < RECORDS {
+    let asked = std::env::var("COUNTERSIGN_RESTART_RECORDS").ok().and_then(|text| text.parse().ok());
+    let records: u64 = asked.unwrap_or(100_000);
+    while journal.next_index() < records {
         group.extend(story.copy(copies));
         copies += 1;
         if group.len() >= GROUP {

@@ -71,6 +71,7 @@ fn live_and_die(runtime: &Runtime, seed: u64, totals: &Totals) {
     });
     let mut checked = 0;
     let mut usual_start = Duration::from_millis(100);
+    let mut log = None;
     for life in 0..KILLS {
         if life > 0 && world.chance.one_in(6) {
             let mut server = Server::spawn(folder);
@@ -94,6 +95,8 @@ fn live_and_die(runtime: &Runtime, seed: u64, totals: &Totals) {
             runtime.block_on(load).unwrap();
         }
         totals.kills.fetch_add(1, Ordering::Relaxed);
+        let_go_of_locks();
+        log = Some(record::check_log(&service.path("data"), &world.ledger.known(), log));
     }
     let (mut server, tcp, _) = start(folder);
     let everything = Sample::all(&world.ledger);
