@@ -4,5 +4,6 @@ pub mod chain;
 pub mod event;
 pub mod export;
 pub mod filter;
+pub mod log;
 mod sentence;
 pub mod verify;

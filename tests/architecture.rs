@@ -108,6 +108,7 @@ const MAP: &[(&str, &[&str])] = &[
             "reviewer",
             "risk",
             "suspension",
+            "tlog",
             "token",
         ],
     ),

@@ -23,6 +23,7 @@ pub use findings::{Finding, Severity};
 use super::event::{Event, Record};
 use crate::moment::Moment;
 use crate::party::{AgentId, ExecutorId};
+use crate::tlog::LogPolicy;
 use crate::token::PublicKey;
 use core::time::Duration;
 use course::Courses;
@@ -43,6 +44,8 @@ pub const SLACK: Duration = Duration::from_secs(60);
 pub struct Trust {
     /// The roots that executors pin. Without one, nothing says whether a key in the record was certified.
     pub roots: Vec<PublicKey>,
+    /// Which logs and witnesses are known by their own keys, and how many witnesses must have cosigned.
+    pub policy: Option<LogPolicy>,
 }
 
 /// What a record holds, in figures.

@@ -1,11 +1,17 @@
 //! `countersign audit`: the record read, by anyone who may read its folder.
 
 mod chain;
+mod check_proof;
 mod export;
+mod folder;
 mod follow;
 mod list;
+mod prove;
 mod read;
 mod show;
+mod tiles;
+mod trust;
+mod verify;
 
 use super::exit::{Exit, Failed};
 
@@ -17,6 +23,9 @@ pub(super) enum Command {
     Show(show::Args),
     Follow(follow::Args),
     Export(export::Args),
+    Verify(verify::Args),
+    Prove(prove::Args),
+    CheckProof(check_proof::Args),
 }
 
 /// Runs the command.
@@ -30,5 +39,8 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Show(args) => show::run(&args),
         Command::Follow(args) => follow::run(args).await,
         Command::Export(args) => export::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Prove(args) => prove::run(&args),
+        Command::CheckProof(args) => check_proof::run(&args),
     }
 }

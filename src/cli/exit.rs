@@ -13,6 +13,10 @@ pub(super) enum Exit {
     Usage,
     /// `policy preview` only: the changed policy is looser, or not as strict in every way.
     Looser,
+    /// `audit verify` and `audit check-proof` only: what is kept is not what was logged.
+    Tampered,
+    /// `audit verify` and `audit check-proof` only: something is missing that would tell.
+    CannotTell,
     /// Denied, refused, cancelled or blocked: we know that it must not run.
     Denied,
     /// Nobody decided in time, or the token was collected too late.
@@ -33,7 +37,8 @@ impl Exit {
             Self::Success => 0,
             Self::Failure => 1,
             Self::Usage => 2,
-            Self::Looser => 3,
+            Self::Tampered => 2,
+            Self::Looser | Self::CannotTell => 3,
             Self::Denied => 120,
             Self::Expired => 121,
             Self::Undetermined => 122,

@@ -28,6 +28,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("emergency.review", "an emergency approval was reviewed by somebody who may not"),
     ("emergency.review_due", "an emergency approval waits for its review"),
     ("emergency.unreviewed", "an emergency approval was not reviewed in time"),
+    ("entry.not_canonical", "an entry is not in the one form that a record has"),
+    ("entry.unreadable", "an entry is no record of a version that is known"),
     ("escalation.after_end", "something happened to an escalation that was over"),
     ("escalation.amended", "a changed operation was proposed by somebody who could not"),
     ("escalation.blocked", "an escalation was blocked that could not be any more"),

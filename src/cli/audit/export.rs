@@ -41,6 +41,9 @@ enum Format {
     Cloudevents,
     /// OCSF 1.6.0, one to a line
     Ocsf,
+    /// The log itself with its tree and its checkpoints: a folder that `audit verify` and other people's tools check
+    /// (C2SP tlog-tiles). What is there already is kept, so that it can be done again as the log grows
+    Tiles,
 }
 
 /// Runs the command.
@@ -48,6 +51,12 @@ enum Format {
 /// # Errors
 /// [`Failed`] if the record cannot be read, or the file cannot be written.
 pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
+    if args.format == Format::Tiles {
+        let to = args.output.as_ref().ok_or_else(|| {
+            Failed::new(Exit::Usage, "tiles are a folder of files: say which with --output")
+        })?;
+        return super::tiles::export(&args.source.folder()?, to);
+    }
     let look = args.source.look()?;
     let Some(path) = &args.output else {
         let mut out = BufWriter::new(std::io::stdout().lock());
@@ -131,7 +140,9 @@ fn write(args: &Args, look: &Look, out: &mut impl Write) -> Result<(), Stop> {
         let entry = Entry { origin: &origin, index, record: &record };
         let event = match args.format {
             Format::Ocsf => ocsf::event(&entry)?,
-            Format::Cloudevents | Format::Jsonl | Format::Csv => cloud_events::cloud_event(&entry)?,
+            Format::Cloudevents | Format::Jsonl | Format::Csv | Format::Tiles => {
+                cloud_events::cloud_event(&entry)?
+            }
         };
         writeln!(out, "{event}")?;
     }

@@ -34,13 +34,24 @@ impl Source {
     /// # Errors
     /// [`Failed`] if there is none.
     pub(in crate::cli) fn look(&self) -> Result<Look, Failed> {
-        let data = match &self.data {
-            Some(data) => data.clone(),
-            None => Config::load(&self.config).map_err(|error| Failed::new(Exit::Usage, error))?.data,
-        };
+        let data = self.folder()?;
         Look::into_store(&data).map_err(|error| {
             Failed::plain(format!("cannot read the record in `{}`: {error}", data.display()))
         })
+    }
+
+    /// The folder of the record.
+    ///
+    /// # Errors
+    /// [`Failed`] if there is no configuration that says it.
+    pub(in crate::cli) fn folder(&self) -> Result<PathBuf, Failed> {
+        match &self.data {
+            Some(data) => Ok(data.clone()),
+            None => {
+                let config = Config::load(&self.config).map_err(|error| Failed::new(Exit::Usage, error))?;
+                Ok(config.data)
+            }
+        }
     }
 }
 
