@@ -41,9 +41,48 @@ pub struct Config {
     /// Whether a changed policy or roster must be approved under the policy in force.
     #[serde(default)]
     pub policy_changes: PolicyChanges,
+    /// What the service tells of itself.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// Lets anyone on this machine who reaches the agents' TCP port pass as this agent. For trying out only.
     #[serde(default)]
     pub unsafe_anyone_on_loopback_is: Option<AgentId>,
+}
+
+/// What the service tells of itself, besides its log and [`Listen::metrics`].
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// The OTLP endpoint of a collector that spans are sent to, as `http://127.0.0.1:4317`; none are sent without one.
+    pub otlp: Option<String>,
+    /// What the service calls itself there.
+    pub service_name: String,
+    /// The share of the traces begun here that are sent, from 0 to 1.
+    pub sample: f64,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { otlp: None, service_name: "countersign".to_owned(), sample: 1.0 }
+    }
+}
+
+impl Telemetry {
+    fn check(&self) -> Result<(), String> {
+        if let Some(otlp) = self.otlp.as_ref().filter(|otlp| !otlp.starts_with("http://")) {
+            return Err(format!(
+                "`otlp: {otlp}` does not begin with `http://`: spans are sent to a collector on this machine or in \
+                 this pod, which sends them on with TLS"
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.sample) {
+            return Err(format!("`sample: {}` is not from 0 to 1", self.sample));
+        }
+        if self.service_name.trim().is_empty() {
+            return Err("`service_name` is empty".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// What it takes for a changed policy or roster to come into force.
@@ -282,6 +321,7 @@ impl Config {
         for (name, endpoint) in [("agents", &self.listen.agents), ("reviewers", &self.listen.reviewers)] {
             endpoint.check().map_err(|what| format!("`listen.{name}`: {what}"))?;
         }
+        self.telemetry.check().map_err(|what| format!("`telemetry`: {what}"))?;
         let mut seen = HashSet::new();
         for agent in &self.agents {
             agent.by.check().map_err(|what| format!("agent `{}`: {what}", agent.id))?;

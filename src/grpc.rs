@@ -8,6 +8,7 @@ mod count;
 pub mod identity;
 pub mod listen;
 mod review;
+mod trace;
 mod until;
 mod whole;
 

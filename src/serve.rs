@@ -10,7 +10,7 @@ pub use load::check;
 use crate::audit::event::{Event, Record};
 use crate::clock::{Clock, Reading, SystemClock};
 use crate::condition::ConditionKind;
-use crate::config::{Access, Config, Endpoint, PolicyChanges, Tls};
+use crate::config::{Access, Config, Endpoint, PolicyChanges, Telemetry, Tls};
 use crate::desk::LocalDesk;
 use crate::desk::reading;
 use crate::desk::sessions::Sessions;
@@ -30,7 +30,7 @@ use crate::sidecar::reload::{Changes, Files, Outcome, ROUNDS, Reloader};
 use crate::sidecar::{Caller, InForce, OWN_NAME, Sidecar};
 use crate::store::embedded::{EmbeddedStore, RECORDS};
 use crate::store::{Change, Index, Store, StoreError};
-use crate::telemetry::endpoint;
+use crate::telemetry::{Tracing, endpoint};
 use crate::token::Executor;
 use arc_swap::ArcSwap;
 use core::fmt::Display;
@@ -63,6 +63,13 @@ impl std::error::Error for ServeFailed {}
 
 fn failed(what: impl Display) -> ServeFailed {
     ServeFailed(what.to_string())
+}
+
+/// Where this configuration has spans sent to, if anywhere.
+#[must_use]
+pub fn tracing_of(config: &Config) -> Option<Tracing> {
+    let Telemetry { otlp, service_name, sample, .. } = config.telemetry.clone();
+    Some(Tracing { endpoint: otlp?, service_name, sample })
 }
 
 /// Where a running service can be reached.

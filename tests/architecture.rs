@@ -142,6 +142,8 @@ const FENCES: &[(&str, &[&str])] = &[
     ("sled::", &["store"]),
     ("prost::", &["grpc", "client", "proto"]),
     ("tonic::", &["grpc", "client", "proto", "serve"]),
+    ("opentelemetry::", &["grpc", "telemetry"]),
+    ("opentelemetry_otlp::", &["telemetry"]),
     ("prometheus_client::", &["metrics"]),
     ("serde_saphyr", &["classify", "config", "policy", "reviewer", "executor", "cli"]),
     ("rand::", &["entropy"]),

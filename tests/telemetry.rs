@@ -9,12 +9,20 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "telemetry/collector.rs"]
+mod collector;
 #[path = "telemetry/endpoint.rs"]
 mod endpoint;
 #[path = "telemetry/exposition.rs"]
 mod exposition;
 #[path = "telemetry/metrics.rs"]
 mod metrics;
+#[path = "telemetry/program.rs"]
+mod program;
+#[path = "telemetry/secrets.rs"]
+mod secrets;
 #[path = "service/support.rs"]
 #[allow(dead_code, reason = "the tests of the service use more of it")]
 mod support;
+#[path = "telemetry/traces.rs"]
+mod traces;

@@ -31,7 +31,6 @@ pub(super) struct Args {
 /// # Errors
 /// [`Failed`] if it could not start, or could not stop in order.
 pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
-    telemetry::start(if args.log_json { telemetry::Format::Json } else { telemetry::Format::Text });
     let output = Output::new(args.json);
     let config = Config::load(&args.config).map_err(|error| {
         Failed::new(Exit::Usage, error).advise("`countersign init` writes a configuration to start from")
@@ -47,6 +46,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
         );
         return Ok(Exit::Success);
     }
+    let format = if args.log_json { telemetry::Format::Json } else { telemetry::Format::Text };
+    let telemetry = telemetry::start(format, crate::serve::tracing_of(&config).as_ref())
+        .map_err(|error| Failed::new(Exit::Usage, error))?;
     // Asked for before anything slow, so that a stop is never missed.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failed::plain)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Failed::plain)?;
@@ -65,6 +67,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
         }
     };
     let stopped = running.stop().await;
+    telemetry.stop().await;
     match failed {
         Some(failed) => Err(Failed::plain(failed)),
         None => stopped.map(|()| Exit::Success).map_err(Failed::plain),

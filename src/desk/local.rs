@@ -18,6 +18,7 @@ use core::fmt;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
+use tracing::Instrument as _;
 
 /// How often a step is taken anew because somebody else was faster.
 const ATTEMPTS: usize = 32;
@@ -170,6 +171,15 @@ impl LocalDesk {
         id: EscalationId,
         judge: impl Fn(&Escalation, &Attendance<'_>) -> Step<T, E>,
     ) -> Result<(Docket, Result<T, E>), DeskError> {
+        let span = tracing::info_span!("step", escalation = %id);
+        self.stepped(id, judge).instrument(span).await
+    }
+
+    async fn stepped<T, E>(
+        &self,
+        id: EscalationId,
+        judge: impl Fn(&Escalation, &Attendance<'_>) -> Step<T, E>,
+    ) -> Result<(Docket, Result<T, E>), DeskError> {
         for _ in 0..ATTEMPTS {
             let course = self.store.course(id)?;
             let escalation = replay(id, &course)?;
@@ -189,7 +199,8 @@ impl LocalDesk {
                 return Ok((docket(id, decided, next, &attendance), result));
             }
             let recorded = events.iter().cloned().map(|step| Event::Escalation { id, step });
-            match self.store.commit(Change::of(now, recorded).after(id, course.records.len())).await {
+            let committing = self.store.commit(Change::of(now, recorded).after(id, course.records.len()));
+            match committing.instrument(tracing::info_span!("commit")).await {
                 Ok(_) => {
                     report(id, &next, &events);
                     self.note(id, &events);

@@ -158,7 +158,7 @@ impl proto::admin_server::Admin for AdminService {
             ),
         };
         let ask = request.ask.ok_or_else(|| convert::invalid("`ask` is missing"))?;
-        let ask = convert::ask(Caller { agent, on_behalf_of }, ask)?;
+        let ask = convert::ask(Caller { agent, on_behalf_of }, None, ask)?;
         let sidecar = self.sidecar.clone();
         let drill = async move { sidecar.drill(&ask, by).await.map_err(convert::sidecar_error) };
         let opened = to_its_end(drill).await?;

@@ -20,7 +20,11 @@ const MAX_ALTERNATIVES: usize = 16;
 const MAX_REQUEST_ID: usize = 128;
 
 /// A request as the story takes it.
-pub(super) fn ask(caller: Caller, wire: proto::AuthorizeRequest) -> Result<Ask, Status> {
+pub(super) fn ask(
+    caller: Caller,
+    trace: Option<String>,
+    wire: proto::AuthorizeRequest,
+) -> Result<Ask, Status> {
     let request_id = request_id(wire.request_id)?;
     let (operation, payload) = operation(wire.operation)?;
     let executor =
@@ -34,6 +38,7 @@ pub(super) fn ask(caller: Caller, wire: proto::AuthorizeRequest) -> Result<Ask, 
         context: context(wire.context.unwrap_or_default())?,
         claims: claims(&wire.declared.unwrap_or_default())?,
         holder: holder(&wire.holder_key)?,
+        trace,
     })
 }
 

@@ -6,6 +6,7 @@ mod show;
 
 use super::convert;
 use super::identity::{self, Reader, Readers};
+use super::trace::Traced;
 use super::until::{Until, patience};
 use super::whole::to_its_end;
 use crate::desk::queue::{Line, News, Page, Queue};
@@ -21,6 +22,7 @@ use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
+use tracing::field::Empty;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 500;
@@ -222,13 +224,25 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::VoteRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
-        let reader = self.readers.admit(&request)?;
-        let request = request.into_inner();
-        let id = convert::escalation_id(&request.escalation_id)?;
-        let service = self.clone();
-        let cast = async move { service.cast(&reader, id, request.statement, request.signature).await };
-        let docket = to_its_end(cast).await?;
-        Ok(Response::new(self.voted(docket)))
+        let span = tracing::info_span!(
+            "Vote",
+            otel.kind = "server",
+            trace = Empty,
+            escalation = Empty,
+            code = Empty
+        );
+        let traced = Traced::new(span.clone(), request.metadata());
+        let voting = async {
+            let reader = self.readers.admit(&request)?;
+            let request = request.into_inner();
+            let id = convert::escalation_id(&request.escalation_id)?;
+            span.record("escalation", tracing::field::display(id));
+            let service = self.clone();
+            let cast = async move { service.cast(&reader, id, request.statement, request.signature).await };
+            let docket = to_its_end(cast).await?;
+            Ok(Response::new(self.voted(docket)))
+        };
+        traced.run(voting).await
     }
 
     async fn draft_change(

@@ -16,6 +16,7 @@ use crate::risk::Claims;
 use crate::store::{Change, Index, StoreError};
 use crate::token::{Executor, PublicKey};
 use std::sync::Arc;
+use tracing::Instrument as _;
 
 /// A request for one operation.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Ask {
     pub claims: Claims,
     /// The key whose holder alone may present the token.
     pub holder: Option<PublicKey>,
+    /// The trace that the request is part of.
+    pub trace: Option<String>,
 }
 
 /// The answer to an [`Ask`].
@@ -76,6 +79,7 @@ impl Ask {
             context: decided.context.clone(),
             claims: decided.claims.clone(),
             holder: None,
+            trace: decided.trace.clone(),
         }
     }
 }
@@ -97,13 +101,14 @@ impl Sidecar {
         amended: Option<(EscalationId, Amended)>,
     ) -> Result<Answer, SidecarError> {
         let sidecar = self.clone();
-        let answering = tokio::spawn(async move {
+        let answering = async move {
             let watch = Stopwatch::start();
             let answer = sidecar.answer(ask, amended).await;
             let outcome = answer.as_ref().map(|answer| answer.decision.outcome.as_str());
             sidecar.metrics.authorized(outcome.ok(), watch);
             answer.inspect_err(|error| sidecar.metrics.not_minted(error.code()))
-        });
+        };
+        let answering = tokio::spawn(answering.in_current_span());
         let stopping = |_| Err(StoreError::Unavailable("the service is stopping".to_owned()).into());
         answering.await.unwrap_or_else(stopping)
     }
@@ -141,9 +146,11 @@ impl Sidecar {
         let standing = self.brake.standing().await;
         // Everything about a decision is of one policy and one roster.
         let watch = Stopwatch::start();
+        let deciding = tracing::info_span!("decide").entered();
         let (weighed, weighing) =
             self.memories.weigh(self.store.as_ref(), &self.in_force, &ask.request(), now)?;
         let mut decision = judged(weighed, ask, executor, now);
+        drop(deciding);
         self.metrics.judged(watch);
         let suspension = standing.stops(&ask.caller.agent, ask.operation.action(), now);
         if let Some(suspension) = suspension {
@@ -160,6 +167,7 @@ impl Sidecar {
             (Outcome::Allow { .. } | Outcome::Deny, _) => None,
         };
         let decided = Box::new(Decided { suspension, ..decided(ask, txn, decision, escalation) });
+        describe(&decided);
         if let Outcome::Allow { conditions } = &decided.decision.outcome {
             let conditions = conditions.clone();
             let granted = self.mint_allowed(decided.clone(), executor, conditions, now, request).await;
@@ -180,7 +188,8 @@ impl Sidecar {
             });
         }
         let change = Change::of(now, [Event::Decided(decided.clone())]).answering(request);
-        if let Err(error) = self.store.commit(change).await.map_err(SidecarError::from) {
+        let committed = self.store.commit(change).instrument(tracing::info_span!("commit")).await;
+        if let Err(error) = committed.map_err(SidecarError::from) {
             weighing.failed(&error);
             return Err(error);
         }
@@ -241,7 +250,8 @@ impl Sidecar {
         let operators = self.operators.get(&decided.agent).cloned().unwrap_or_default();
         let amends = amended.map(|(_, amended)| Box::new(amended));
         let proposal = Proposal { id, decided: decided.clone(), terms: terms.clone(), operators, amends };
-        Ok(Some(self.desk.open(proposal).await?))
+        let opening = tracing::info_span!("open", escalation = %id);
+        Ok(Some(self.desk.open(proposal).instrument(opening).await?))
     }
 
     /// Gives the answer again that was recorded at `index`.
@@ -275,6 +285,20 @@ impl Sidecar {
             granted,
             opened,
         })
+    }
+}
+
+/// Tells the span what was decided: ids and the names that the policy has for things, nothing that the agent sent.
+fn describe(decided: &Decided) {
+    let span = tracing::Span::current();
+    span.record("txn", tracing::field::display(decided.txn));
+    span.record("outcome", decided.decision.outcome.as_str());
+    span.record("level", decided.decision.assessment.level.as_str());
+    if let Some(rule) = &decided.decision.rule {
+        span.record("rule", tracing::field::display(rule));
+    }
+    if let Some(escalation) = decided.escalation {
+        span.record("escalation", tracing::field::display(escalation));
     }
 }
 
@@ -315,6 +339,6 @@ pub(super) fn decided(
         decision,
         escalation,
         suspension: None,
-        trace: None,
+        trace: ask.trace.clone(),
     }
 }

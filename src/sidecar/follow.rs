@@ -13,6 +13,7 @@ use crate::store::{Change, Index, StoreError};
 use core::time::Duration;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument as _;
 
 /// How often a decision is taken again when somebody else moved the escalation meanwhile.
 const ATTEMPTS: usize = 16;
@@ -68,7 +69,7 @@ impl Sidecar {
         self.docket_of(&caller, id).await?;
         let (tell, told) = mpsc::channel(1);
         let waits = self.metrics.waits();
-        tokio::spawn(async move {
+        let follow = async move {
             let _waits = waits;
             let changes = self.desk.changes(id);
             tokio::select! {
@@ -76,7 +77,8 @@ impl Sidecar {
                 () = stopping => {}
                 () = self.tell_each(&caller, id, changes, &tell) => {}
             }
-        });
+        };
+        tokio::spawn(follow.in_current_span());
         Ok(told)
     }
 
@@ -214,7 +216,8 @@ impl Sidecar {
         let (minted, draft) = self.draft(&mint, now)?;
         let kid = minted.kid;
         let change = Change::of(now, [Event::Minted(Box::new(minted))]);
-        match self.store.commit(change.after(docket.id, course.records.len())).await {
+        let committing = self.store.commit(change.after(docket.id, course.records.len()));
+        match committing.instrument(tracing::info_span!("commit")).await {
             Ok(places) => {
                 let granted = self.sign(kid, &draft, places.start, &docket.decided)?;
                 Ok(Some(with_evidence(granted, docket)))

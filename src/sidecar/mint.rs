@@ -11,6 +11,7 @@ use crate::token::{
     Algorithm, Approval, DEFAULT_LIFE, Draft, Executor, Grant, LogLeaf, PublicKey, RiskScore,
 };
 use core::time::Duration;
+use tracing::Instrument as _;
 
 /// A token with what goes beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,8 @@ impl Sidecar {
         let (minted, draft) = self.draft(&mint, now)?;
         let kid = minted.kid;
         let change = Change::of(now, [Event::Decided(decided.clone()), Event::Minted(Box::new(minted))]);
-        let places = self.store.commit(change.answering(request)).await?;
+        let committing = self.store.commit(change.answering(request));
+        let places = committing.instrument(tracing::info_span!("commit")).await?;
         self.sign(kid, &draft, places.end.saturating_sub(1), &decided)
     }
 
@@ -109,6 +111,7 @@ impl Sidecar {
         index: Index,
         decided: &Decided,
     ) -> Result<Granted, SidecarError> {
+        let _signing = tracing::info_span!("mint", txn = %decided.txn).entered();
         let authority = self.issuance.of(kid).ok_or(SidecarError::KeyGone)?;
         let leaf = LogLeaf { origin: self.origin.clone(), index };
         let input = draft.with_log(&leaf, authority.signer().public_key())?;

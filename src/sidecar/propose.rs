@@ -128,6 +128,7 @@ impl Sidecar {
             context,
             claims: Claims::default(),
             holder: None,
+            trace: None,
         };
         let answer = self.answer(ask, None).await?;
         Ok(match (answer.granted, answer.opened) {

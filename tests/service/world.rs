@@ -272,6 +272,7 @@ impl World {
             context: Context::default(),
             claims: Claims::default(),
             holder: None,
+            trace: None,
         }
     }
 
