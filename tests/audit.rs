@@ -13,6 +13,8 @@
 
 #[path = "audit/command.rs"]
 mod command;
+#[path = "audit/independent.rs"]
+mod independent;
 #[path = "audit/insider.rs"]
 mod insider;
 #[path = "audit/proofs.rs"]
