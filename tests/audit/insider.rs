@@ -535,3 +535,14 @@ fn an_entry_that_is_no_record_is_found() {
         assert_eq!(ended.findings(), [(code.to_owned(), sound.len() as u64)]);
     }
 }
+
+#[test]
+fn every_code_is_documented_with_what_it_means() {
+    let page = include_str!("../../docs/audit.md");
+    for (code, words) in countersign::audit::verify::CODES {
+        assert!(
+            page.contains(&format!("| `{code}` | {words} |\n")),
+            "{code} is not in docs/audit.md, or otherwise"
+        );
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::audit::log::{Document, Fault, Kept, Leaf};
 use crate::cli::exit::Failed;
+use crate::journal::Journal;
 use crate::store::StoreError;
 use crate::store::embedded::Look;
 use crate::tlog::{MAX_ENTRY, MAX_NOTE, TILE_WIDTH, Tile, TileKind, read_bundle};
@@ -18,7 +19,11 @@ pub(super) const CHECKPOINTS: &str = "checkpoints";
 /// The folder of the certificates of the log's keys.
 pub(super) const KEYS: &str = "keys";
 /// The folder in a service's own in which its checkpoints are.
-pub(super) const LOG: &str = "log";
+const LOG: &str = "log";
+/// The latest of them that witnesses have cosigned.
+const COSIGNED: &str = "cosigned";
+/// The journal of them.
+const HISTORY: &str = "history";
 
 const MOST_OF_A_BUNDLE: usize = 256 * (MAX_ENTRY + 2);
 const MOST_OF_A_TILE: usize = 256 * 32;
@@ -37,6 +42,8 @@ pub(super) struct Exported {
 /// The log of a service, in its own folder.
 pub(super) struct Own {
     folder: PathBuf,
+    latest: Option<Document>,
+    history: Vec<Document>,
     look: Look,
 }
 
@@ -55,12 +62,14 @@ impl Source {
         if folder.join("tile").is_dir() || folder.join(CHECKPOINT).is_file() {
             return Ok(Self::Exported(Exported { folder: folder.to_owned() }));
         }
-        match Look::into_store(folder) {
-            Ok(look) => Ok(Self::Own(Box::new(Own { folder: folder.to_owned(), look }))),
-            Err(error) => Err(Failed::plain(format!(
-                "there is neither an exported log in `{}` nor the record of a service: {error}",
-                folder.display()
-            ))),
+        Own::open(folder).map(|own| Self::Own(Box::new(own)))
+    }
+
+    /// The latest checkpoint that witnesses have cosigned, where that is kept beside the others.
+    pub(super) fn cosigned(&self) -> Option<&Document> {
+        match self {
+            Self::Exported(_) => None,
+            Self::Own(own) => own.history.iter().find(|document| document.place.ends_with(COSIGNED)),
         }
     }
 
@@ -227,6 +236,26 @@ impl Kept for Exported {
 }
 
 impl Own {
+    fn open(folder: &Path) -> Result<Self, Failed> {
+        let cannot = |fault: Fault| Failed::plain(fault);
+        let document = |name: &str| {
+            let place = format!("{LOG}/{name}");
+            let bytes = read_file(&folder.join(&place), &place, MAX_NOTE).map_err(cannot)?;
+            Ok::<_, Failed>(bytes.map(|bytes| Document { place, bytes }))
+        };
+        // Before the record: what a service signs meanwhile is of more than is read here.
+        let latest = document(CHECKPOINT)?;
+        let mut history = signed_before(folder);
+        history.extend(document(COSIGNED)?);
+        let look = Look::into_store(folder).map_err(|error| {
+            Failed::plain(format!(
+                "there is neither an exported log in `{}` nor the record of a service: {error}",
+                folder.display()
+            ))
+        })?;
+        Ok(Self { folder: folder.to_owned(), latest, history, look })
+    }
+
     fn portions(&self) -> impl Iterator<Item = Portion> + Send + use<> {
         let mut leaves = self.look.leaves(0);
         let mut failed = None;
@@ -246,13 +275,11 @@ impl Own {
 
 impl Kept for Own {
     fn latest(&self) -> Result<Option<Document>, Fault> {
-        let place = format!("{LOG}/{CHECKPOINT}");
-        let bytes = read_file(&self.folder.join(&place), &place, MAX_NOTE)?;
-        Ok(bytes.map(|bytes| Document { place, bytes }))
+        Ok(self.latest.clone())
     }
 
     fn history(&self) -> Result<Vec<Document>, Fault> {
-        documents(&self.folder, &format!("{LOG}/{CHECKPOINTS}"), MAX_NOTE, is_size)
+        Ok(self.history.clone())
     }
 
     fn certificates(&self) -> Result<Vec<Document>, Fault> {
@@ -286,6 +313,14 @@ fn unreadable(error: &StoreError) -> Fault {
             Fault::undecided("log.unreadable", place, words)
         }
     }
+}
+
+/// The checkpoints that a service remembers. Those that can't be read say nothing: the latest is kept by itself.
+fn signed_before(folder: &Path) -> Vec<Document> {
+    let place = format!("{LOG}/{HISTORY}");
+    let Ok(reader) = Journal::look(&folder.join(&place)) else { return Vec::new() };
+    let kept = reader.iter_from(reader.first()).map_while(Result::ok);
+    kept.map(|(_, bytes)| Document { place: place.clone(), bytes }).collect()
 }
 
 /// What is being written has another name.

@@ -58,10 +58,11 @@ pub(super) fn export(from: &Path, to: &Path) -> Result<Exit, Failed> {
             write(to, &format!("{KEYS}/{kid}.vkey"), format!("{key}\n").as_bytes())?;
         }
     }
-    for document in source.kept().history().map_err(faulty)? {
-        let earlier = SignedCheckpoint::parse(&document.bytes).map_err(Failed::plain)?;
-        if earlier.checkpoint().size <= checkpoint.size {
-            write(to, &format!("{CHECKPOINTS}/{}", earlier.checkpoint().size), &document.bytes)?;
+    if let Some(document) = source.cosigned() {
+        let cosigned = SignedCheckpoint::parse(&document.bytes).map_err(Failed::plain)?;
+        let size = cosigned.checkpoint().size;
+        if size < checkpoint.size {
+            write(to, &format!("{CHECKPOINTS}/{size}"), &document.bytes)?;
         }
     }
     write(to, &format!("{CHECKPOINTS}/{}", checkpoint.size), &latest.bytes)?;
