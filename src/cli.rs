@@ -11,6 +11,7 @@ mod init;
 mod keys;
 mod output;
 mod policy;
+mod receipt;
 mod review;
 mod reviewers;
 mod serve;

@@ -9,7 +9,9 @@ mod review;
 mod types;
 mod wire;
 
-pub use admin::{AdminClient, Drill, DrillResult, PolicyStatus, ReloadOutcome, Scope, Suspended, Suspension};
+pub use admin::{
+    AdminClient, Drill, DrillResult, OnRecord, PolicyStatus, ReloadOutcome, Scope, Suspended, Suspension,
+};
 pub use audit::{AuditClient, DecisionFilter, DecisionOverview, DecisionPage, FollowingRecords, LogRecord};
 pub use change::{Able, Change, Draft, Whereabouts, WhoCan};
 pub use connect::{Connect, Target};
@@ -136,6 +138,31 @@ impl AgentClient {
             outcome: proto::Outcome::from(outcome).into(),
             code: code.to_owned(),
             detail: detail.to_owned(),
+            ..Default::default()
+        };
+        self.inner.clone().report(self.connect.request(message)).await?;
+        Ok(())
+    }
+
+    /// Tells what became of an operation, and hands on what its executor signed about that.
+    ///
+    /// # Errors
+    /// [`ClientError`] if that could not be recorded; nothing is if the receipt is refused.
+    pub async fn report_with(
+        &self,
+        decision: &str,
+        outcome: Outcome,
+        detail: &str,
+        receipt: &str,
+        certificates: &[String],
+    ) -> Result<(), ClientError> {
+        let message = proto::ReportRequest {
+            decision_id: decision.to_owned(),
+            outcome: proto::Outcome::from(outcome).into(),
+            code: String::new(),
+            detail: detail.to_owned(),
+            receipt: receipt.to_owned(),
+            receipt_certificates: certificates.to_vec(),
         };
         self.inner.clone().report(self.connect.request(message)).await?;
         Ok(())

@@ -24,6 +24,11 @@
 //!   has conditions that are checked against facts, the extension [`Arc<ExecutionFacts>`](ExecutionFacts): what was
 //!   said about this execution, and has to come true.
 //!
+//! # What comes back
+//!
+//! Where [receipts](VerifyLayer::receipts) are signed, the response has a `countersign-receipt` and, one each, its
+//! `countersign-receipt-certificate`s: hand them to whoever issued the token.
+//!
 //! # What is refused
 //!
 //! Everything that is not verified, with a small JSON body, `{"error":"replay","verdict":"denied"}`, whose `error`
@@ -68,6 +73,7 @@ mod body;
 mod gate;
 mod headers;
 mod operation_of;
+mod receipts;
 mod refused;
 mod run;
 mod service;
@@ -77,6 +83,7 @@ pub use headers::{
     SCHEME,
 };
 pub use operation_of::{JsonBody, NoOperation, OperationOf, RawBody, Target};
+pub use receipts::{NoReceipt, RECEIPT, RECEIPT_CERTIFICATE, Receipts};
 pub use refused::{BodyFault, HeaderFault, Refused};
 pub use run::{Inline, NotRun, Run};
 pub use service::Verify;
@@ -138,6 +145,7 @@ impl VerifyLayer {
             operation: Arc::new(operation),
             facts: Arc::new(|_| ExecutionFacts::default()),
             on_refusal: Arc::new(|_| {}),
+            receipts: None,
             body_limit: DEFAULT_BODY_LIMIT,
             passed: headers::PASSED.into(),
         };
@@ -154,6 +162,14 @@ impl<R> VerifyLayer<R> {
     #[must_use]
     pub fn facts(mut self, facts: impl Fn(&Execution<'_>) -> ExecutionFacts + Send + Sync + 'static) -> Self {
         self.gate.facts = Arc::new(facts);
+        self
+    }
+
+    /// Has a receipt signed for every request that is let through: one that says `unknown` before the service is
+    /// called, and in its place, once it has answered, whether that was a success. The response carries the latter.
+    #[must_use]
+    pub fn receipts(mut self, receipts: Receipts) -> Self {
+        self.gate.receipts = Some(receipts);
         self
     }
 

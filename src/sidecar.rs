@@ -10,6 +10,7 @@ pub mod issuance;
 pub mod memory;
 mod mint;
 mod propose;
+mod receipt;
 pub mod reload;
 mod report;
 
@@ -19,6 +20,7 @@ pub use follow::Progress;
 pub use force::InForce;
 pub use mint::Granted;
 pub use propose::OWN_NAME;
+pub use receipt::{MAX_RECEIPTS, OnRecord, SignedReceipt};
 pub use report::Report;
 
 use crate::audit::event::RecordError;
@@ -30,7 +32,7 @@ use crate::party::{AgentId, EscalationId, ExecutorId, LogOrigin, PersonId, Trust
 use crate::signer::SignError;
 use crate::store::{Store, StoreError};
 use crate::suspension::Suspension;
-use crate::token::{DraftError, Executor};
+use crate::token::{DraftError, Executor, ReceiptError};
 use arc_swap::ArcSwap;
 use brake::Brake;
 use core::fmt;
@@ -116,6 +118,8 @@ pub enum SidecarError {
     NoDrill(Vec<String>),
     /// A changed policy or roster could not be put as a proposal.
     Proposal(String),
+    /// A receipt is not one of a token that was minted here.
+    Receipt(ReceiptError),
     /// The desk could not be reached or refused.
     Desk(DeskError),
 }
@@ -141,6 +145,7 @@ impl fmt::Display for SidecarError {
             }
             Self::NoKey(why) => write!(f, "no key may sign now: {why}"),
             Self::Draft(error) => error.fmt(f),
+            Self::Receipt(error) => write!(f, "{error} ({})", error.code()),
             Self::Sign(error) => error.fmt(f),
             Self::NoEntropy => NoEntropy.fmt(f),
             Self::Store(error) => error.fmt(f),
@@ -163,7 +168,7 @@ impl std::error::Error for SidecarError {}
 
 impl SidecarError {
     /// All codes.
-    pub const CODES: [&'static str; 19] = [
+    pub const CODES: [&'static str; 20] = [
         "unknown_executor",
         "request_reused",
         "unknown_decision",
@@ -182,6 +187,7 @@ impl SidecarError {
         "contended",
         "not_amendable",
         "no_drill",
+        "receipt",
         "over",
     ];
 
@@ -206,6 +212,7 @@ impl SidecarError {
             Self::Desk(DeskError::Contended(_)) => "contended",
             Self::NotAmendable(_) | Self::Proposal(_) => "not_amendable",
             Self::NoDrill(_) => "no_drill",
+            Self::Receipt(_) => "receipt",
             Self::Desk(DeskError::Over(_) | DeskError::Refused(_)) => "over",
         }
     }

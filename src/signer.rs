@@ -6,7 +6,7 @@ pub mod file;
 use crate::digest::KeyId;
 use crate::moment::Moment;
 use crate::party::TokenId;
-use crate::token::{CertifiedKey, PublicKey};
+use crate::token::{Anchor, CertifiedKey, PublicKey};
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -118,6 +118,12 @@ pub trait Keyring: Send + Sync {
     /// # Errors
     /// [`KeyringError`] if it was revoked, or can't be made, read or certified.
     fn log(&self, now: Moment) -> Result<Authority, KeyringError>;
+
+    /// Whom executors trust: the trust domain and the root that they pin.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if it can't be told.
+    fn anchor(&self) -> Result<Anchor, KeyringError>;
 
     /// Every key that was revoked.
     ///

@@ -206,6 +206,19 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] if they could not be found out.
     fn find(&self, filter: &Filter, before: Option<Index>, limit: usize) -> Result<Page, StoreError>;
 
+    /// Where the token of this decision was minted.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn minted(&self, txn: TxnId) -> Result<Option<Index>, StoreError>;
+
+    /// Where the receipts of the token of this decision were recorded, oldest first. The same receipt is recorded
+    /// once: a second time it is [`StoreError::Answered`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    fn receipts(&self, txn: TxnId) -> Result<Vec<Index>, StoreError>;
+
     /// The course of an escalation; empty if there is none of this id.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod follow;
 mod list;
 mod prove;
 mod read;
+mod receipts;
 mod show;
 mod tiles;
 mod trust;
@@ -26,6 +27,9 @@ pub(super) enum Command {
     Verify(verify::Args),
     Prove(prove::Args),
     CheckProof(check_proof::Args),
+    /// Take what executors signed into the record
+    #[command(subcommand)]
+    Receipts(receipts::Command),
 }
 
 /// Runs the command.
@@ -42,5 +46,6 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Verify(args) => verify::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::CheckProof(args) => check_proof::run(&args),
+        Command::Receipts(command) => receipts::run(command).await,
     }
 }

@@ -4,6 +4,7 @@ use super::authorize::{Asking, exit_of as exit_of_status, offer_words, wait};
 use super::connection::AgentConnection;
 use super::exit::{Exit, Failed};
 use super::output::Output;
+use super::receipt::{ReceiptFile, Receipts};
 use super::trust::Trust;
 use super::verify::exit_of;
 use crate::client::{AgentClient, Grant, Outcome, Status, Verdict};
@@ -11,7 +12,7 @@ use crate::condition::ExecutionFacts;
 use crate::operation::Operation;
 use crate::operation::json::{Object, Value};
 use crate::replay::journal::JournalGuard;
-use crate::token::{Presented, VerifiedOperation};
+use crate::token::{Presented, UseOutcome, VerifiedOperation};
 use core::time::Duration;
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
@@ -36,6 +37,12 @@ pub(super) struct Args {
     /// Where used tokens are remembered
     #[arg(long, env = "COUNTERSIGN_REPLAY", value_name = "FOLDER")]
     replay: Option<PathBuf>,
+    /// The key, certified by `keys certify-executor`, with which receipts are signed; its certificate lies beside it
+    #[arg(long, env = "COUNTERSIGN_RECEIPT_KEY", value_name = "FILE")]
+    receipt_key: Option<PathBuf>,
+    /// Where receipts are kept
+    #[arg(long, env = "COUNTERSIGN_RECEIPTS", value_name = "FOLDER", requires = "receipt_key")]
+    receipts: Option<PathBuf>,
     /// Do not wait for people: end with 123 if they must decide
     #[arg(long)]
     no_wait: bool,
@@ -62,8 +69,11 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     // Found out now, not after people have approved: a token is not asked for that could not be used up.
     let replay = replay_folder(args.replay)?;
     drop(open_guard(&replay).await?);
+    let receipts = args.receipt_key.as_deref().map(|key| Receipts::open(key, args.receipts.as_deref()));
+    let receipts = receipts.transpose()?;
     let client = args.connection.open().await?;
-    let executor = args.trust.executor_id()?.to_string();
+    let executor_id = args.trust.executor_id()?;
+    let executor = executor_id.to_string();
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let resource = format!("host:{}{}", host.trim(), proposed.folder);
     let parameters = Some(proposed.to_parameters());
@@ -108,13 +118,39 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
             return Err(Failed::new(exit_of(&refusal), format!("the token is refused: {what} ({code})")));
         }
     };
+    // Before it runs: should this program end before the command has, what is on the disk says that it began.
+    let begun = receipts.map(|receipts| receipts.begin(&verified, &executor_id, &ExecutionFacts::default()));
+    let begun = match begun.transpose() {
+        Ok(begun) => begun,
+        Err(failed) => {
+            report(&client, &answer.decision, Outcome::Failed, "", &failed.what).await;
+            return Err(failed);
+        }
+    };
     let status = execute(&verified).await;
     let (outcome, detail) = match &status {
         Ok(status) if status.success() => (Outcome::Succeeded, status.to_string()),
         Ok(status) => (Outcome::Failed, status.to_string()),
         Err(failed) => (Outcome::Failed, failed.what.clone()),
     };
-    report(&client, &answer.decision, outcome, "", &detail).await;
+    let outcome_of_use = match &status {
+        Ok(status) if status.success() => UseOutcome::Succeeded,
+        Ok(_) | Err(_) => UseOutcome::Failed,
+    };
+    let receipt = begun.map(|begun| begun.end(outcome_of_use)).transpose();
+    match receipt {
+        Ok(Some(ReceiptFile { receipt, certificates })) => {
+            let said = client.report_with(&answer.decision, outcome, &detail, &receipt, &certificates).await;
+            if let Err(error) = said {
+                eprintln!("countersign: what happened could not be reported: {error}");
+            }
+        }
+        Ok(None) => report(&client, &answer.decision, outcome, "", &detail).await,
+        Err(failed) => {
+            eprintln!("countersign: {}", failed.what);
+            report(&client, &answer.decision, outcome, "", &detail).await;
+        }
+    }
     status.map(|status| Exit::Command(code_of(status)))
 }
 

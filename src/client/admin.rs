@@ -216,6 +216,18 @@ impl AdminClient {
         answer.drills.into_iter().map(Drill::try_from).collect()
     }
 
+    /// Has an executor's receipt taken into the record.
+    ///
+    /// # Errors
+    /// [`ClientError`] if it is refused, or there is no answer.
+    pub async fn add_receipt(&self, receipt: &str, certificates: &[String]) -> Result<OnRecord, ClientError> {
+        let certificates = certificates.to_vec();
+        let message = proto::AddReceiptRequest { receipt: receipt.to_owned(), certificates };
+        let answer = self.inner.clone().add_receipt(self.connect.request(message)).await?.into_inner();
+        let proto::AddReceiptResponse { decision_id: decision, executor, outcome, index, known } = answer;
+        Ok(OnRecord { decision, executor, outcome, index, known })
+    }
+
     /// The suspensions in force, oldest first.
     ///
     /// # Errors
@@ -225,6 +237,21 @@ impl AdminClient {
         let answer = self.inner.clone().list_suspensions(request).await?.into_inner();
         Ok(answer.suspensions.into_iter().map(Suspension::from).collect())
     }
+}
+
+/// A receipt that is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnRecord {
+    /// The decision whose token was used.
+    pub decision: String,
+    /// The executor that signed it.
+    pub executor: String,
+    /// How it ended: `succeeded`, `failed` or `unknown`.
+    pub outcome: String,
+    /// Its place in the record.
+    pub index: u64,
+    /// It was there before.
+    pub known: bool,
 }
 
 /// A drill, and what became of it.

@@ -4,18 +4,19 @@ use super::Execution;
 use super::body;
 use super::headers::{Carried, retain};
 use super::operation_of::OperationOf;
+use super::receipts::{NoReceipt, Receipts};
 use super::refused::Refused;
 use super::run::Run;
 use crate::condition::{Condition, ExecutionFacts, Unmet};
 use crate::moment::Moment;
 use crate::operation::json::Value;
 use crate::token::{
-    ClockReading, Presented, Refusal, ReplayGuard, UnverifiedToken, VerifiedOperation, Verifier,
+    ClockReading, Presented, Receipt, Refusal, ReplayGuard, UnverifiedToken, VerifiedOperation, Verifier,
 };
 use bytes::Bytes;
-use http::Request;
-use http::header::HeaderName;
+use http::header::{HeaderMap, HeaderName};
 use http::request::Parts;
+use http::{Request, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(super) struct Gate {
     pub(super) operation: Arc<dyn OperationOf>,
     pub(super) facts: Arc<FactsOf>,
     pub(super) on_refusal: Arc<dyn Fn(&Refused) + Send + Sync>,
+    pub(super) receipts: Option<Receipts>,
     pub(super) body_limit: usize,
     pub(super) passed: Vec<HeaderName>,
 }
@@ -40,15 +42,17 @@ struct Admitted {
     operation: VerifiedOperation,
     /// Where a condition was checked against them.
     facts: Option<ExecutionFacts>,
+    /// Where receipts are signed.
+    receipt: Option<Receipt>,
 }
 
 impl Gate {
-    /// The request as the service is to see it, once the use of its token is recorded.
+    /// The request as the service is to see it, once the use of its token is recorded; and its receipt, begun.
     pub(super) async fn admit<B: Body>(
         self: Arc<Self>,
         request: Request<B>,
         run: &impl Run,
-    ) -> Result<Request<Full<Bytes>>, Refused> {
+    ) -> Result<(Request<Full<Bytes>>, Option<Receipt>), Refused> {
         let (parts, body) = request.into_parts();
         let carried = Carried::read(&parts.headers)?;
         let body = body::read(body, self.body_limit).await.map_err(Refused::Body)?;
@@ -58,13 +62,13 @@ impl Gate {
             (parts, body, judged)
         };
         let (mut parts, body, judged) = run.run(work).await.map_err(Refused::NotRun)?;
-        let Admitted { operation, facts } = judged?;
+        let Admitted { operation, facts, receipt } = judged?;
         retain(&mut parts.headers, &self.passed, body.len());
         parts.extensions.insert(Arc::new(operation));
         if let Some(facts) = facts {
             parts.extensions.insert(Arc::new(facts));
         }
-        Ok(Request::from_parts(parts, Full::new(body)))
+        Ok((Request::from_parts(parts, Full::new(body)), receipt))
     }
 
     fn judge(&self, parts: &Parts, body: &Bytes, carried: &Carried) -> Result<Admitted, Refused> {
@@ -97,7 +101,24 @@ impl Gate {
             checked => (checked, None),
         };
         let consumed = checked.and_then(|checked| checked.consume(self.now(), &*self.guard));
-        Ok(Admitted { operation: consumed.map_err(Refused::Token)?, facts })
+        let operation = consumed.map_err(Refused::Token)?;
+        let begin = |receipts: &Receipts| {
+            let now = (self.clock)().ok_or(Refused::NoReceipt(NoReceipt))?;
+            receipts.begin(&operation, facts.as_ref(), now).map_err(Refused::NoReceipt)
+        };
+        let receipt = self.receipts.as_ref().map(begin).transpose()?;
+        Ok(Admitted { operation, facts, receipt })
+    }
+
+    /// The headers with the receipt of a request that the service has answered, or failed to.
+    pub(super) async fn receipt(
+        &self,
+        begun: Option<Receipt>,
+        status: Option<StatusCode>,
+        run: &impl Run,
+    ) -> Option<HeaderMap> {
+        let (begun, receipts, now) = (begun?, self.receipts.clone()?, (self.clock)()?);
+        run.run(move || receipts.end(begun, status, now)).await.ok()?
     }
 
     fn now(&self) -> ClockReading {

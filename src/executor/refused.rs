@@ -2,6 +2,7 @@
 
 use super::SCHEME;
 use super::operation_of::NoOperation;
+use super::receipts::NoReceipt;
 use super::run::NotRun;
 use crate::token::{Refusal, Verdict};
 use bytes::Bytes;
@@ -23,6 +24,8 @@ pub enum Refused {
     Token(Refusal),
     /// The verification was not run to its end.
     NotRun(NotRun),
+    /// The token was good and is used up, but no receipt could be signed or kept.
+    NoReceipt(NoReceipt),
 }
 
 /// What is wrong with the headers.
@@ -82,6 +85,7 @@ impl Refused {
             Self::Operation(fault) => fault.code(),
             Self::Token(refusal) => refusal.code(),
             Self::NotRun(NotRun) => "undetermined.not_run",
+            Self::NoReceipt(NoReceipt) => "undetermined.receipt",
         }
     }
 
@@ -91,7 +95,7 @@ impl Refused {
         match self {
             Self::Headers(_) | Self::Body(_) | Self::Operation(_) => Verdict::Denied,
             Self::Token(refusal) => refusal.verdict(),
-            Self::NotRun(NotRun) => Verdict::Undetermined,
+            Self::NotRun(NotRun) | Self::NoReceipt(NoReceipt) => Verdict::Undetermined,
         }
     }
 
@@ -102,10 +106,12 @@ impl Refused {
             Self::Headers(_) => StatusCode::UNAUTHORIZED,
             Self::Body(BodyFault::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyFault::Unreadable) => StatusCode::BAD_REQUEST,
-            Self::Operation(_) | Self::Token(_) | Self::NotRun(_) => match self.verdict() {
-                Verdict::Denied => StatusCode::FORBIDDEN,
-                Verdict::Undetermined => StatusCode::SERVICE_UNAVAILABLE,
-            },
+            Self::Operation(_) | Self::Token(_) | Self::NotRun(_) | Self::NoReceipt(_) => {
+                match self.verdict() {
+                    Verdict::Denied => StatusCode::FORBIDDEN,
+                    Verdict::Undetermined => StatusCode::SERVICE_UNAVAILABLE,
+                }
+            }
         }
     }
 
@@ -132,6 +138,7 @@ impl fmt::Display for Refused {
             Self::Operation(fault) => fault.fmt(f),
             Self::Token(refusal) => refusal.fmt(f),
             Self::NotRun(error) => error.fmt(f),
+            Self::NoReceipt(error) => error.fmt(f),
         }
     }
 }

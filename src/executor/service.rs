@@ -1,6 +1,7 @@
 //! The service that verifies each request before the service behind it is called.
 
 use super::gate::Gate;
+use super::receipts::hand_out;
 use super::run::{Inline, Run};
 use bytes::Bytes;
 use core::future::Future;
@@ -33,6 +34,8 @@ impl<S, R, B, Answer> Service<Request<B>> for Verify<S, R>
 where
     S: Service<Request<Full<Bytes>>, Response = Response<Answer>> + Clone + Send + 'static,
     S::Future: Send,
+    S::Error: Send,
+    Answer: Send,
     R: Run,
     B: Body + Send + 'static,
     B::Data: Send,
@@ -53,7 +56,16 @@ where
         let (gate, run) = (Arc::clone(&self.gate), self.run.clone());
         Box::pin(async move {
             match Arc::clone(&gate).admit(request, &run).await {
-                Ok(request) => Ok(ready.call(request).await?.map(Either::Left)),
+                Ok((request, begun)) => {
+                    let answered = ready.call(request).await;
+                    let status = answered.as_ref().ok().map(Response::status);
+                    let receipt = gate.receipt(begun, status, &run).await;
+                    let mut answer = answered?;
+                    if gate.receipts.is_some() {
+                        hand_out(&mut answer, receipt);
+                    }
+                    Ok(answer.map(Either::Left))
+                }
                 Err(refused) => {
                     (gate.on_refusal)(&refused);
                     Ok(refused.response().map(Either::Right))

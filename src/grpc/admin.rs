@@ -10,7 +10,7 @@ use crate::proto;
 use crate::risk::pattern::Glob;
 use crate::sidecar::brake::{Brake, BrakeError, Living, Order, Ordered, Which};
 use crate::sidecar::reload::{Changes, Outcome, Reloader};
-use crate::sidecar::{Caller, InForce, Sidecar};
+use crate::sidecar::{Caller, InForce, OnRecord, Sidecar};
 use crate::suspension::Suspension;
 use arc_swap::ArcSwap;
 use core::time::Duration;
@@ -167,6 +167,25 @@ impl proto::admin_server::Admin for AdminService {
             escalation_id: opened.id.to_string(),
             decide_by: opened.decide_by.unix_millis(),
             requirement: opened.requirement,
+        }))
+    }
+
+    async fn add_receipt(
+        &self,
+        request: Request<proto::AddReceiptRequest>,
+    ) -> Result<Response<proto::AddReceiptResponse>, Status> {
+        self.operators.admit(&request)?;
+        let request = request.into_inner();
+        let signed = convert::receipt(request.receipt, request.certificates)?;
+        let sidecar = self.sidecar.clone();
+        let add = async move { sidecar.add_receipt(signed).await.map_err(convert::sidecar_error) };
+        let OnRecord { index, claims, known } = to_its_end(add).await?;
+        Ok(Response::new(proto::AddReceiptResponse {
+            decision_id: claims.txn.to_string(),
+            executor: claims.executor.to_string(),
+            outcome: claims.outcome.to_string(),
+            index,
+            known,
         }))
     }
 

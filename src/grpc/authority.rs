@@ -149,6 +149,10 @@ impl proto::authority_server::Authority for AuthorityService {
             outcome: convert::outcome(request.outcome)?,
             code: convert::text("code", request.code)?,
             detail: convert::text("detail", request.detail)?,
+            receipt: match request.receipt.is_empty() {
+                true => None,
+                false => Some(convert::receipt(request.receipt, request.receipt_certificates)?),
+            },
         };
         self.sidecar.report(&caller, report).await.map_err(convert::sidecar_error)?;
         Ok(Response::new(proto::ReportResponse {}))

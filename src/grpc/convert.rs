@@ -7,9 +7,9 @@ use crate::operation::render::Line;
 use crate::party::{EscalationId, ExecutorId, TxnId};
 use crate::proto;
 use crate::risk::{Assessment, Claims, Environment, Kind, Level, Sensitivity};
-use crate::sidecar::{Answer, Ask, Caller, Granted, Offer, Progress, SidecarError};
+use crate::sidecar::{Answer, Ask, Caller, Granted, Offer, Progress, SidecarError, SignedReceipt};
 use crate::store::StoreError;
-use crate::token::{Algorithm, PublicKey};
+use crate::token::{Algorithm, MAX_CHAIN, MAX_RECEIPT, MAX_VERIFIED, PublicKey};
 use tonic::Status;
 
 /// The largest raw payload: 1 MiB.
@@ -145,6 +145,17 @@ pub(super) fn outcome(number: i32) -> Result<event::Outcome, Status> {
 }
 
 /// A text that is recorded as it is.
+/// A receipt with its certificates, bounded; what it says is for the reader of receipts.
+pub(super) fn receipt(receipt: String, certificates: Vec<String>) -> Result<SignedReceipt, Status> {
+    if receipt.len() > MAX_RECEIPT {
+        return Err(invalid(format!("`receipt` is longer than {MAX_RECEIPT} bytes")));
+    }
+    if certificates.len() > MAX_CHAIN || certificates.iter().any(|text| text.len() > MAX_VERIFIED) {
+        return Err(invalid("the receipt's certificates are more, or longer, than a chain has"));
+    }
+    Ok(SignedReceipt { receipt, certificates })
+}
+
 pub(super) fn text(name: &str, text: String) -> Result<String, Status> {
     match text.len() <= MAX_TEXT {
         true => Ok(text),
@@ -292,7 +303,7 @@ pub(super) fn sidecar_error(error: SidecarError) -> Status {
         | SidecarError::NoKey(_)
         | SidecarError::Sign(_)
         | SidecarError::NoEntropy => Status::unavailable(words),
-        SidecarError::Record(_) => Status::invalid_argument(words),
+        SidecarError::Record(_) | SidecarError::Receipt(_) => Status::invalid_argument(words),
         SidecarError::Store(error) => store_error(&error),
         SidecarError::Desk(error) => desk_error(&error),
     }

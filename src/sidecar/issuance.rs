@@ -4,7 +4,7 @@ use crate::digest::KeyId;
 use crate::moment::Moment;
 use crate::party::TokenId;
 use crate::signer::{Authority, Keyring, KeyringError, Published};
-use crate::token::MAX_LIFE;
+use crate::token::{Anchor, MAX_LIFE};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The keys in use.
 pub struct Issuance {
     ring: Box<dyn Keyring>,
+    anchor: Anchor,
     /// Newest first.
     held: ArcSwap<Vec<Authority>>,
     /// The log's key; nothing while it is revoked and there is no other.
@@ -39,6 +40,7 @@ impl Issuance {
     /// [`KeyringError`] if there is no key and none can be made.
     pub fn start(ring: Box<dyn Keyring>, now: Moment) -> Result<Self, KeyringError> {
         let issuance = Self {
+            anchor: ring.anchor()?,
             ring,
             held: ArcSwap::default(),
             log: ArcSwapOption::default(),
@@ -93,6 +95,12 @@ impl Issuance {
         }
         self.log.store(Some(Arc::new(log.clone())));
         Ok(Some(log))
+    }
+
+    /// The trust domain and the root that executors pin.
+    #[must_use]
+    pub const fn anchor(&self) -> &Anchor {
+        &self.anchor
     }
 
     /// The key that signs the log's checkpoints; nothing while it is revoked and there is no other.

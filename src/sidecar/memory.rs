@@ -230,6 +230,7 @@ impl Weighing {
             | SidecarError::Draft(_)
             | SidecarError::NoEntropy
             | SidecarError::Record(_)
+            | SidecarError::Receipt(_)
             | SidecarError::NotAmendable(_)
             | SidecarError::NoDrill(_)
             | SidecarError::Proposal(_) => self.stopped(),

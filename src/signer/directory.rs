@@ -415,6 +415,10 @@ impl Keyring for KeyDirectory {
         Ok(self.log_authority(now)?)
     }
 
+    fn anchor(&self) -> Result<Anchor, KeyringError> {
+        Ok(Self::anchor(self)?)
+    }
+
     fn revoked(&self) -> Result<BTreeSet<KeyId>, KeyringError> {
         Ok(self.state()?.revoked)
     }

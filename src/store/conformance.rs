@@ -57,6 +57,7 @@ pub const CHECKS: &[Check] = checks![
     rules::a_request_is_answered_once,
     rules::a_decision_is_recorded_once,
     rules::a_token_is_minted_once,
+    rules::a_receipt_is_recorded_once,
     rules::a_change_that_rests_on_something_old_is_refused,
     rules::a_refused_change_leaves_nothing_behind,
     rules::a_long_record_is_kept_and_one_that_is_too_long_is_refused,

@@ -394,6 +394,19 @@ impl Store for EmbeddedStore {
         find::find(self, filter, before, limit)
     }
 
+    fn minted(&self, txn: TxnId) -> Result<Option<Index>, StoreError> {
+        let Some(value) = self.views.get(&key::decision(txn))? else { return Ok(None) };
+        Ok(key::Txn::read(&value).ok_or_else(|| self.unreadable())?.minted)
+    }
+
+    fn receipts(&self, txn: TxnId) -> Result<Vec<Index>, StoreError> {
+        let found = self.views.range(key::receipts(txn), false, usize::MAX)?;
+        let places = found.iter().map(|(_, value)| key::read_place(value)).collect::<Option<Vec<_>>>();
+        let mut places = places.ok_or_else(|| self.unreadable())?;
+        places.sort_unstable();
+        Ok(places)
+    }
+
     fn course(&self, id: EscalationId) -> Result<Course, StoreError> {
         let indices = self.indices(key::whole_course(id), false, usize::MAX)?;
         let records = indices.into_iter().map(|index| Ok((index, self.record(index)?)));

@@ -18,6 +18,8 @@ pub(super) struct Facts {
     pub(super) decided: Option<Decided>,
     /// It mints the token of this decision.
     pub(super) minted: Option<TxnId>,
+    /// It is a receipt of the token of this decision.
+    pub(super) receipted: Option<Receipted>,
     /// It is part of the course of an escalation.
     pub(super) step: Option<Step>,
     /// It speaks against this agent.
@@ -46,6 +48,14 @@ pub(super) struct Decided {
     pub(super) action: ActionKey,
     pub(super) effect: Effect,
     pub(super) request: Option<RequestKey>,
+}
+
+/// A receipt, as the views name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Receipted {
+    pub(super) txn: TxnId,
+    /// The beginning of its SHA-256.
+    pub(super) hash: [u8; 16],
 }
 
 /// A step of an escalation.
@@ -150,6 +160,13 @@ impl Facts {
                 });
             }
             Event::Minted(event) => facts.minted = Some(event.txn),
+            Event::Receipted(event) => {
+                let whole = sha256(&[event.receipt.as_bytes()]);
+                let mut hash = [0; 16];
+                hash.copy_from_slice(whole.split_at(16).0);
+                facts.receipted = Some(Receipted { txn: event.txn, hash });
+                facts.told = Some(event.txn);
+            }
             Event::Suspended { suspension } => facts.suspended = Some(suspension.id),
             Event::Resumed { id, .. } => facts.resumed = Some(*id),
             Event::PolicyLoaded { approved, .. } => {
@@ -159,7 +176,6 @@ impl Facts {
                 (facts.document, facts.told) = (Some(Document::Roster), *approved);
             }
             Event::Reported(event) => facts.told = Some(event.txn),
-            Event::Receipted(event) => facts.told = Some(event.txn),
             Event::Incident(event) => facts.told = Some(event.txn),
             Event::Escalation { step: escalation::Event::Opened(opening), .. } => {
                 facts.opens = Some(opening.txn);

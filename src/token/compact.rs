@@ -24,6 +24,8 @@ pub(super) enum Kind {
     Revocations,
     /// A proof of possession of the key that a token's `cnf` names.
     Possession,
+    /// An executor's receipt of the use of a token.
+    Receipt,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Bundle => "countersign-bundle+jwt",
             Self::Revocations => "countersign-revocations+jwt",
             Self::Possession => "countersign-pop+jwt",
+            Self::Receipt => "countersign-receipt+jwt",
         }
     }
 }

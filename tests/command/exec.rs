@@ -104,3 +104,39 @@ fn what_may_not_run_does_not_run() {
     assert!(world.path("other").exists() && !world.path("marker").exists());
     world.served.stop();
 }
+
+#[test]
+fn what_ran_leaves_a_receipt_that_is_on_record_once() {
+    let world = World::start();
+    let (key, kept) = (world.path("receipts.jwk"), world.path("receipts"));
+    let (key, kept) = (key.to_str().unwrap(), kept.to_str().unwrap());
+    let with = ["--receipt-key", key, "--receipts", kept];
+    world.exec_in("free", &with, &["touch", "ran"]).says(2, &["receipts.jwk"]);
+    assert!(!world.path("free/ran").exists(), "nothing is asked for without the key");
+    let certify = ["keys", "certify-executor", "--executor", crate::support::FLEET, "--out", key];
+    run(world.folder(), &certify).prints(0, &[FLEET_KEY_FOR]);
+    assert_eq!(world.exec_in("free", &with, &["sh", "-c", "exit 3"]).code, Some(3));
+    let files: Vec<PathBuf> = std::fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1);
+    let file = files[0].to_str().unwrap();
+    let socket = format!("unix:{}", world.path("review.sock").display());
+    let add = |files: &[&str]| {
+        run(world.folder(), &[&["audit", "receipts", "add", "--desk", &socket], files].concat())
+    };
+    // It came with the report; bringing it again is no harm.
+    add(&[file]).prints(0, &["known", "failed", crate::support::FLEET]);
+    let nonsense = crate::process::file(world.folder(), "nonsense.json", "{}").display().to_string();
+    add(&[&nonsense, file]).prints(1, &["refused", "nonsense.json", "known"]);
+    let text = std::fs::read_to_string(file).unwrap();
+    let edited = crate::process::file(world.folder(), "edited.json", text.replacen(".", ".A", 1));
+    add(&[edited.to_str().unwrap()]).prints(1, &["refused", "malformed.base64"]);
+    // What can't be kept is not begun.
+    std::fs::remove_dir_all(kept).unwrap();
+    std::fs::write(kept, "in the way").unwrap();
+    world.exec_in("free", &with, &["touch", "ran"]).says(2, &["receipts"]);
+    assert!(!world.path("free/ran").exists());
+    world.served.stop();
+}
+
+/// What the command says of a key for receipts.
+const FLEET_KEY_FOR: &str = "signs receipts with";

@@ -38,6 +38,8 @@ const COMMANDS: &[&[&str]] = &[
     &["keys", "rotate"],
     &["keys", "rotate-log"],
     &["keys", "certify-executor"],
+    &["audit", "receipts"],
+    &["audit", "receipts", "add"],
     &["keys", "revoke"],
     &["keys", "bundle"],
     &["keys", "jwks"],

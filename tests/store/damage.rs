@@ -60,6 +60,12 @@ impl Store for Patient {
     fn find(&self, filter: &Filter, before: Option<Index>, limit: usize) -> Result<Page, StoreError> {
         patiently(|| self.0.find(filter, before, limit))
     }
+    fn minted(&self, txn: TxnId) -> Result<Option<Index>, StoreError> {
+        patiently(|| self.0.minted(txn))
+    }
+    fn receipts(&self, txn: TxnId) -> Result<Vec<Index>, StoreError> {
+        patiently(|| self.0.receipts(txn))
+    }
     fn course(&self, id: EscalationId) -> Result<Course, StoreError> {
         patiently(|| self.0.course(id))
     }

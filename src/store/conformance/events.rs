@@ -1,6 +1,6 @@
 //! Events to record: small ones, of every kind that a store has to find again.
 
-use crate::audit::event::{Context, Decided, Event, Minted, Outcome, Reported};
+use crate::audit::event::{Context, Decided, Event, Minted, Outcome, Receipted, Reported};
 use crate::decision::{self, Decision};
 use crate::digest::{KeyId, OperationDigest, PolicyDigest, RenderingDigest, VoteDigest};
 use crate::escalation;
@@ -142,6 +142,19 @@ pub fn minted(txn: TxnId, escalation: Option<EscalationId>) -> Event {
 pub fn reported(txn: TxnId, agent: &AgentId, outcome: Outcome) -> Event {
     let agent = agent.clone();
     Event::Reported(Reported { txn, agent, outcome, code: String::new(), detail: String::new() })
+}
+
+/// A receipt of this decision's token; another number is another receipt.
+#[must_use]
+pub fn receipted(txn: TxnId, number: u64) -> Event {
+    Event::Receipted(Box::new(Receipted {
+        txn,
+        jti: TokenId::from_random(*txn.as_bytes()),
+        executor: ExecutorId::new("db").unwrap(),
+        outcome: Outcome::Succeeded,
+        receipt: format!("receipt {number}"),
+        certificates: Vec::new(),
+    }))
 }
 
 /// Somebody is back.

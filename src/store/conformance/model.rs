@@ -96,7 +96,11 @@ impl Model {
                     answers.decided.insert(decided.txn, Some(index));
                 }
                 Event::Reported(Reported { txn, .. }) => _ = answers.decided.entry(*txn).or_default(),
-                Event::Minted(minted) => _ = answers.decided.entry(minted.txn).or_default(),
+                Event::Minted(minted) => {
+                    answers.decided.entry(minted.txn).or_default();
+                    answers.minted.entry(minted.txn).or_insert(index);
+                }
+                Event::Receipted(receipted) => answers.receipts.entry(receipted.txn).or_default().push(index),
                 _ => {}
             }
         }
@@ -144,6 +148,8 @@ pub struct Answers {
     records: Vec<Record>,
     answered: Vec<(RequestKey, Index)>,
     decided: BTreeMap<TxnId, Option<Index>>,
+    minted: BTreeMap<TxnId, Index>,
+    receipts: BTreeMap<TxnId, Vec<Index>>,
     courses: Vec<(EscalationId, Vec<(Index, Record)>)>,
     open: Vec<EscalationId>,
     decisions: Vec<(AgentId, Vec<Index>)>,
@@ -171,6 +177,9 @@ impl Answers {
         }
         for (txn, index) in &self.decided {
             assert_eq!(store.decided(*txn).unwrap(), *index, "{txn}");
+            assert_eq!(store.minted(*txn).unwrap(), self.minted.get(txn).copied(), "the token of {txn}");
+            let receipts = self.receipts.get(txn).cloned().unwrap_or_default();
+            assert_eq!(store.receipts(*txn).unwrap(), receipts, "the receipts of {txn}");
         }
         for (id, course) in &self.courses {
             same(&store.course(*id).unwrap().records, course, &format!("the course of {id}"));

@@ -2,8 +2,8 @@
 
 use super::Place;
 use super::events::{
-    Dice, absence, agent, allowed, denied, ending, minted, opened, policy, refused_vote, reported, resumed,
-    roster, step, stopped, suspended,
+    Dice, absence, agent, allowed, denied, ending, minted, opened, policy, receipted, refused_vote, reported,
+    resumed, roster, step, stopped, suspended,
 };
 use super::model::Model;
 use crate::audit::event::{Changes, Event, Outcome, Record, RequestKey};
@@ -110,6 +110,27 @@ pub(super) async fn a_token_is_minted_once(place: &mut dyn Place) {
         drop(store);
         store = place.open().await;
     }
+}
+
+pub(super) async fn a_receipt_is_recorded_once(place: &mut dyn Place) {
+    let store = place.open().await;
+    let (txn, other) = (TxnId::from_random([7; 16]), TxnId::from_random([8; 16]));
+    let commit = |events: Vec<Event>| store.commit(Change::of(at(0), events));
+    assert_eq!(store.receipts(txn), Ok(Vec::new()));
+    assert_eq!(commit(vec![receipted(txn, 1)]).await, Ok(0..1));
+    assert_eq!(commit(vec![receipted(txn, 1)]).await, Err(StoreError::Answered(0)));
+    assert_eq!(commit(vec![receipted(txn, 2), started("a")]).await, Ok(1..3), "another one is kept too");
+    assert_eq!(commit(vec![started("b"), receipted(txn, 2)]).await, Err(StoreError::Answered(1)));
+    assert_eq!(commit(vec![receipted(txn, 3), receipted(txn, 3)]).await, Err(StoreError::Answered(3)));
+    assert_eq!(commit(vec![receipted(other, 1)]).await, Ok(3..4), "and the same of another decision");
+    assert_eq!(store.receipts(txn), Ok(vec![0, 1]));
+    assert_eq!(store.receipts(other), Ok(vec![3]));
+    assert_eq!(store.minted(txn), Ok(None));
+    drop(store);
+    let store = place.open().await;
+    assert_eq!(store.receipts(txn), Ok(vec![0, 1]), "also after reopening");
+    let again = store.commit(Change::of(at(1), [receipted(txn, 2)])).await;
+    assert_eq!(again, Err(StoreError::Answered(1)));
 }
 
 pub(super) async fn a_change_that_rests_on_something_old_is_refused(place: &mut dyn Place) {

@@ -88,6 +88,9 @@ impl<'a> Draft<'a> {
             let after = Some(Txn { minted: Some(index), ..txn }.value());
             self.entries.push(Entry { key, before, after });
         }
+        if let Some(receipted) = facts.receipted {
+            self.add(key::receipt(receipted), key::place(index));
+        }
         for habit in facts.habits.into_iter().flatten().flatten() {
             let key = key::habit(habit);
             if self.get(&key, Expected::Known)?.is_none() {
@@ -185,6 +188,11 @@ impl<'a> Draft<'a> {
             if let Some(index) = earlier.decided.or(earlier.minted) {
                 return Ok(Some(StoreError::Answered(index)));
             }
+        }
+        if let Some(receipted) = facts.receipted
+            && let Some(place) = self.get(&key::receipt(receipted), Expected::Known)?
+        {
+            return Ok(Some(StoreError::Answered(key::read_place(&place).ok_or_else(nonsense)?)));
         }
         let Some(txn) = facts.minted else { return Ok(None) };
         let of_escalation = match facts.step {

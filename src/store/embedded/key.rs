@@ -5,6 +5,7 @@
 //! ```text
 //! r request                    → where it was answered
 //! d txn                        → where it was decided, where its token was minted (all ones: not yet)
+//! v txn  receipt's hash        → where the receipt was recorded
 //! s escalation                 → where it was opened, its last record, how many it has, where its token was minted
 //! e escalation  record         → nothing: the record is part of its course
 //! o opened-at                  → the escalation, while it is not over
@@ -21,7 +22,7 @@ use crate::audit::event::RequestKey;
 use crate::audit::filter::Effect;
 use crate::moment::Moment;
 use crate::party::{EscalationId, SuspensionId, TxnId};
-use crate::store::facts::{ActionKey, AgentKey, HabitKey, PersonKey};
+use crate::store::facts::{ActionKey, AgentKey, HabitKey, PersonKey, Receipted};
 use crate::store::{Document, Index};
 
 /// A short string of bytes, kept in place: millions of them pass through the views.
@@ -74,6 +75,15 @@ pub(super) fn request(key: RequestKey) -> Key {
 
 pub(super) fn decision(txn: TxnId) -> Key {
     Key::of(&[b"d", txn.as_bytes()])
+}
+
+pub(super) fn receipt(receipt: Receipted) -> Key {
+    Key::of(&[b"v", receipt.txn.as_bytes(), &receipt.hash])
+}
+
+pub(super) fn receipts(txn: TxnId) -> Span {
+    let with = |hash| receipt(Receipted { txn, hash });
+    Span { from: with([0; 16]), to: with([0xff; 16]) }
 }
 
 pub(super) fn state(id: EscalationId) -> Key {
