@@ -1,5 +1,6 @@
 //! The record: what happened, as canonical events in one append-only log.
 
+pub mod analytics;
 pub mod chain;
 pub mod event;
 pub mod export;

@@ -1,0 +1,22 @@
+//! What the record says about how well deciding works: against a naive count over random histories, and on made-up data
+//! whose truth is known.
+#![cfg(feature = "engine")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    missing_docs,
+    reason = "tests say what they expect"
+)]
+
+#[path = "analytics/counted.rs"]
+mod counted;
+#[path = "analytics/drift.rs"]
+mod drift;
+#[path = "analytics/saturation.rs"]
+mod saturation;
+#[path = "analytics/world.rs"]
+mod world;
