@@ -1,5 +1,7 @@
 //! The record: what happened, as canonical events in one append-only log.
 
+pub mod advice;
+pub mod again;
 pub mod analytics;
 pub mod chain;
 pub mod event;

@@ -1,5 +1,5 @@
-//! What the record says about how well deciding works: against a naive count over random histories, and on made-up data
-//! whose truth is known.
+//! What the record says about how well deciding works: against a naive count over random histories, on made-up data
+//! whose truth is known, and that advice never says to allow what was ever denied.
 #![cfg(feature = "engine")]
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,8 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "analytics/advice.rs"]
+mod advice;
 #[path = "analytics/counted.rs"]
 mod counted;
 #[path = "analytics/drift.rs"]

@@ -2,6 +2,7 @@
 
 use super::files;
 use super::record::{self, Source};
+use crate::audit::again::Step;
 use crate::audit::event::{Context, Decided};
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{Output, Tone, visible};
@@ -190,14 +191,14 @@ fn recorded(args: &Args, id: &str) -> Result<Explained, Failed> {
     let text =
         text.ok_or_else(|| Failed::plain("the record has not the policy that it was decided under"))?;
     let policy = Policy::parse(text, "(recorded)").map_err(files::wrong)?;
-    let Some(record::Step::Decided(last)) = read.steps.pop() else { return Err(missing()) };
+    let Some(Step::Decided(last)) = read.steps.pop() else { return Err(missing()) };
     let mut replay = Replay::new(&policy);
-    let since = last.at.minus(replay.reach());
+    let since = last.at().minus(replay.reach());
     for step in &read.steps {
         let recent = match step {
-            record::Step::Decided(kept) => kept.at >= since,
-            record::Step::Refused(_, at) => *at >= since,
-            record::Step::Denied(..) | record::Step::Over(_) => true,
+            Step::Decided(kept) => kept.at() >= since,
+            Step::Refused(_, at) => *at >= since,
+            Step::Denied(..) | Step::Over(_) => true,
         };
         if recent {
             step.happen(&mut replay);
@@ -208,7 +209,7 @@ fn recorded(args: &Args, id: &str) -> Result<Explained, Failed> {
         operation: Operation::from_op_bytes(decided.op.as_bytes()).map_err(Failed::plain)?,
         agent: decided.agent.clone(),
         on_behalf_of: decided.on_behalf_of.clone(),
-        at: last.at,
+        at: last.at(),
         explanation,
         recorded: Some(decided),
     })

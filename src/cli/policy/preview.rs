@@ -2,7 +2,8 @@
 
 use super::check::counted;
 use super::files;
-use super::record::{self, Progress, Source, Step};
+use super::record::{self, Progress, Source};
+use crate::audit::again::Step;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{Output, Tone, visible};
 use crate::decision::preview::{Change, Group, Load, Preview, Report, Said};
@@ -91,7 +92,7 @@ fn compare<'p>(
     let decisions = steps.iter().filter(is_decision).count();
     let skipped = args.limit.map_or(0, |limit| decisions.saturating_sub(limit));
     let first = steps.iter().filter_map(|step| match step {
-        Step::Decided(kept) => Some(kept.at),
+        Step::Decided(kept) => Some(kept.at()),
         Step::Refused(..) | Step::Denied(..) | Step::Over(_) => None,
     });
     let first = first.skip(skipped).find(|at| *at >= since).unwrap_or(since);
@@ -103,9 +104,9 @@ fn compare<'p>(
             Step::Decided(kept) => {
                 number += 1;
                 progress.at(u64::try_from(number).unwrap_or(u64::MAX));
-                if number > skipped && kept.at >= since {
+                if number > skipped && kept.at() >= since {
                     preview.compare(&kept.recorded());
-                } else if kept.at >= reach {
+                } else if kept.at() >= reach {
                     preview.remember(&kept.recorded());
                 }
             }
