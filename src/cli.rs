@@ -7,6 +7,7 @@ mod demo;
 mod drill;
 mod exec;
 mod exit;
+mod incident;
 mod init;
 mod keys;
 mod output;
@@ -16,6 +17,7 @@ mod review;
 mod reviewers;
 mod serve;
 mod ssh;
+mod stats;
 mod suspend;
 mod trust;
 mod verify;
@@ -63,6 +65,10 @@ enum Command {
     /// Read the record: what was decided, by whom, and what came of it
     #[command(subcommand)]
     Audit(audit::Command),
+    Stats(stats::Args),
+    /// Tell the record what went wrong because of an operation
+    #[command(subcommand)]
+    Incident(incident::Command),
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Suspensions(suspend::ListArgs),
@@ -99,6 +105,8 @@ pub fn run() -> u8 {
             Command::Reviewers(command) => reviewers::run(&command),
             Command::Drill(command) => drill::run(command).await,
             Command::Audit(command) => audit::run(command).await,
+            Command::Stats(args) => stats::run(&args),
+            Command::Incident(command) => incident::run(command).await,
             Command::Suspend(args) => suspend::suspend(args).await,
             Command::Resume(args) => suspend::resume(args).await,
             Command::Suspensions(args) => suspend::list(args).await,

@@ -15,6 +15,9 @@ mod audit;
 mod exec;
 #[path = "command/files.rs"]
 mod files;
+#[path = "analytics/world.rs"]
+#[allow(dead_code, reason = "shared with tests/analytics.rs, which uses the rest")]
+mod history;
 #[path = "command/keys.rs"]
 mod keys;
 #[path = "command/policies.rs"]
@@ -36,6 +39,8 @@ mod reviewing;
 mod serve;
 #[path = "command/sessions.rs"]
 mod sessions;
+#[path = "command/stats.rs"]
+mod stats;
 #[path = "service/support.rs"]
 #[allow(dead_code, reason = "shared with tests/service.rs, which uses the rest")]
 mod support;

@@ -1,5 +1,9 @@
 //! An operator's connection: stop agents, let them go on, and see to the policy.
 
+mod figures;
+
+pub use figures::{IncidentSeverity, StatisticsOf};
+
 use super::{Ask, ClientError, Connect, Pending};
 use crate::proto::{self, admin_client::AdminClient as Inner};
 use core::time::Duration;

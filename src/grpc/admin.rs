@@ -1,5 +1,7 @@
 //! The operators' service: `countersign.v1.Admin`.
 
+mod figures;
+
 use super::convert;
 use super::identity::Operators;
 use super::whole::to_its_end;
@@ -9,8 +11,9 @@ use crate::party::{AgentId, PersonId, SuspensionId};
 use crate::proto;
 use crate::risk::pattern::Glob;
 use crate::sidecar::brake::{Brake, BrakeError, Living, Order, Ordered, Which};
+use crate::sidecar::figures::Figures;
 use crate::sidecar::reload::{Changes, Outcome, Reloader};
-use crate::sidecar::{Caller, InForce, OnRecord, Sidecar};
+use crate::sidecar::{Caller, InForce, OnRecord, Sidecar, SidecarError};
 use crate::suspension::Suspension;
 use arc_swap::ArcSwap;
 use core::time::Duration;
@@ -29,12 +32,13 @@ pub struct AdminService {
     reloader: Arc<Reloader>,
     in_force: Arc<ArcSwap<InForce>>,
     operators: Arc<Operators>,
+    figures: Figures,
 }
 
 impl AdminService {
     /// Lets the known operators stop agents and see to the policy.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         sidecar: Arc<Sidecar>,
         desk: Arc<LocalDesk>,
         brake: Arc<Brake>,
@@ -42,7 +46,8 @@ impl AdminService {
         in_force: Arc<ArcSwap<InForce>>,
         operators: Arc<Operators>,
     ) -> Self {
-        Self { sidecar, desk, brake, reloader, in_force, operators }
+        let figures = Figures::new(sidecar.store.clone());
+        Self { sidecar, desk, brake, reloader, in_force, operators, figures }
     }
 
     async fn status(&self) -> proto::PolicyStatusResponse {
@@ -201,6 +206,49 @@ impl proto::admin_server::Admin for AdminService {
         let drills = self.desk.drills(usize::try_from(limit).unwrap_or(usize::MAX));
         let drills = drills.map_err(|error| convert::desk_error(&error))?.iter().map(drill).collect();
         Ok(Response::new(proto::ListDrillsResponse { drills }))
+    }
+
+    async fn report_incident(
+        &self,
+        request: Request<proto::ReportIncidentRequest>,
+    ) -> Result<Response<proto::ReportIncidentResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        let incident = figures::incident(request.get_ref(), by)?;
+        let (txn, sidecar) = (incident.txn, self.sidecar.clone());
+        let recorded = async move {
+            sidecar.incident(incident).await.map_err(|error| {
+                if let SidecarError::UnknownDecision(id) = error {
+                    return Status::not_found(format!("there is no decision `{id}`"));
+                }
+                convert::sidecar_error(error)
+            })
+        };
+        let index = to_its_end(recorded).await?;
+        tracing::warn!(decision = %txn, index, "an incident was reported");
+        Ok(Response::new(proto::ReportIncidentResponse { index }))
+    }
+
+    async fn get_statistics(
+        &self,
+        request: Request<proto::GetStatisticsRequest>,
+    ) -> Result<Response<proto::GetStatisticsResponse>, Status> {
+        self.operators.admit(&request)?;
+        let settings = figures::settings(request.into_inner().of)?;
+        let report = self.figures.report(settings, self.sidecar.clock.now()).await;
+        let report = report.map_err(|error| convert::sidecar_error(error.into()))?;
+        Ok(Response::new(proto::GetStatisticsResponse { json: figures::json(&report)? }))
+    }
+
+    async fn get_advice(
+        &self,
+        request: Request<proto::GetAdviceRequest>,
+    ) -> Result<Response<proto::GetAdviceResponse>, Status> {
+        self.operators.admit(&request)?;
+        let settings = figures::settings(request.into_inner().of)?;
+        let policy = self.in_force.load().policy.clone();
+        let advice = self.figures.advice(settings, policy, self.sidecar.clock.now()).await;
+        let advice = advice.map_err(|error| convert::sidecar_error(error.into()))?;
+        Ok(Response::new(proto::GetAdviceResponse { json: figures::json(&advice)? }))
     }
 }
 

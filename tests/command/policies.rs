@@ -38,7 +38,7 @@ fn policy(here: &Path, arguments: &[&str]) -> Ended {
 }
 
 /// Compares with the golden file, or writes it where `UPDATE_GOLDEN` is set.
-fn golden(name: &str, actual: &str) {
+pub(crate) fn golden(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(path, actual).unwrap();
