@@ -12,6 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Changes are previewed over what the latest so many records say, at the most.
 const PREVIEWED: u64 = 100_000;
 
+/// So many actions, agents, rules, days and reviewers are told at the most, so that an answer fits into a message.
+const TOLD: usize = 400;
+
 /// What the record says, for whoever asks.
 #[derive(Clone)]
 pub struct Figures {
@@ -33,7 +36,7 @@ impl Figures {
     /// [`StoreError`] if the record cannot be read.
     pub async fn report(&self, settings: Option<Settings>, now: Moment) -> Result<Report, StoreError> {
         let figures = self.clone();
-        aside(move || figures.with(settings, |statistics| statistics.report(now))).await
+        aside(move || figures.with(settings, |statistics| statistics.report(now).shortened(TOLD))).await
     }
 
     /// What they give reason to advise, with what each change would have decided otherwise.

@@ -239,7 +239,7 @@ fn pools_stages_people_and_the_queue() {
     assert_eq!(
         words(Code::Pool),
         [
-            "of 100 times that the rule `one` asked people, 20 ended because nobody decided in time and 0 because nobody could: more people, more time or a further stage"
+            "of 100 times that the rule `one` asked people, nobody decided 20 in time and 0 were blocked: more people, more time or a further stage"
         ]
     );
     assert_eq!(

@@ -501,7 +501,7 @@ impl World {
         let decided = self.judge(&operation, agent.as_str(), Some(amendment.successor()));
         let (_, opened) = self.settle(&decided, &operation, Some(amends));
         let successor = opened.unwrap();
-        let mut statement = amendment.vote.statement.clone();
+        let mut statement = amendment.vote.statement;
         let now = self.states[successor].as_ref().unwrap().case().opening().clone();
         (statement.shown, statement.policy) = (now.shown, now.policy);
         let ballot = Ballot::Attested(Box::new(statement), Attestation::Session);

@@ -65,7 +65,7 @@ impl From<&Report> for Previewed {
 }
 
 /// Decides these steps once more under each change. Advice whose change would loosen anything that something ever spoke
-/// against is not given, and of what could not be previewed the change is left out: nobody knows what it does.
+/// against is not given, nor one that would decide nothing otherwise; and of what could not be previewed the change is left out: nobody knows what it does.
 #[must_use]
 pub fn previewed(all: Vec<Advice>, ledger: &Ledger, policy: &Policy, steps: &VecDeque<Step>) -> Vec<Given> {
     let mut previews = 0;
@@ -83,7 +83,9 @@ pub fn previewed(all: Vec<Advice>, ledger: &Ledger, policy: &Policy, steps: &Vec
             given.push(Given { advice, preview: None });
             continue;
         };
-        if advice.holds(&report, ledger) {
+        // A change that decides nothing otherwise was made already.
+        let changes = report.looser.count + report.stricter.count + report.otherwise.count;
+        if changes > 0 && advice.holds(&report, ledger) {
             given.push(Given { advice, preview: Some(Previewed::from(&report)) });
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn pool(rule: &RuleReport, minimums: &Minimums) -> Option<Advice> {
         return None;
     }
     let words = format!(
-        "of {} times that {} asked people, {} ended because nobody decided in time and {} because nobody could: more people, more time or a further stage",
+        "of {} times that {} asked people, nobody decided {} in time and {} were blocked: more people, more time or a further stage",
         undecided.of,
         asked_by(&rule.cause),
         rule.endings.expired,

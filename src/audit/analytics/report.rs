@@ -44,7 +44,7 @@ pub struct Report {
     pub hours_utc: Vec<Named>,
     /// By day or week, the earliest first.
     pub days: Vec<Day>,
-    /// By the rule that asked people, or the level where no rule did.
+    /// By the rule that asked people, or the level where no rule did, the most frequent first.
     pub rules: Vec<RuleReport>,
     /// The stages of all ladders together, the first as they were opened.
     pub stages: Vec<StageReport>,
@@ -239,6 +239,8 @@ impl Statistics {
             groups.iter().enumerate().map(|(hour, group)| named(format!("{hour:02}"), group)).collect()
         };
         let rules = self.rules.iter().map(|(cause, asking)| RuleReport::of(cause, asking));
+        let mut rules: Vec<RuleReport> = rules.filter(|rule| rule.endings.opened > 0).collect();
+        rules.sort_by_key(|rule| core::cmp::Reverse(rule.endings.opened));
         Report {
             version: 1,
             records: self.next,
@@ -264,7 +266,7 @@ impl Statistics {
                 .iter()
                 .map(|(day, group)| Day { day: date(*day), share: Share::of(group) })
                 .collect(),
-            rules: rules.filter(|rule| rule.endings.opened > 0).collect(),
+            rules,
             stages: stages(&self.stages),
             reviewers: self.people.iter().map(|(id, reviewer)| ReviewerReport::of(id, reviewer)).collect(),
             drills: self.drills,
@@ -272,6 +274,22 @@ impl Statistics {
             drift: self.drift.report(),
             saturation: self.told.iter().cloned().collect(),
         }
+    }
+}
+
+impl Report {
+    /// The report with at most so many actions, agents, rules, days and reviewers: the most frequent, and the latest days.
+    #[must_use]
+    pub fn shortened(mut self, most: usize) -> Self {
+        self.actions.truncate(most);
+        self.agents.truncate(most);
+        self.rules.truncate(most);
+        self.days.drain(..self.days.len().saturating_sub(most));
+        if self.reviewers.len() > most {
+            self.reviewers.sort_by_key(|reviewer| core::cmp::Reverse(reviewer.asked));
+            self.reviewers.truncate(most);
+        }
+        self
     }
 }
 
