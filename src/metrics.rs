@@ -34,6 +34,8 @@ const OTHER: &str = "other";
 
 /// Everything that is counted and measured.
 pub struct Metrics {
+    /// Whether anybody can ask; what happens all the time is not counted otherwise.
+    asked_for: bool,
     registry: Registry,
     families: Families,
     waiting: Mutex<Waiting>,
@@ -106,12 +108,25 @@ impl Metrics {
         let mut registry = Registry::default();
         let families = Families::register(&mut registry);
         Self {
+            asked_for: true,
             registry,
             families,
             waiting: Mutex::default(),
             methods: Mutex::default(),
             rendering: Mutex::default(),
         }
+    }
+
+    /// Metrics that nobody will ask for, and that cost next to nothing.
+    #[must_use]
+    pub fn unheard() -> Self {
+        Self { asked_for: false, ..Self::new() }
+    }
+
+    /// Whether anybody can ask for them.
+    #[must_use]
+    pub const fn asked_for(&self) -> bool {
+        self.asked_for
     }
 
     /// Has these codes of refused mints stand at zero, so that the first of them is seen as a rise.
@@ -204,21 +219,20 @@ impl Metrics {
         }
     }
 
-    /// What saturation is measured by, as it stands: the share of operations that go to people, and the median time
-    /// until they approve, where there are enough cases to say.
-    pub fn saturation(&self, share: Option<f64>, time_to_approve: Option<Duration>) {
-        self.families.share.set(share.unwrap_or(f64::NAN));
-        self.families.time_to_approve.set(time_to_approve.map_or(f64::NAN, |median| median.as_secs_f64()));
-    }
-
     /// A request was answered, or failed to be.
     pub fn authorized(&self, outcome: Option<&'static str>, since: Stopwatch) {
+        if !self.asked_for {
+            return;
+        }
         let labels = [("outcome", outcome.unwrap_or("error"))];
         self.families.authorize.get_or_create(&labels).observe(since.seconds());
     }
 
     /// The risk was assessed and the policy evaluated.
     pub fn judged(&self, since: Stopwatch) {
+        if !self.asked_for {
+            return;
+        }
         self.families.decide.observe(since.seconds());
     }
 
@@ -274,6 +288,9 @@ impl Metrics {
 
     /// A call was answered with this code. A method that there is not is `other`.
     pub fn called(&self, method: &str, code: &'static str) {
+        if !self.asked_for {
+            return;
+        }
         let method = if code == "UNIMPLEMENTED" { OTHER } else { method };
         let method = self.method(method);
         self.families.grpc.get_or_create(&families::Called { method, code }).inc();

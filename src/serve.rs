@@ -158,7 +158,8 @@ impl Running {
 pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let loaded = load(config)?;
     let provider = provider(config)?;
-    let metrics = Arc::new(Metrics::new());
+    let asked_for = config.listen.metrics.is_some();
+    let metrics = Arc::new(if asked_for { Metrics::new() } else { Metrics::unheard() });
     let (store, opened) = EmbeddedStore::open(&config.data, watched::options(&metrics)).map_err(failed)?;
     let store = Arc::new(store);
     tracing::info!(records = store.len(), "{opened}");

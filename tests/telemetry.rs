@@ -11,6 +11,8 @@
 
 #[path = "telemetry/collector.rs"]
 mod collector;
+#[path = "telemetry/deploy.rs"]
+mod deploy;
 #[path = "telemetry/endpoint.rs"]
 mod endpoint;
 #[path = "telemetry/exposition.rs"]

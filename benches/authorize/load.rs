@@ -199,7 +199,12 @@ impl Caller {
 
 /// The processor time that this process has taken so far, in steps of 10 ms.
 pub(crate) fn processor_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    processor_time_of("self")
+}
+
+/// … or another one.
+pub(crate) fn processor_time_of(process: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     // The name of the program, which may have spaces, ends with the last parenthesis.
     let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
     let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum();

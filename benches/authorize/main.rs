@@ -1,6 +1,6 @@
 //! Authorize as an agent meets it, beside an empty call of the same size and one synced append in the same run.
 //!
-//! `cargo bench --bench authorize [-- [load] [votes] [process] [--json] [--in FOLDER] [--rival SOCKET METHOD FILE]]`,
+//! `cargo bench --bench authorize [-- [load] [votes] [process] [telemetry] [--json] [--in FOLDER] [--rival SOCKET METHOD FILE]]`,
 //! FOLDER being on the disk in question. A rival is another gRPC service on a Unix socket, which gets the message in
 //! FILE, over METHOD, in the same rounds. Everything is real: the starter policy, the risk, the signature, and the record synced before the answer.
 //! Service and load share the machine. The load is a closed loop of raw bytes over a few connections, so that what is
@@ -21,6 +21,7 @@
 mod load;
 mod process;
 mod stage;
+mod telemetry;
 
 use bytes::Bytes;
 use countersign::audit::event::Event;
@@ -62,7 +63,7 @@ fn main() {
     let given = |name: &str| arguments.iter().any(|argument| argument == name);
     let folder = arguments.iter().skip_while(|argument| *argument != "--in").nth(1).map(String::as_str);
     let plan = if given("--bench") { MEASURING } else { TRYING };
-    let parts = ["load", "votes", "process"];
+    let parts = ["load", "votes", "process", "telemetry"];
     let all = !parts.into_iter().any(given);
     // The agents' side has threads of its own, as it would have in another process.
     let (service, agents) = (runtime("service"), runtime("agents"));
@@ -86,6 +87,9 @@ fn main() {
     }
     if all || given("process") {
         document["process"] = agents.block_on(process::measure(folder, plan.records, plan.waits));
+    }
+    if all || given("telemetry") {
+        document["telemetry"] = agents.block_on(telemetry::measure(folder, plan.lasting, plan.rounds));
     }
     if given("--json") {
         println!("{document:#}");
@@ -304,7 +308,7 @@ fn print(document: &Value) {
             );
         }
     }
-    for part in ["votes", "process"] {
+    for part in ["votes", "process", "telemetry"] {
         if document[part].is_object() {
             println!("\n{part}: {:#}", document[part]);
         }

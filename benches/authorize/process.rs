@@ -1,6 +1,6 @@
 //! The service as a process of its own: how soon it answers, how much memory and disk it takes.
 
-use crate::load::{Caller, Place, median};
+use crate::load::{Caller, Place, median, processor_time_of};
 use crate::stage::{Stage, allows, deploy, wire_request, wire_request_id};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) const AUTHORIZE: &str = "/countersign.v1.Authority/Authorize";
 
 /// `countersign serve` on a stage; it is killed when dropped.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     /// From before it was started until it had answered a first `Authorize`.
     until_answer: Duration,
@@ -19,9 +19,15 @@ struct Process {
 
 impl Process {
     async fn start(stage: &Stage) -> Self {
+        Self::start_saying(stage, "info").await
+    }
+
+    /// … with this filter for its log.
+    pub(crate) async fn start_saying(stage: &Stage, log: &str) -> Self {
         let begin = Instant::now();
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .arg("serve")
+            .env("COUNTERSIGN_LOG", log)
             .arg("--config")
             .arg(stage.path("countersign.yaml"))
             .stdout(Stdio::null())
@@ -37,6 +43,11 @@ impl Process {
         authorize(stage, 1).await.call(0).await;
         process.until_answer = begin.elapsed();
         process
+    }
+
+    /// The processor time that it has taken so far, in steps of 10 ms.
+    pub(crate) fn processor_time(&self) -> Duration {
+        processor_time_of(&self.child.id().to_string())
     }
 
     /// Resident memory in MiB, of which what is not the program file's pages.
@@ -64,7 +75,7 @@ impl Drop for Process {
     }
 }
 
-async fn authorize(stage: &Stage, connections: usize) -> Arc<Caller> {
+pub(crate) async fn authorize(stage: &Stage, connections: usize) -> Arc<Caller> {
     let place = Place::Unix(stage.path("agent.sock"));
     let caller = Caller::new(&place, connections, AUTHORIZE, wire_request(), allows).await;
     Arc::new(caller.with_unique(wire_request_id))

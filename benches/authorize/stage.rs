@@ -51,6 +51,17 @@ impl Stage {
         stage
     }
 
+    /// … that also tells of itself, by these lines after `reviewers` in `listen` and at the end.
+    pub(crate) fn telling(on_disk: Option<&str>, listen: &str, lines: &str) -> Self {
+        let stage = Self::set(on_disk);
+        let path = stage.path("countersign.yaml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        let at = "  reviewers: {socket: review.sock}\n";
+        let config = config.replacen(at, &format!("{at}{listen}"), 1);
+        std::fs::write(path, format!("{config}{lines}")).unwrap();
+        stage
+    }
+
     pub(crate) fn config(&self) -> Config {
         Config::load(&self.path("countersign.yaml")).unwrap()
     }

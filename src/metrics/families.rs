@@ -64,8 +64,6 @@ pub(super) struct Families {
     pub(super) grpc: Family<Called, Counter>,
     pub(super) saturated: Gauges<1>,
     pub(super) saturations: Counters<1>,
-    pub(super) share: Real,
-    pub(super) time_to_approve: Real,
     pub(super) process: Process,
 }
 
@@ -339,20 +337,6 @@ impl Families {
                 gauges_at_zero(measures),
             ),
             saturations: add(to, "saturations", "How often that began", at_zero(measures)),
-            share: add_unit(
-                to,
-                "saturation_escalated_share",
-                Unit::Ratios,
-                "The share of operations that went to people, over the window; NaN with too few cases",
-                not_known(),
-            ),
-            time_to_approve: add_unit(
-                to,
-                "saturation_time_to_approve",
-                Unit::Seconds,
-                "The median time until people approved, over the window; NaN with too few cases",
-                not_known(),
-            ),
             process,
         }
     }

@@ -11,7 +11,7 @@ use crate::party::TxnId;
 use crate::risk::Level;
 use crate::sidecar::reload::Reloader;
 use crate::sidecar::{Sidecar, SidecarError};
-use crate::store::embedded::{Notice, Options};
+use crate::store::embedded::{Notice, Observe, Options, TellWritten};
 use crate::store::{Store, StoreError};
 use crate::telemetry::endpoint::Source;
 use std::path::PathBuf;
@@ -23,11 +23,15 @@ pub(super) fn options(metrics: &Arc<Metrics>) -> Options {
     let (told, observed, written) = (metrics.clone(), metrics.clone(), metrics.clone());
     Options {
         tell: Some(Arc::new(move |notice| tell(&told, notice))),
-        observe: Some(Arc::new(move |records| {
-            let (metrics, noted) = (observed.clone(), Noted::of(records));
-            Box::new(move || metrics.recorded(noted))
-        })),
-        written: Some(Arc::new(move |group| count(&written, group))),
+        observe: metrics.asked_for().then(|| -> Observe {
+            Arc::new(move |records| {
+                let (metrics, noted) = (observed.clone(), Noted::of(records));
+                Box::new(move || metrics.recorded(noted))
+            })
+        }),
+        written: metrics
+            .asked_for()
+            .then(|| -> TellWritten { Arc::new(move |group| count(&written, group)) }),
         ..Options::default()
     }
 }

@@ -13,7 +13,6 @@ use countersign::party::{AgentId, EscalationId};
 use countersign::store::Store as _;
 use countersign::store::embedded::{EmbeddedStore, Options};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// A service that tells its metrics.
 pub(crate) async fn watched() -> Service {
@@ -208,11 +207,19 @@ fn now() -> Now {
 
 /// Everything that can be told, at least once.
 pub(crate) fn everything() -> Exposition {
+    let told = Exposition::read(&text_of_everything());
+    assert_eq!(told.sum("countersign_saturated", &[("measure", "share")]), 1.0);
+    assert_eq!(told.sum("countersign_saturations_total", &[("measure", "share")]), 1.0);
+    assert_eq!(told.sum("countersign_checkpoint_timestamp_seconds", &[]), 1_699_999_999.0);
+    told
+}
+
+/// … as it is told.
+pub(crate) fn text_of_everything() -> String {
     let metrics = Metrics::new();
     metrics.not_minted("store_full");
     metrics.vote_refused("vote.late");
     metrics.called("countersign.v1.Authority/Authorize", "OK");
-    metrics.saturation(Some(0.25), Some(Duration::from_secs(90)));
     let saturated = Saturated {
         measure: SaturationMeasure::Share,
         above: true,
@@ -223,11 +230,7 @@ pub(crate) fn everything() -> Exposition {
     };
     let record = Record::new(Moment::default(), Event::Saturated(saturated));
     metrics.recorded(Noted::of(&[record]));
-    let told = Exposition::read(&metrics.render(&now()));
-    assert_eq!(told.sum("countersign_saturated", &[("measure", "share")]), 1.0);
-    assert_eq!(told.sum("countersign_saturations_total", &[("measure", "share")]), 1.0);
-    assert_eq!(told.sum("countersign_checkpoint_timestamp_seconds", &[]), 1_699_999_999.0);
-    told
+    metrics.render(&now())
 }
 
 /// The tables of `docs/telemetry.md`: name, type, labels.
