@@ -2,6 +2,7 @@
 
 mod keys;
 mod load;
+mod saturation;
 mod watched;
 
 pub use keys::key_directory;
@@ -158,9 +159,11 @@ impl Running {
 pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let loaded = load(config)?;
     let provider = provider(config)?;
+    let (seen, to_fold) = saturation::queue();
     let asked_for = config.listen.metrics.is_some();
     let metrics = Arc::new(if asked_for { Metrics::new() } else { Metrics::unheard() });
-    let (store, opened) = EmbeddedStore::open(&config.data, watched::options(&metrics)).map_err(failed)?;
+    let (store, opened) =
+        EmbeddedStore::open(&config.data, watched::options(&metrics, seen)).map_err(failed)?;
     let store = Arc::new(store);
     tracing::info!(records = store.len(), "{opened}");
     metrics.views_usable(true);
@@ -288,6 +291,12 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             desk.watch_deadlines().await;
         }),
         tokio::spawn(keys::look_after(issuance, store.clone(), clock.clone())),
+        tokio::spawn(saturation::watch(
+            config.telemetry.saturation.limits(),
+            to_fold,
+            store.clone(),
+            clock.clone(),
+        )),
         tokio::spawn(look_at_the_clock(store.clone(), clock.clone())),
         tokio::spawn(look_at_the_files(reloader.clone(), sessions.clone())),
     ];

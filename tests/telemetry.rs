@@ -21,6 +21,8 @@ mod exposition;
 mod metrics;
 #[path = "telemetry/program.rs"]
 mod program;
+#[path = "telemetry/saturation.rs"]
+mod saturation;
 #[path = "telemetry/secrets.rs"]
 mod secrets;
 #[path = "service/support.rs"]

@@ -1,6 +1,7 @@
 //! What is looked at when somebody asks how the service is: for the metrics, and whether it takes work.
 
 use super::EmbeddedStore;
+use super::saturation::Seen;
 use crate::audit::event::{Event, Record};
 use crate::clock::{Clock, Reading};
 use crate::escalation;
@@ -11,24 +12,31 @@ use crate::party::TxnId;
 use crate::risk::Level;
 use crate::sidecar::reload::Reloader;
 use crate::sidecar::{Sidecar, SidecarError};
-use crate::store::embedded::{Notice, Observe, Options, TellWritten};
+use crate::store::embedded::{Notice, Options, TellWritten};
 use crate::store::{Store, StoreError};
 use crate::telemetry::endpoint::Source;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-/// A store that tells these metrics what it does.
-pub(super) fn options(metrics: &Arc<Metrics>) -> Options {
+/// A store that tells these metrics what it does, and hands over what tells of saturation.
+pub(super) fn options(metrics: &Arc<Metrics>, saturation: mpsc::Sender<Seen>) -> Options {
     let (told, observed, written) = (metrics.clone(), metrics.clone(), metrics.clone());
     Options {
         tell: Some(Arc::new(move |notice| tell(&told, notice))),
-        observe: metrics.asked_for().then(|| -> Observe {
-            Arc::new(move |records| {
-                let (metrics, noted) = (observed.clone(), Noted::of(records));
-                Box::new(move || metrics.recorded(noted))
+        observe: Some(Arc::new(move |records| {
+            let noted = observed.asked_for().then(|| Noted::of(records));
+            let (metrics, saturation, seen) = (observed.clone(), saturation.clone(), Seen::of(records));
+            Box::new(move || {
+                if let Some(noted) = noted {
+                    metrics.recorded(noted);
+                }
+                for one in seen {
+                    // Where nobody can keep up, some are not counted; nobody waits for that.
+                    let _ = saturation.try_send(one);
+                }
             })
-        }),
+        })),
         written: metrics
             .asked_for()
             .then(|| -> TellWritten { Arc::new(move |group| count(&written, group)) }),

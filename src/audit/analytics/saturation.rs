@@ -76,16 +76,9 @@ impl Saturation {
 
     /// Takes the next record; says what began to be too much, or is not any more, until then.
     pub fn take(&mut self, record: &Record) -> Vec<Saturated> {
-        let found = self.at(record.at);
         match &record.event {
-            Event::Decided(decided) => {
-                let escalated = decided.decision.terms().is_some();
-                if let Some(slot) = self.slots.back_mut() {
-                    slot.operations += 1;
-                    slot.escalated += u64::from(escalated);
-                }
-            }
-            Event::Escalation { id, step } => self.step(*id, step),
+            Event::Decided(decided) => self.decided(record.at, decided.decision.terms().is_some()),
+            Event::Escalation { id, step } => self.stepped(record.at, *id, step),
             Event::Started { .. }
             | Event::Stopped {}
             | Event::PolicyLoaded { .. }
@@ -102,8 +95,24 @@ impl Saturation {
             | Event::Erased { .. }
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
-            | Event::Resumed { .. } => {}
+            | Event::Resumed { .. } => self.at(record.at),
         }
+    }
+
+    /// Takes a decision, of which it matters only whether people were asked.
+    pub fn decided(&mut self, at: Moment, escalated: bool) -> Vec<Saturated> {
+        let found = self.at(at);
+        if let Some(slot) = self.slots.back_mut() {
+            slot.operations += 1;
+            slot.escalated += u64::from(escalated);
+        }
+        found
+    }
+
+    /// Takes a step of an escalation.
+    pub fn stepped(&mut self, at: Moment, id: EscalationId, step: &escalation::Event) -> Vec<Saturated> {
+        let found = self.at(at);
+        self.step(id, step);
         found
     }
 
