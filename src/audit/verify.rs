@@ -182,7 +182,7 @@ impl Auditor {
             Event::Reported(reported) => self.reported(&reported, &mut findings),
             Event::Receipted(receipted) => {
                 self.summary.receipts = self.summary.receipts.saturating_add(1);
-                self.receipted(&receipted, &mut findings);
+                self.receipted(&receipted, at, &mut findings);
             }
             Event::Incident(incident) => self.incident(&incident, &mut findings),
             Event::Suspended { suspension } => self.service.suspended(*suspension, &mut findings),

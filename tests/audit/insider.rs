@@ -4,7 +4,7 @@
 use crate::command::verify;
 use crate::story::{Story, story};
 use crate::support::{POLICY, key};
-use countersign::audit::event::{Decided, Event, Minted, Outcome, Receipted, Record, Reported};
+use countersign::audit::event::{Decided, Event, Minted, Outcome, Record, Reported};
 use countersign::audit::verify::{Auditor, Severity, Trust, meaning};
 use countersign::decision;
 use countersign::digest::OperationDigest;
@@ -88,6 +88,22 @@ impl Forged {
     /// The first token that policy alone allowed.
     fn free_mint(&self) -> usize {
         self.find(|event| matches!(event, Event::Minted(minted) if minted.escalation.is_none()))
+    }
+
+    /// The first token under a condition.
+    fn conditional_mint(&self) -> usize {
+        self.find(|event| matches!(event, Event::Minted(minted) if minted.claims.contains("cs_cond")))
+    }
+
+    /// Puts a receipt of a token behind everything of its time, and gives its place.
+    fn use_of(&mut self, mint: usize, after: u64, change: fn(&mut serde_json::Value)) -> usize {
+        let receipted = story().receipt(self.minted(mint), after, change);
+        let claims: serde_json::Value = serde_json::from_str(&self.minted(mint).claims).unwrap();
+        let at = Moment::from_unix_seconds(claims["iat"].as_u64().unwrap() + after + 1);
+        let place = self.records.iter().position(|record| record.at > at).unwrap_or(self.records.len());
+        let at = at.max(self.records[place - 1].at);
+        self.records.insert(place, Record::new(at, Event::Receipted(Box::new(receipted))));
+        place
     }
 
     /// Puts an event behind this place, at the same time.
@@ -422,18 +438,67 @@ const ATTACKS: &[Attack] = &[
         places[0]
     }),
     ("a use that was never allowed", "receipt.without_mint", |forged| {
-        let mint = forged.free_mint();
-        let mut receipt = receipt(forged, mint);
-        receipt.jti = TokenId::from_random([5; 16]);
-        forged.insert(mint + 1, Event::Receipted(Box::new(receipt)));
-        mint + 1
+        let mint = forged.conditional_mint();
+        forged.use_of(mint, 3, |claims| claims["jti"] = TokenId::from_random([5; 16]).to_string().into())
     }),
     ("a token that was used twice", "receipt.twice", |forged| {
         let mint = forged.free_mint();
-        let receipt = receipt(forged, mint);
-        forged.insert(mint + 1, Event::Receipted(Box::new(receipt.clone())));
-        forged.insert(mint + 2, Event::Receipted(Box::new(receipt)));
-        mint + 2
+        forged.use_of(mint, 3, |_| ());
+        forged.use_of(mint, 4, |_| ())
+    }),
+    ("another operation than the token was for", "receipt.other_operation", |forged| {
+        let mint = forged.free_mint();
+        forged.use_of(mint, 3, |claims| {
+            claims["cs_op"] = OperationDigest::from_bytes([3; 32]).to_string().into()
+        })
+    }),
+    ("a use after the token had expired", "receipt.outside_life", |forged| {
+        let mint = forged.free_mint();
+        for later in &mut forged.records[mint + 1..] {
+            later.at = later.at.plus(Duration::from_secs(3600));
+        }
+        forged.use_of(mint, 1800, |_| ())
+    }),
+    ("a use that does not keep to the condition", "receipt.outside_conditions", |forged| {
+        let mint = forged.conditional_mint();
+        forged.use_of(mint, 3, |claims| {
+            claims["cs_disch"] = serde_json::json!(["canary"]);
+            claims["cs_facts"] = serde_json::json!({"all_targets": 10, "targets": 5});
+        })
+    }),
+    ("a use that says nothing of the condition", "receipt.outside_conditions", |forged| {
+        let mint = forged.conditional_mint();
+        forged.use_of(mint, 3, |_| ())
+    }),
+    ("a receipt that nobody signed", "receipt.not_signed", |forged| {
+        let mint = forged.free_mint();
+        let place = forged.use_of(mint, 3, |_| ());
+        let Event::Receipted(receipted) = &mut forged.records[place].event else { panic!() };
+        receipted
+            .receipt
+            .replace_range(100..101, if &receipted.receipt[100..101] == "A" { "B" } else { "A" });
+        place
+    }),
+    ("a record that says otherwise than the receipt in it", "receipt.other_claims", |forged| {
+        let mint = forged.free_mint();
+        let place = forged.use_of(mint, 3, |_| ());
+        let Event::Receipted(receipted) = &mut forged.records[place].event else { panic!() };
+        receipted.outcome = Outcome::Failed;
+        place
+    }),
+    ("an agent that says otherwise than the executor", "report.contradicted", |forged| {
+        let mint = forged.free_mint();
+        let place = forged.use_of(mint, 3, |_| ());
+        let decided = forged.decided(mint - 1);
+        let (txn, agent) = (decided.txn, decided.agent.clone());
+        let (code, detail) = (String::new(), String::new());
+        let reported = forged.find(|event| matches!(event, Event::Reported(reported) if reported.txn == txn));
+        forged.records.remove(reported);
+        forged.insert(
+            place,
+            Event::Reported(Reported { txn, agent, outcome: Outcome::Failed, code, detail }),
+        );
+        place
     }),
     ("an agent that did what it was denied", "report.without_mint", |forged| {
         let denied =
@@ -446,19 +511,6 @@ const ATTACKS: &[Attack] = &[
         denied + 1
     }),
 ];
-
-fn receipt(forged: &mut Forged, mint: usize) -> Receipted {
-    let executor = forged.decided(mint - 1).executor.clone();
-    let minted = forged.minted(mint);
-    Receipted {
-        txn: minted.txn,
-        jti: minted.jti,
-        executor,
-        outcome: Outcome::Succeeded,
-        receipt: String::new(),
-        certificates: Vec::new(),
-    }
-}
 
 /// What an auditor finds in these records.
 fn findings(story: &Story, records: Vec<Record>) -> Vec<(&'static str, u64)> {

@@ -1,10 +1,12 @@
 //! One real service and what happened to it, recorded; and its log as files, signed by its own key.
 
-use crate::support::{POLICY, Service, approve, ask, delete, deploy, read, roster};
-use countersign::audit::event::{Event, Record};
-use countersign::client::{Outcome, ReloadOutcome, Scope, Status};
+use crate::support::{FLEET, POLICY, Service, approve, ask, delete, deploy, read, roster};
+use countersign::audit::event::{Event, Minted, Outcome, Receipted, Record};
+use countersign::client::{Outcome as Told, ReloadOutcome, Scope, Status};
 use countersign::clock::{Clock as _, SystemClock};
+use countersign::digest::base64url;
 use countersign::escalation::vote::Choice;
+use countersign::party::{ExecutorId, TokenId};
 use countersign::serve::key_directory;
 use countersign::signer::Authority;
 use countersign::store::embedded::Look;
@@ -12,6 +14,8 @@ use countersign::tlog::{
     Checkpoint, Frontier, KeyName, NoteSignature, SignatureKind, SignedCheckpoint, Tile, TileKind,
     VerifierKey, leaf_hash, write_bundle, write_tile,
 };
+use countersign::token::{Algorithm, PublicKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -24,6 +28,33 @@ pub(crate) struct Story {
     /// The record, leaf by leaf.
     pub(crate) leaves: Vec<Vec<u8>>,
     log: Authority,
+    executor: Executor,
+}
+
+/// An executor that signs receipts.
+struct Executor {
+    key: SigningKey,
+    public: PublicKey,
+    chain: Vec<String>,
+}
+
+impl Executor {
+    fn certified(service: &Service) -> Self {
+        let key = SigningKey::from_bytes(&[5; 32]);
+        let public = PublicKey::from_bytes(key.verifying_key().as_bytes(), Algorithm::EdDsa).unwrap();
+        let (keys, now) = (key_directory(&service.config()).unwrap(), SystemClock::start().now());
+        let chain = keys.certify_executor(&ExecutorId::new(FLEET).unwrap(), &public, now).unwrap();
+        Self { key, public, chain }
+    }
+
+    /// A receipt of these claims, signed.
+    fn sign(&self, claims: &serde_json::Value) -> String {
+        let header = serde_json::json!({"alg": "EdDSA", "kid": self.public.id().to_string(), "typ": "countersign-receipt+jwt"});
+        let part = |value: &serde_json::Value| base64url(value.to_string().as_bytes());
+        let signed = format!("{}.{}", part(&header), part(claims));
+        let signature = self.key.sign(signed.as_bytes()).to_bytes();
+        format!("{signed}.{}", base64url(&signature))
+    }
 }
 
 /// The story, told once.
@@ -38,11 +69,12 @@ pub(crate) fn story() -> &'static Story {
 async fn tell() -> Story {
     let mut service = Service::prepare(POLICY, "", "policy_changes: approved\n");
     std::fs::write(service.path("roster.yaml"), roster(&PEOPLE)).unwrap();
+    let executor = Executor::certified(&service);
     service.run().await;
     let agent = service.agent().await;
     // Allowed, carried out, told of; and denied.
     let allowed = agent.authorize(read()).await.unwrap();
-    agent.report(&allowed.decision, Outcome::Succeeded, "", "ten rows").await.unwrap();
+    agent.report(&allowed.decision, Told::Succeeded, "", "ten rows").await.unwrap();
     let everything = ask("orders.delete", "db/production/orders", r#"{"where":"1=1"}"#);
     assert!(agent.authorize(everything).await.unwrap().grant.is_none());
     // One person, with a condition; then two people.
@@ -93,7 +125,7 @@ async fn tell() -> Story {
     let look = Look::into_store(&service.config().data).unwrap();
     let leaves = look.leaves(0).map(|leaf| leaf.unwrap().1).collect();
     let log = key_directory(&service.config()).unwrap().log_authority(SystemClock::start().now()).unwrap();
-    Story { service, leaves, log }
+    Story { service, leaves, log, executor }
 }
 
 impl Story {
@@ -160,6 +192,30 @@ impl Story {
         put(folder, &format!("checkpoints/{}", leaves.len()), latest.as_bytes());
         put(folder, "checkpoint", latest.as_bytes());
         put(folder, "keys/log.cert", self.certificate().as_bytes());
+    }
+
+    /// What the executor of this token signs when it has used it so long after it was issued, in seconds.
+    pub(crate) fn receipt(
+        &self,
+        minted: &Minted,
+        after: u64,
+        change: impl FnOnce(&mut serde_json::Value),
+    ) -> Receipted {
+        let token: serde_json::Value = serde_json::from_str(&minted.claims).unwrap();
+        let began = token["iat"].as_u64().unwrap() + after;
+        let mut claims = serde_json::json!({
+            "cs_began": began, "cs_ended": began + 1, "cs_op": token["cs_op"], "cs_outcome": "succeeded", "cs_v": 1,
+            "iat": began + 1, "iss": token["iss"], "jti": token["jti"], "sub": FLEET, "txn": token["txn"],
+        });
+        change(&mut claims);
+        Receipted {
+            txn: minted.txn,
+            jti: TokenId::parse(claims["jti"].as_str().unwrap()).unwrap(),
+            executor: ExecutorId::new(FLEET).unwrap(),
+            outcome: Outcome::Succeeded,
+            receipt: self.executor.sign(&claims),
+            certificates: self.executor.chain.clone(),
+        }
     }
 
     /// The place of the first event of which this holds.

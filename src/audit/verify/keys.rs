@@ -5,7 +5,7 @@ use super::findings::Findings;
 use crate::digest::KeyId;
 use crate::moment::Moment;
 use crate::party::TrustDomain;
-use crate::token::{Anchor, CertifiedKey, Claims, DEFAULT_SKEW, KeyUse, PublicKey};
+use crate::token::{Anchor, CertifiedKey, Claims, DEFAULT_SKEW, KeyUse, PublicKey, ReceiptClaims};
 use std::collections::HashMap;
 
 /// The keys of one log.
@@ -55,6 +55,20 @@ impl Keys {
     pub(super) fn chain(&self, certificates: &[&str]) -> Option<Result<CertifiedKey, String>> {
         let anchor = self.anchor.as_ref()?;
         Some(anchor.certified(certificates).map_err(|error| error.to_string()))
+    }
+
+    /// What an executor signed, if a key that was certified for that did; nothing where no root was given.
+    pub(super) fn receipt(
+        &self,
+        receipt: &str,
+        certificates: &[String],
+        at: Moment,
+    ) -> Option<Result<ReceiptClaims, String>> {
+        let anchor = self.anchor.as_ref()?;
+        let certificates: Vec<&str> = certificates.iter().map(String::as_str).collect();
+        let revoked = |kid: &KeyId| self.known.get(kid).is_some_and(|key| key.revoked);
+        let read = ReceiptClaims::read(receipt, &certificates, anchor, revoked, at.plus(SLACK));
+        Some(read.map_err(|error| error.to_string()))
     }
 
     pub(super) fn certified(&mut self, kid: KeyId, chain: &str, at: Moment, findings: &mut Findings) {

@@ -4,27 +4,80 @@ use super::decisions::Kind;
 use super::findings::Findings;
 use super::{Auditor, SLACK};
 use crate::audit::event::{Incident, Outcome, Receipted, Reported};
+use crate::condition::Condition;
+use crate::digest::OperationDigest;
 use crate::moment::Moment;
 use crate::party::{TokenId, TxnId};
-use crate::token::Claims;
+use crate::token::{Claims, ReceiptClaims, UseOutcome};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A token that was minted, and what is known of its use.
 #[derive(Debug)]
 pub(super) struct Use {
-    pub(super) txn: TxnId,
-    pub(super) index: u64,
-    pub(super) executor: u32,
-    pub(super) expires_at: Moment,
-    /// What the executor says became of it.
-    pub(super) receipt: Option<Outcome>,
+    txn: TxnId,
+    index: u64,
+    executor: u32,
+    operation: OperationDigest,
+    not_before: Moment,
+    expires_at: Moment,
+    conditions: Box<[Condition]>,
+    /// What the executor says became of it, and when it began.
+    receipt: Option<(Outcome, Option<Moment>)>,
     /// What the agent said first.
-    pub(super) report: Option<Outcome>,
+    report: Option<Outcome>,
 }
 
 impl Use {
     pub(super) fn of(claims: &Claims, executor: u32, index: u64, txn: TxnId) -> Self {
-        Self { txn, index, executor, expires_at: claims.times.expires_at, receipt: None, report: None }
+        Self {
+            txn,
+            index,
+            executor,
+            operation: claims.operation,
+            not_before: claims.times.not_before,
+            expires_at: claims.times.expires_at,
+            conditions: claims.conditions.clone().into(),
+            receipt: None,
+            report: None,
+        }
+    }
+
+    /// Takes what the executor signed; nothing of it where no root was given to know its key by.
+    fn receipted(&mut self, outcome: Outcome, claims: Option<&ReceiptClaims>, findings: &mut Findings) {
+        let began = claims.map(|claims| claims.began);
+        if let Some((before, began_before)) = self.receipt {
+            // It is signed when it begins and once more when it has ended, and may be brought twice.
+            let unknown = before == Outcome::Unknown || outcome == Outcome::Unknown;
+            let same = began_before == began && (before == outcome || unknown);
+            findings.require(same, "receipt.twice", || {
+                "there is a receipt of another use of this token: it was used twice".to_owned()
+            });
+        }
+        if self.receipt.is_none_or(|(before, _)| before == Outcome::Unknown) {
+            self.receipt = Some((outcome, began));
+        }
+        let Some(claims) = claims else { return };
+        findings.require(claims.operation == self.operation, "receipt.other_operation", || {
+            format!("it ran `{}`, and the token is for `{}`", claims.operation, self.operation)
+        });
+        let alive = self.not_before <= claims.began.plus(SLACK) && claims.began < self.expires_at.plus(SLACK);
+        findings.require(alive, "receipt.outside_life", || {
+            format!(
+                "it began at {}, and the token lived from {} to {}",
+                claims.began, self.not_before, self.expires_at
+            )
+        });
+        for condition in &self.conditions {
+            let kind = condition.kind();
+            let unmet = claims.meets(condition).err().map(|unmet| unmet.to_string());
+            let unmet = unmet.or_else(|| {
+                (!claims.discharged.contains(&kind))
+                    .then(|| format!("it does not say that it kept to `{kind}`"))
+            });
+            if let Some(why) = unmet {
+                findings.finding("receipt.outside_conditions", format!("{}: {why}", condition.describe()));
+            }
+        }
     }
 }
 
@@ -69,8 +122,24 @@ impl Uses {
 }
 
 impl Auditor {
-    pub(super) fn receipted(&mut self, receipted: &Receipted, findings: &mut Findings) {
+    pub(super) fn receipted(&mut self, receipted: &Receipted, at: Moment, findings: &mut Findings) {
         findings.about(receipted.txn);
+        let claims = match self.keys.receipt(&receipted.receipt, &receipted.certificates, at).transpose() {
+            Ok(claims) => claims,
+            Err(error) => {
+                findings.finding("receipt.not_signed", error);
+                return;
+            }
+        };
+        if let Some(claims) = &claims {
+            let same = claims.txn == receipted.txn
+                && claims.jti == receipted.jti
+                && claims.executor == receipted.executor
+                && outcome_of(claims.outcome) == receipted.outcome;
+            findings.require(same, "receipt.other_claims", || {
+                "the record says something else than the receipt in it".to_owned()
+            });
+        }
         let executor = self.names.executor(&receipted.executor);
         self.uses.writing.insert(executor);
         let Some(used) = self.uses.minted.get_mut(&receipted.jti) else {
@@ -83,12 +152,7 @@ impl Auditor {
         findings.require(used.executor == executor, "receipt.other_executor", || {
             format!("the token was used by `{}`, for whom it was not minted", receipted.executor)
         });
-        // The receipt of a beginning gives way to that of the end; nothing else does.
-        let ends = used.receipt == Some(Outcome::Unknown) && receipted.outcome != Outcome::Unknown;
-        if used.receipt.is_some() && !ends {
-            findings.finding("receipt.twice", "there is a receipt for this token already: it was used twice");
-        }
-        used.receipt = Some(receipted.outcome);
+        used.receipted(receipted.outcome, claims.as_ref(), findings);
         contradiction(used, findings);
     }
 
@@ -134,11 +198,19 @@ impl Auditor {
 
 /// Where the agent and the executor tell different things of one use.
 fn contradiction(used: &Use, findings: &mut Findings) {
-    let (Some(executor), Some(agent)) = (used.receipt, used.report) else { return };
+    let (Some((executor, _)), Some(agent)) = (used.receipt, used.report) else { return };
     // Who does not know does not contradict.
     if executor != agent && executor != Outcome::Unknown && agent != Outcome::Unknown {
         let words = format!("the executor says `{}`, and the agent `{}`", name(executor), name(agent));
         findings.finding("report.contradicted", words);
+    }
+}
+
+const fn outcome_of(outcome: UseOutcome) -> Outcome {
+    match outcome {
+        UseOutcome::Succeeded => Outcome::Succeeded,
+        UseOutcome::Failed => Outcome::Failed,
+        UseOutcome::Unknown => Outcome::Unknown,
     }
 }
 
