@@ -22,6 +22,7 @@ mod suspend;
 mod trust;
 mod verify;
 mod when;
+mod witness;
 
 use exit::{Exit, Failed};
 
@@ -72,6 +73,7 @@ enum Command {
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Suspensions(suspend::ListArgs),
+    Witness(witness::Args),
     /// Make, rotate, revoke and publish keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -110,6 +112,7 @@ pub fn run() -> u8 {
             Command::Suspend(args) => suspend::suspend(args).await,
             Command::Resume(args) => suspend::resume(args).await,
             Command::Suspensions(args) => suspend::list(args).await,
+            Command::Witness(args) => witness::run(args).await,
             Command::Keys(command) => keys::run(&command),
         }
     });

@@ -49,7 +49,12 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        std::fs::rename(&new, path)
+        std::fs::rename(&new, path)?;
+        // Or a power cut brings back what was there before.
+        match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => std::fs::File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
     })();
     if written.is_err() {
         drop(std::fs::remove_file(&new));

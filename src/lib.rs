@@ -84,6 +84,8 @@ pub mod replay;
 pub mod signer;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+pub mod witness;
 
 // ── the story ──
 #[cfg(feature = "server")]

@@ -31,7 +31,8 @@ const WORDS: &[&str] = &[
     "tlog",
     "token",
 ];
-const PROMISES: &[&str] = &["clock", "entropy", "files", "journal", "metrics", "replay", "signer", "store"];
+const PROMISES: &[&str] =
+    &["clock", "entropy", "files", "journal", "metrics", "replay", "signer", "store", "witness"];
 const STORY: &[&str] = &["desk", "sidecar"];
 
 /// Each module of `src/`, and what it may import. `words`, `promises` and `story` stand for their layers.
@@ -122,6 +123,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("replay", &["digest", "journal", "moment", "operation", "party", "token"]),
     ("signer", &["digest", "entropy", "files", "moment", "operation", "party", "token"]),
     ("store", &["words", "journal"]),
+    ("witness", &["clock", "digest", "entropy", "files", "moment", "signer", "tlog", "token"]),
     // The story.
     ("desk", &["words", "promises"]),
     ("sidecar", &["words", "promises", "desk"]),

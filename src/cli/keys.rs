@@ -10,6 +10,7 @@ use crate::operation::json::{self, Limits, Value};
 use crate::signer::directory::{KeyDirectory, Listed};
 use crate::signer::file::FileSigner;
 use crate::signer::{Keyring as _, Published, Signer as _};
+use crate::tlog::{KeyName, SignatureKind, VerifierKey};
 use crate::token::{Algorithm, PublicKey};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,11 @@ pub(super) enum Command {
         /// The root's private key: certifies a new issuer instead
         #[arg(long, value_name = "FILE")]
         root: Option<PathBuf>,
+    },
+    /// Print the log's verifier key, which witnesses and log policies name
+    Log {
+        #[command(flatten)]
+        folder: Folder,
     },
     /// Give the log another key, which signs its checkpoints from now on
     RotateLog {
@@ -137,6 +143,14 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failed> {
             let keys = folder.open()?;
             keys.renew(super::now()).map_err(Failed::plain)?;
             list(folder, &keys)?;
+        }
+        Command::Log { folder } => {
+            let keys = folder.open()?;
+            let origin = keys.log_origin().map_err(Failed::plain)?;
+            let name = KeyName::new(origin.as_str()).map_err(Failed::plain)?;
+            let log = keys.log(super::now()).map_err(Failed::plain)?;
+            let key = VerifierKey::new(name, SignatureKind::Ed25519, log.certified().key.clone()).to_string();
+            Output::new(folder.json).print(|| json!({ "key": key }), |_| key.clone());
         }
         Command::RotateLog { folder } => {
             let keys = folder.open()?;
