@@ -1,8 +1,10 @@
 //! The configuration of a service: one YAML file, read strictly, with every mistake named by its place.
 
 mod telemetry;
+mod witness;
 
 pub use telemetry::{SaturationLimits, Telemetry};
+pub use witness::WitnessPlace;
 
 use crate::condition::ConditionKind;
 use crate::party::{AgentId, ExecutorId, PersonId, TrustDomain};
@@ -40,6 +42,9 @@ pub struct Config {
     /// Who may read the record, besides the operators, by what their connection to the reviewers' service proves.
     #[serde(default)]
     pub auditors: Vec<Access>,
+    /// Who cosigns the log.
+    #[serde(default)]
+    pub witnesses: Vec<WitnessPlace>,
     /// The executors, and what each enforces.
     pub executors: Vec<Executor>,
     /// Whether a changed policy or roster must be approved under the policy in force.
@@ -345,6 +350,7 @@ impl Config {
                 "`unsafe_anyone_on_loopback_is` needs `listen.agents.tcp` on a loopback address".to_owned()
             );
         }
+        witness::check(&self.witnesses)?;
         let mut ids = HashSet::new();
         for executor in &self.executors {
             if !ids.insert(&executor.id) {

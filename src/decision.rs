@@ -64,6 +64,14 @@ pub struct Decision {
     pub policy: PolicyDigest,
     /// Why, in words, the deciding reason first.
     pub reasons: Vec<String>,
+    /// How many witnesses must have cosigned the log with the mint in it before the token is handed out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub witnesses: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Decision {
@@ -280,6 +288,7 @@ struct Beside<'a> {
 #[derive(Clone, Debug)]
 struct Ruling<'a> {
     outcome: Outcome,
+    witnesses: u32,
     by: By<'a>,
     /// The rule matches because nobody can say whether its condition holds.
     fault: Option<EvaluationFault>,
@@ -304,6 +313,7 @@ enum By<'a> {
 impl<'a> Ruling<'a> {
     fn of(policy: &'a Policy, found: Found<'a>, level: Level) -> Self {
         let Found { rule, fault, erred, doubtful: _ } = found;
+        let witnesses = rule.map_or_else(|| policy.witnesses_of(level), |rule| rule.witnesses);
         let (outcome, by) = match rule {
             // A rule that denies says more than the level does.
             Some(rule) if rule.outcome == Outcome::Deny => (Outcome::Deny, By::Rule(rule)),
@@ -311,7 +321,7 @@ impl<'a> Ruling<'a> {
             Some(rule) => (rule.outcome.clone(), By::Rule(rule)),
             None => (policy.outcome_of(level).clone(), By::Level(level)),
         };
-        Self { outcome, by, fault, erred }
+        Self { outcome, witnesses, by, fault, erred }
     }
 
     /// This ruling for a risk of this level: above `medium`, waiting never allows (P3).
@@ -325,7 +335,7 @@ impl<'a> Ruling<'a> {
     }
 
     const fn irreconcilable() -> Self {
-        Self { outcome: Outcome::Deny, by: By::Irreconcilable, fault: None, erred: Vec::new() }
+        Self { outcome: Outcome::Deny, witnesses: 0, by: By::Irreconcilable, fault: None, erred: Vec::new() }
     }
 
     /// This ruling for an operation like one that somebody denied: it goes back to them (R6). Where the policy would
@@ -343,13 +353,15 @@ impl<'a> Ruling<'a> {
             (Ok(terms), Ok(conditions)) => Outcome::Escalate(Terms { conditions, ..terms }),
             _ => Outcome::Deny,
         };
-        Self { outcome, by: By::Denied(before), ..self }
+        let witnesses = self.witnesses.max(policy.witnesses_of(Level::Medium));
+        Self { outcome, witnesses, by: By::Denied(before), ..self }
     }
 
     /// This ruling, made with the agent's claims, and never less strict than the one without them.
     fn joined(self, without: &Self) -> Result<Self, ()> {
+        let witnesses = self.witnesses.max(without.witnesses);
         if self.outcome == without.outcome {
-            return Ok(self);
+            return Ok(Self { witnesses, ..self });
         }
         let mut outcome = self.outcome.strictest(&without.outcome).map_err(|_| ())?;
         // Whom a higher level asks is the policy's to say, so long as it asks no less of them.
@@ -361,7 +373,7 @@ impl<'a> Ruling<'a> {
         }
         let stricter = if strictness(&without.outcome) > strictness(&self.outcome) { without } else { &self };
         let (by, fault, erred) = (stricter.by, stricter.fault.clone(), stricter.erred.clone());
-        Ok(Self { outcome, by, fault, erred })
+        Ok(Self { outcome, witnesses, by, fault, erred })
     }
 }
 

@@ -91,6 +91,7 @@ struct Levels {
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
     outcome: Outcome,
+    witnesses: u32,
     at: At,
 }
 
@@ -224,5 +225,23 @@ impl Policy {
             Level::High => &self.levels.high.outcome,
             Level::Critical => &Outcome::Deny,
         }
+    }
+
+    /// How many witnesses a level's tokens need where no rule matches.
+    #[must_use]
+    pub const fn witnesses_of(&self, level: Level) -> u32 {
+        match level {
+            Level::Low => self.levels.low.witnesses,
+            Level::Medium => self.levels.medium.witnesses,
+            Level::High => self.levels.high.witnesses,
+            Level::Critical => 0,
+        }
+    }
+
+    /// The most witnesses that anything in it demands.
+    #[must_use]
+    pub fn most_witnesses(&self) -> u32 {
+        let levels = Level::ALL.iter().map(|level| self.witnesses_of(*level));
+        self.rules.iter().map(|rule| rule.witnesses).chain(levels).max().unwrap_or(0)
     }
 }

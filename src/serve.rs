@@ -2,6 +2,7 @@
 
 mod keys;
 mod load;
+mod log;
 mod saturation;
 mod watched;
 
@@ -25,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::party::ExecutorId;
 use crate::reviewer::Directory;
 use crate::sidecar::brake::Brake;
+use crate::sidecar::checkpoints::Checkpoints;
 use crate::sidecar::issuance::Issuance;
 use crate::sidecar::memory::Memories;
 use crate::sidecar::reload::{Changes, Files, Outcome, ROUNDS, Reloader};
@@ -98,6 +100,7 @@ pub struct Running {
     reloader: Arc<Reloader>,
     sessions: Arc<Sessions>,
     store: Arc<EmbeddedStore>,
+    checkpoints: Arc<Checkpoints>,
     clock: Arc<dyn Clock>,
 }
 
@@ -142,13 +145,14 @@ impl Running {
         }
         let stopped = Change::of(self.clock.now(), [Event::Stopped {}]);
         let recorded = self.store.commit(stopped).await.map_err(failed);
+        let signed = self.checkpoints.make_now().await.map_err(failed);
         // It waits for the disk.
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.close()).await.map_err(failed)?.map_err(failed)?;
         for socket in [self.addresses.agent_socket, self.addresses.reviewer_socket].into_iter().flatten() {
             drop(std::fs::remove_file(socket));
         }
-        recorded.map(|_| ())
+        recorded.and(signed.map(drop))
     }
 }
 
@@ -180,6 +184,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         failed(format!("the keys in `{}` can't be used: {error}", config.data.join("keys").display()))
     })?);
     let origin = key_directory(config)?.log_origin().map_err(failed)?;
+    let checkpoints = log::open(config, store.clone(), issuance.clone(), origin.clone()).await?;
     let changes = match config.policy_changes {
         PolicyChanges::Free => Changes::Free,
         PolicyChanges::Approved => Changes::Approved,
@@ -237,6 +242,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         desk: desk.clone(),
         memories: Memories::default(),
         brake: brake.clone(),
+        checkpoints: checkpoints.clone(),
         issuance: issuance.clone(),
         clock: clock.clone(),
         entropy,
@@ -286,7 +292,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         AdminService::new(sidecar, desk.clone(), brake, reloader.clone(), sidecar_in_force, operators);
     servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail.clone()));
     let keepers = vec![
-        tokio::spawn(end_when_unsound(store.unsound(), fail)),
+        tokio::spawn(end_when_unsound(store.unsound(), fail.clone())),
         tokio::spawn(async move {
             desk.watch_deadlines().await;
         }),
@@ -299,8 +305,9 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         )),
         tokio::spawn(look_at_the_clock(store.clone(), clock.clone())),
         tokio::spawn(look_at_the_files(reloader.clone(), sessions.clone())),
+        tokio::spawn(log::keep(checkpoints.clone(), fail)),
     ];
-    Ok(Running { addresses, stop, servers, keepers, failures, reloader, sessions, store, clock })
+    Ok(Running { addresses, stop, servers, keepers, failures, reloader, sessions, store, checkpoints, clock })
 }
 
 fn run(

@@ -3,6 +3,7 @@
 mod amend;
 mod authorize;
 pub mod brake;
+pub mod checkpoints;
 mod drill;
 pub mod figures;
 mod follow;
@@ -37,6 +38,7 @@ use crate::suspension::Suspension;
 use crate::token::{DraftError, Executor, ReceiptError};
 use arc_swap::ArcSwap;
 use brake::Brake;
+use checkpoints::{Checkpoints, NotWitnessed};
 use core::fmt;
 use issuance::Issuance;
 use memory::Memories;
@@ -72,6 +74,8 @@ pub struct Sidecar {
     pub memories: Memories,
     /// What is suspended.
     pub brake: Arc<Brake>,
+    /// What the log has come to, signed and witnessed.
+    pub checkpoints: Arc<Checkpoints>,
     /// The keys that sign tokens.
     pub issuance: Arc<Issuance>,
     /// The time.
@@ -108,6 +112,8 @@ pub enum SidecarError {
     Draft(DraftError),
     /// The key refused to sign.
     Sign(SignError),
+    /// The token is recorded and not handed out yet: too few witnesses have seen that.
+    NotWitnessed(NotWitnessed),
     /// There was no randomness.
     NoEntropy,
     /// The record could not be written or read.
@@ -149,6 +155,7 @@ impl fmt::Display for SidecarError {
             Self::Draft(error) => error.fmt(f),
             Self::Receipt(error) => write!(f, "{error} ({})", error.code()),
             Self::Sign(error) => error.fmt(f),
+            Self::NotWitnessed(why) => why.fmt(f),
             Self::NoEntropy => NoEntropy.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
@@ -170,7 +177,7 @@ impl std::error::Error for SidecarError {}
 
 impl SidecarError {
     /// All codes.
-    pub const CODES: [&'static str; 20] = [
+    pub const CODES: [&'static str; 21] = [
         "unknown_executor",
         "request_reused",
         "unknown_decision",
@@ -191,6 +198,7 @@ impl SidecarError {
         "no_drill",
         "receipt",
         "over",
+        "not_witnessed",
     ];
 
     /// The stable code.
@@ -207,6 +215,7 @@ impl SidecarError {
             Self::NoKey(_) => "no_key",
             Self::Draft(_) => "draft",
             Self::Sign(_) => "sign",
+            Self::NotWitnessed(_) => "not_witnessed",
             Self::NoEntropy => "no_entropy",
             Self::Store(error) | Self::Desk(DeskError::Store(error)) => store_code(error),
             Self::Record(_) => "too_large",
@@ -244,7 +253,7 @@ macro_rules! from {
         })+
     };
 }
-from!(DraftError => Draft, SignError => Sign, StoreError => Store, RecordError => Record, DeskError => Desk);
+from!(NotWitnessed => NotWitnessed, DraftError => Draft, SignError => Sign, StoreError => Store, RecordError => Record, DeskError => Desk);
 
 impl From<NoEntropy> for SidecarError {
     fn from(_: NoEntropy) -> Self {

@@ -23,6 +23,8 @@ mod guide;
 mod hostile_people;
 #[path = "service/identity.rs"]
 mod identity;
+#[path = "service/log.rs"]
+mod log;
 #[path = "service/meanwhile.rs"]
 mod meanwhile;
 #[path = "service/oidc.rs"]

@@ -183,7 +183,8 @@ impl<'p> Preview<'p> {
         report.span = Some(report.span.map_or((recorded.at, recorded.at), |(first, last)| {
             (first.min(recorded.at), last.max(recorded.at))
         }));
-        let group = match Direction::of(&before.outcome, &after.outcome) {
+        let direction = Direction::of(&before.outcome, &after.outcome);
+        let group = match direction.with_witnesses(before.witnesses, after.witnesses) {
             Direction::Unchanged => {
                 report.unchanged += 1;
                 return;

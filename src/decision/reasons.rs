@@ -56,12 +56,16 @@ pub(super) fn explain(
     }
     let conditions = ruling.outcome.conditions().iter();
     reasons.extend(conditions.map(|condition| format!("only if: {}", condition.describe())));
+    let witnesses = if ruling.outcome == Outcome::Deny { 0 } else { ruling.witnesses };
+    if witnesses > 0 {
+        reasons.push(format!("its token is handed out once {witnesses} witnesses have cosigned the log"));
+    }
     reasons.push(change(policy, &assessment, &ruling));
     let rule = match ruling.by {
         By::Rule(rule) => Some(rule.name.to_string()),
         By::Blocked(_) | By::Level(_) | By::Irreconcilable | By::Denied(_) => None,
     };
-    Decision { outcome: ruling.outcome, assessment, rule, policy: policy.digest(), reasons }
+    Decision { outcome: ruling.outcome, assessment, rule, policy: policy.digest(), reasons, witnesses }
 }
 
 fn effect(outcome: &Outcome) -> &'static str {

@@ -302,6 +302,7 @@ pub(super) fn sidecar_error(error: SidecarError) -> Status {
         SidecarError::ClockInDoubt
         | SidecarError::NoKey(_)
         | SidecarError::Sign(_)
+        | SidecarError::NotWitnessed(_)
         | SidecarError::NoEntropy => Status::unavailable(words),
         SidecarError::Record(_) | SidecarError::Receipt(_) => Status::invalid_argument(words),
         SidecarError::Store(error) => store_error(&error),

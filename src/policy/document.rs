@@ -100,6 +100,15 @@ fn thresholds(model: &Model, floors: &[Floor], limits: &[Limit], rules: &[Rule])
     found
 }
 
+/// How many witnesses must have cosigned the log before a token is handed out; none, where nothing is said.
+fn witnesses(fields: &Fields<'_>) -> Result<u32, Fault> {
+    let read = |node| match read::whole::<u32>(node)? {
+        witnesses @ 1..=16 => Ok(witnesses),
+        _ => Err(read::out_of_range(node, "from 1 to 16 witnesses")),
+    };
+    Ok(fields.read("witnesses", read)?.unwrap_or(0))
+}
+
 /// `escalations:`
 fn open_per_agent(node: &Node) -> Result<usize, Fault> {
     let fields = Fields::of(node, &ESCALATIONS)?;
@@ -162,6 +171,7 @@ impl Context<'_> {
             matches: fields.read("match", matching)?.unwrap_or_default(),
             when: fields.read("when", |node| when(node, compiled))?,
             outcome: self.outcome(&fields, fields.required("decision")?, 1)?,
+            witnesses: witnesses(&fields)?,
             reason: fields.read("reason", sentence)?.map(Into::into),
             at: name.at,
         })
@@ -174,15 +184,18 @@ impl Context<'_> {
         let entry = |key: &str, approvals, absent: &dyn Fn() -> Result<Outcome, Fault>| match fields
             .and_then(|fields| fields.get(key))
         {
-            Some(node) => Ok(Entry { outcome: self.level(node, approvals)?, at: node.at }),
-            None => Ok(Entry { outcome: absent()?, at }),
+            Some(node) => {
+                let (outcome, witnesses) = self.level(node, approvals)?;
+                Ok(Entry { outcome, witnesses, at: node.at })
+            }
+            None => Ok(Entry { outcome: absent()?, witnesses: 0, at }),
         };
         let asking = |approvals| self.defaults.terms(None, approvals, at, self.roles).map(Outcome::Escalate);
         let low = entry("low", 1, &|| Ok(Outcome::Allow { conditions: Vec::new() }))?;
         let medium = entry("medium", 1, &|| asking(1))?;
         let high = entry("high", 2, &|| asking(2))?;
         if let Some(node) = fields.and_then(|fields| fields.get("critical"))
-            && self.level(node, 1)? != Outcome::Deny
+            && self.level(node, 1)?.0 != Outcome::Deny
         {
             return Err(Fault::new(node.at, Problem::CriticalIsDenied));
         }
@@ -196,15 +209,16 @@ impl Context<'_> {
     }
 
     /// What a level gets: a word, or a mapping as in a rule.
-    fn level(&self, node: &Node, approvals: usize) -> Result<Outcome, Fault> {
+    fn level(&self, node: &Node, approvals: usize) -> Result<(Outcome, u32), Fault> {
         match &node.value {
             Yaml::Text(_) => {
                 let nothing = Node { at: node.at, value: Yaml::Map(Vec::new()) };
-                self.outcome(&Fields::of(&nothing, &LEVEL)?, node, approvals)
+                Ok((self.outcome(&Fields::of(&nothing, &LEVEL)?, node, approvals)?, 0))
             }
             Yaml::Map(_) => {
                 let fields = Fields::of(node, &LEVEL)?;
-                self.outcome(&fields, fields.required("decision")?, approvals)
+                let outcome = self.outcome(&fields, fields.required("decision")?, approvals)?;
+                Ok((outcome, witnesses(&fields)?))
             }
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
                 Err(expected(node, "a decision or a mapping"))

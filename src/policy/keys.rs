@@ -76,6 +76,7 @@ const MEMBERS: Form = Form::OneOrMore(&Form::Member);
 const CONDITIONS: Form = Form::OneOrMore(&Form::Condition);
 const COUNT: Form = Form::Whole(0, u64::MAX);
 const SMALL: Form = Form::Whole(0, u32::MAX as u64);
+const WITNESSES: Form = Form::Whole(1, 16);
 const AT_LEAST_ONE: Form = Form::Whole(1, u32::MAX as u64);
 const LINES: Form = Form::OneOrMore(&Form::Text(1024));
 
@@ -176,6 +177,11 @@ pub(super) static RULE: Block = Block {
         key("conditions", CONDITIONS, "What must hold when it is executed."),
         key("reason", LINE, "Why, in words that reviewers and agents read."),
         key("escalation", Form::Map(&ESCALATION), "Who is asked, and how long it may take."),
+        key(
+            "witnesses",
+            WITNESSES,
+            "How many witnesses must have cosigned the log with the mint in it before a token is handed out.",
+        ),
     ],
 };
 
@@ -249,6 +255,11 @@ pub(super) static LEVEL: Block = Block {
         must("decision", Form::Words(decisions), "What becomes of the operation."),
         key("conditions", CONDITIONS, "What must hold when it is executed."),
         key("escalation", Form::Map(&ESCALATION), "Who is asked, and how long it may take."),
+        key(
+            "witnesses",
+            WITNESSES,
+            "How many witnesses must have cosigned the log with the mint in it before a token is handed out.",
+        ),
     ],
 };
 

@@ -18,6 +18,8 @@ pub struct Rule {
     pub when: Option<Expression>,
     /// What it says.
     pub outcome: Outcome,
+    /// How many witnesses must have cosigned the log with the mint in it before the token is handed out.
+    pub witnesses: u32,
     /// Why, in the words of whoever wrote it.
     pub reason: Option<Box<str>>,
     /// Where it is written.

@@ -107,6 +107,12 @@ pub(super) fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
             agent.id
         ));
     }
+    let (demanded, known) = (loaded.policy.most_witnesses(), config.witnesses.len());
+    if usize::try_from(demanded).is_ok_and(|demanded| demanded > known) {
+        findings.push(format!(
+            "the policy demands {demanded} witnesses and the configuration has {known}: such tokens are never handed out"
+        ));
+    }
     if let Some(oidc) = config.oidc.as_ref().filter(|oidc| SELF_CHOSEN.contains(&oidc.claim.as_str())) {
         findings.push(format!(
             "`oidc.claim: {}` is a claim that people can often choose themselves: who takes another's account name \

@@ -272,7 +272,7 @@ impl Sidecar {
             Outcome::Allow { .. } => {
                 let standing = self.brake.standing().await;
                 Self::stopped(&standing, &decided.agent, ask.operation.action(), self.clock.now())?;
-                Some(self.granted_at(index + 1, &decided)?)
+                Some(self.granted_at(index + 1, &decided).await?)
             }
             Outcome::Deny | Outcome::Escalate(_) => None,
         };

@@ -197,7 +197,7 @@ impl Sidecar {
         Self::stopped(&standing, &docket.decided.agent, operation.action(), self.clock.now())?;
         let course = self.store.course(docket.id)?;
         if let Some((index, minted)) = course.records.iter().find_map(mint_in) {
-            let granted = self.sign_recorded(minted, index, &docket.decided)?;
+            let granted = self.sign_recorded(minted, index, &docket.decided).await?;
             return Ok(Some(with_evidence(granted, docket)));
         }
         let now = match self.clock.read() {
@@ -219,7 +219,7 @@ impl Sidecar {
         let committing = self.store.commit(change.after(docket.id, course.records.len()));
         match committing.instrument(tracing::info_span!("commit")).await {
             Ok(places) => {
-                let granted = self.sign(kid, &draft, places.start, &docket.decided)?;
+                let granted = self.sign(kid, &draft, places.start, &docket.decided).await?;
                 Ok(Some(with_evidence(granted, docket)))
             }
             Err(StoreError::Moved(_)) => Ok(None),

@@ -212,6 +212,7 @@ impl Weighing {
             SidecarError::Store(StoreError::Unavailable(_) | StoreError::Damaged(_))
             | SidecarError::Sign(_)
             | SidecarError::KeyGone
+            | SidecarError::NotWitnessed(_)
             | SidecarError::Desk(_) => drop(self),
             SidecarError::Store(
                 StoreError::Answered(_)

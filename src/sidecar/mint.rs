@@ -61,7 +61,7 @@ impl Sidecar {
         let change = Change::of(now, [Event::Decided(decided.clone()), Event::Minted(Box::new(minted))]);
         let committing = self.store.commit(change.answering(request));
         let places = committing.instrument(tracing::info_span!("commit")).await?;
-        self.sign(kid, &draft, places.end.saturating_sub(1), &decided)
+        self.sign(kid, &draft, places.end.saturating_sub(1), &decided).await
     }
 
     /// What is to be recorded, with the key that will sign it, and the draft that was recorded thereby.
@@ -92,7 +92,7 @@ impl Sidecar {
     }
 
     /// Signs again what is recorded at `index`. The same record always gives the same token.
-    pub(super) fn sign_recorded(
+    pub(super) async fn sign_recorded(
         &self,
         minted: &Minted,
         index: Index,
@@ -100,19 +100,23 @@ impl Sidecar {
     ) -> Result<Granted, SidecarError> {
         let draft = Draft::from_recorded(minted.claims.as_bytes())
             .ok_or_else(|| damaged(&format!("the claims in record {index} are not those of a token")))?;
-        self.sign(minted.kid, &draft, index, decided)
+        self.sign(minted.kid, &draft, index, decided).await
     }
 
-    /// Signs a draft that is recorded at `index`.
-    pub(super) fn sign(
+    /// Signs a draft that is recorded at `index`, once as many witnesses have seen that as the decision demands.
+    pub(super) async fn sign(
         &self,
         kid: KeyId,
         draft: &Draft,
         index: Index,
         decided: &Decided,
     ) -> Result<Granted, SidecarError> {
-        let _signing = tracing::info_span!("mint", txn = %decided.txn).entered();
         let authority = self.issuance.of(kid).ok_or(SidecarError::KeyGone)?;
+        let log_proof = match usize::try_from(decided.decision.witnesses).unwrap_or(usize::MAX) {
+            0 => None,
+            witnesses => Some(self.checkpoints.witnessed(index, witnesses).await?.to_string()),
+        };
+        let _signing = tracing::info_span!("mint", txn = %decided.txn).entered();
         let leaf = LogLeaf { origin: self.origin.clone(), index };
         let input = draft.with_log(&leaf, authority.signer().public_key())?;
         let signature = authority.signer().sign(input.bytes())?;
@@ -123,16 +127,16 @@ impl Sidecar {
             op_bytes: decided.op.clone().into_bytes(),
             conditions: draft.conditions().unwrap_or_default(),
             expires_at: draft.expires_at().unwrap_or_default(),
-            log_proof: None,
+            log_proof,
         })
     }
 
     /// The token whose mint is recorded at `index`, again.
-    pub(super) fn granted_at(&self, index: Index, decided: &Decided) -> Result<Granted, SidecarError> {
+    pub(super) async fn granted_at(&self, index: Index, decided: &Decided) -> Result<Granted, SidecarError> {
         if let Event::Minted(minted) = self.store.record(index)?.event
             && minted.txn == decided.txn
         {
-            return self.sign_recorded(&minted, index, decided);
+            return self.sign_recorded(&minted, index, decided).await;
         }
         Err(damaged(&format!("record {index} is not the mint of decision {}", decided.txn)))
     }

@@ -130,7 +130,7 @@ limits:
 roles: [b, a]
 rules:
 - {name: one, match: {agent: a, on_behalf_of: [b], level: [low, medium], kind: read}, when: facts.rows > 1, decision: allow,
-  conditions: [dry_run, 'canary:max_percent=10'], reason: why}
+  conditions: [dry_run, 'canary:max_percent=10'], reason: why, witnesses: 2}
 - name: two
   decision: escalate
   conditions: dry_run

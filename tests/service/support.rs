@@ -253,7 +253,15 @@ pub(crate) fn presented<'a>(
     facts: &'a ExecutionFacts,
 ) -> Presented<'a> {
     let operation = Operation::from_op_bytes(&grant.op_bytes).unwrap();
-    Presented { token: &grant.token, certificates, operation, facts, proof: None, evidence, log_proof: None }
+    Presented {
+        token: &grant.token,
+        certificates,
+        operation,
+        facts,
+        proof: None,
+        evidence,
+        log_proof: grant.log_proof.as_deref(),
+    }
 }
 
 pub(crate) fn verify(

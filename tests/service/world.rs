@@ -22,6 +22,7 @@ use countersign::replay::journal::JournalGuard;
 use countersign::reviewer::Directory;
 use countersign::risk::Claims;
 use countersign::sidecar::brake::Brake;
+use countersign::sidecar::checkpoints::{Checkpoints, Keeping};
 use countersign::sidecar::issuance::Issuance;
 use countersign::sidecar::memory::Memories;
 use countersign::sidecar::{Ask, Caller, Granted, InForce, Progress, Sidecar, SidecarError};
@@ -191,16 +192,26 @@ impl World {
         let entropy = Arc::new(SystemEntropy);
         let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone()).unwrap();
         let operators = operators.iter().map(|name| person(name)).collect();
+        let origin = LogOrigin::new("https://acme.example/sidecar").unwrap();
+        let keeping = Keeping {
+            origin: origin.clone(),
+            store: store.clone(),
+            issuance: issuance.clone(),
+            log_keys: Vec::new(),
+            folder: folder.path().join("log"),
+            witnesses: Vec::new(),
+        };
         let sidecar = Arc::new(Sidecar {
             operators: HashMap::from([(Self::caller().agent, operators)]),
             domain,
-            origin: LogOrigin::new("https://acme.example/sidecar").unwrap(),
+            origin,
             in_force: in_force.clone(),
             executors: HashMap::from([(fleet, executor)]),
             store: store.clone(),
             desk: desk.clone(),
             memories: Memories::default(),
             brake: Arc::new(brake),
+            checkpoints: Arc::new(Checkpoints::open(keeping).unwrap()),
             issuance,
             clock: clock.clone(),
             entropy,

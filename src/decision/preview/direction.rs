@@ -51,6 +51,21 @@ impl Direction {
     }
 }
 
+impl Direction {
+    /// This direction, where so many witnesses were demanded before and are after.
+    #[must_use]
+    pub fn with_witnesses(self, before: u32, after: u32) -> Self {
+        match (self, before.cmp(&after)) {
+            (same, Ordering::Equal) => same,
+            (Self::Unchanged | Self::Stricter, Ordering::Less) => Self::Stricter,
+            (Self::Unchanged | Self::Looser, Ordering::Greater) => Self::Looser,
+            // Less of one thing and more of another: what could be looser is looked at as that.
+            (Self::Looser | Self::Otherwise, Ordering::Less) => self,
+            (Self::Stricter | Self::Otherwise, Ordering::Greater) => Self::Otherwise,
+        }
+    }
+}
+
 impl fmt::Display for Direction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -73,6 +73,7 @@ pub fn decided(txn: TxnId, agent: &AgentId, request_id: Option<&str>, outcome: d
             rule: Some("reads".to_owned()),
             policy: PolicyDigest::from_bytes([2; 32]),
             reasons: vec!["the rule `reads` allows it".to_owned()],
+            witnesses: 0,
         },
         escalation: None,
         suspension: None,
