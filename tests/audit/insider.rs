@@ -494,10 +494,8 @@ const ATTACKS: &[Attack] = &[
         let (code, detail) = (String::new(), String::new());
         let reported = forged.find(|event| matches!(event, Event::Reported(reported) if reported.txn == txn));
         forged.records.remove(reported);
-        forged.insert(
-            place,
-            Event::Reported(Reported { txn, agent, outcome: Outcome::Failed, code, detail }),
-        );
+        forged
+            .insert(place, Event::Reported(Reported { txn, agent, outcome: Outcome::Failed, code, detail }));
         place
     }),
     ("an agent that did what it was denied", "report.without_mint", |forged| {

@@ -110,4 +110,8 @@ fn what_was_flagged_is_found_once_more_and_what_was_left_out_is_told() {
     let document = run(&folder, &["reviewers", "recount", "--data", "data", "--json"]).prints(1, &[]).json();
     assert_eq!((&document["ok"], &document["differences"][0]["person"]), (&false.into(), &"ada".into()));
     run(&folder, &["reviewers", "recount", "--data", "nowhere"]).says(1, &["`nowhere`"]);
+    let found = run(&folder, &["audit", "verify", "data", "--trust", "data/keys/root.public.jwk"]);
+    found.prints(1, &["vote.insufficient_assurance", "escalation.other_opening"]);
+    // Every other record of a test must be sound when it is over; what was forged here is not.
+    std::fs::remove_dir_all(folder.join("data")).unwrap();
 }

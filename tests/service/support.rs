@@ -36,6 +36,9 @@ impl Drop for Service {
     fn drop(&mut self) {
         let Ok(config) = Config::load(&self.path("countersign.yaml")) else { return };
         let Ok(look) = Look::into_store(&config.data) else { return };
+        if !self.path("data/keys/root.public.jwk").exists() {
+            return;
+        }
         let roots = self.anchor().roots().to_vec();
         audit(roots, look.from(0).map(|read| read.unwrap().1));
     }
