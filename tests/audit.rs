@@ -11,8 +11,12 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "audit/attacks.rs"]
+mod attacks;
 #[path = "audit/command.rs"]
 mod command;
+#[path = "audit/forged.rs"]
+mod forged;
 #[path = "audit/independent.rs"]
 mod independent;
 #[path = "audit/insider.rs"]

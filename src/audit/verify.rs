@@ -15,6 +15,7 @@ mod findings;
 mod keys;
 mod mints;
 mod service;
+mod steps;
 mod uses;
 
 pub use codes::{CODES, meaning};

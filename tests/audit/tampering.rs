@@ -231,6 +231,10 @@ fn the_record_of_the_service_itself_is_verified_and_what_was_taken_from_it_is_pr
         let status = std::process::Command::new("cp").args(["-r"]).arg(from).arg(to).status().unwrap();
         assert!(status.success());
     };
+    // As it left it, with the checkpoints that it signed itself.
+    let ended = verify(&story.data(), &[&story.root()]);
+    assert_eq!((ended.code, ended.faults(), ended.findings()), (0, vec![], vec![]), "{}", ended.words);
+    assert!(ended.document["covered"].as_u64().unwrap() > 100, "{}", ended.words);
     copy(&story.data(), &data.path().join("data"));
     let data = data.path().join("data");
     put(&data, "log/checkpoint", story.checkpoint(&story.leaves).to_string().as_bytes());

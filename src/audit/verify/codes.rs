@@ -97,7 +97,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("report.other_agent", "an agent reports on what another one asked for"),
     ("report.without_decision", "an agent reports on something that was never decided"),
     ("report.without_mint", "an agent says that it did what nothing allowed"),
-    ("roster.apart", "a roster stands apart from the log, so votes under it are judged by the one before"),
+    ("roster.apart", "a roster stands apart from the log, so who may vote under it is not checked"),
     ("roster.unreadable", "a roster cannot be read, so votes under it are judged by the one before"),
     ("service.after_stop", "something was recorded after the service had been stopped"),
     ("service.not_started", "something was recorded before the service had been started"),

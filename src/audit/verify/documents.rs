@@ -33,6 +33,8 @@ pub(super) struct Documents {
     /// The one before, and until when: what was judged under it may have been recorded a little later.
     policy_before: Option<(Rules, Moment)>,
     roster: Option<Box<str>>,
+    /// The roster in force stands apart from the record, so that nobody can be judged by it.
+    roster_apart: bool,
     people: People,
     people_before: Option<(People, Moment)>,
     /// The changes of documents that were granted, and for what: the digest of the document.
@@ -99,11 +101,11 @@ impl Documents {
         at: Moment,
         findings: &mut Findings,
     ) {
+        self.roster_apart = text.is_none();
         let Some(text) = text else {
-            findings.note(
-                "roster.apart",
-                "the roster stands apart from the record: votes are judged by the one before",
-            );
+            self.roster = None;
+            findings
+                .note("roster.apart", "the roster stands apart from the record: who may vote is not checked");
             return;
         };
         if self.roster.as_deref() == Some(text) {
@@ -185,7 +187,12 @@ impl Documents {
     pub(super) fn hold(&self, at: Moment, holds: impl Fn(&Attendance<'_>) -> bool) -> bool {
         let by = |people: &People| holds(&Attendance::new(&people.directory, &people.absences, at));
         let before = self.people_before.as_ref().filter(|(_, until)| at <= until.plus(SLACK));
-        by(&self.people) || before.is_some_and(|(people, _)| by(people))
+        self.roster_apart || by(&self.people) || before.is_some_and(|(people, _)| by(people))
+    }
+
+    /// Whether it is known who may vote.
+    pub(super) const fn know_people(&self) -> bool {
+        !self.roster_apart
     }
 
     /// The directories of this moment, the likelier first.
