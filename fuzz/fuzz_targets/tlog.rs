@@ -3,8 +3,8 @@
 #![no_main]
 
 use countersign::tlog::{
-    Checkpoint, LogPolicy, LogProof, Note, SignedCheckpoint, Tile, VerifierKey, leaf_hash, read_bundle,
-    verify_consistency, verify_inclusion, write_bundle,
+    AddCheckpoint, Checkpoint, LogPolicy, LogProof, Note, SignedCheckpoint, Tile, VerifierKey, leaf_hash,
+    read_bundle, verify_consistency, verify_inclusion, write_bundle,
 };
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
@@ -31,6 +31,10 @@ fuzz_target!(|bytes: &[u8]| {
         let (size, root) = (checkpoint.size, checkpoint.root);
         let _ = verify_inclusion(&leaf_hash(b"entry"), proof.index, size, &proof.hashes, &root);
         let _ = verify_consistency(proof.index, &leaf_hash(b"entry"), size, &root, &proof.hashes);
+    }
+    if let Ok(request) = AddCheckpoint::parse(bytes) {
+        assert_eq!(request.to_string().as_bytes(), bytes, "a second form of a request");
+        assert!(request.judge(policy.logs(), None).is_err(), "a forged request is cosigned");
     }
     if let Some((width, rest)) = bytes.split_first() {
         let width = u16::from(*width) + 1;

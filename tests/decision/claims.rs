@@ -203,6 +203,30 @@ fn a_claim_cannot_pick_a_looser_rule() {
 }
 
 #[test]
+fn the_more_witnesses_of_two_rules_hold_and_a_level_can_demand_them_too() {
+    let policy = published(
+        "rules:\n\
+         - {name: reads, match: {kind: read}, decision: allow, witnesses: 1}\n\
+         - {name: calls, match: {kind: external_call}, decision: allow, witnesses: 3}\n\
+         - {name: no, match: {kind: admin}, decision: deny}\n\
+         levels: {low: {decision: allow, witnesses: 2}}\n",
+    );
+    let witnesses = |action: &str, claimed| {
+        let mut case = Case::new(action, "test-db/orders", "{}");
+        case.claims.kind = claimed;
+        let decision = case.decided(&policy);
+        let said = decision.reasons.iter().any(|reason| reason.contains("witnesses have cosigned"));
+        assert_eq!(said, decision.witnesses > 0, "{:?}", decision.reasons);
+        (decision.outcome.as_str(), decision.witnesses)
+    };
+    assert_eq!(witnesses("db.read", None), ("allow", 1));
+    assert_eq!(witnesses("db.read", Some(Kind::ExternalCall)), ("allow", 3));
+    assert_eq!(witnesses("db.write", None), ("allow", 2));
+    assert_eq!(witnesses("db.admin", None), ("deny", 0));
+    assert_eq!(policy.most_witnesses(), 3);
+}
+
+#[test]
 fn what_an_agent_says_cannot_pick_a_looser_rule() {
     let policy = published(
         "rules:\n\

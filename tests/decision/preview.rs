@@ -219,6 +219,21 @@ fn a_direction_is_what_people_would_feel() {
 }
 
 #[test]
+fn fewer_witnesses_are_looser() {
+    use Direction::{Looser, Otherwise, Stricter, Unchanged};
+    for (direction, more, fewer) in [
+        (Unchanged, Stricter, Looser),
+        (Stricter, Stricter, Otherwise),
+        (Looser, Looser, Looser),
+        (Otherwise, Otherwise, Otherwise),
+    ] {
+        assert_eq!(direction.with_witnesses(1, 1), direction);
+        assert_eq!(direction.with_witnesses(1, 2), more, "{direction}");
+        assert_eq!(direction.with_witnesses(2, 1), fewer, "{direction}");
+    }
+}
+
+#[test]
 fn what_the_agent_did_before_is_counted_by_each_policys_own_limits() {
     let often: Vec<Happened> = (0..6)
         .map(|_| Happened {
