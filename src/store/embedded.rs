@@ -7,8 +7,9 @@
 //!
 //! **Opening.** The views are brought to where the journal is. They are made anew from it wherever they could be
 //! wrong: missing, damaged, of another journal or version, or left open when the power was cut, because sled doesn't
-//! sync its files. Only one thing is refused: a journal with fewer records than it is known to have had. Then
-//! something that had been acknowledged was lost.
+//! sync its files. Large ones are checked while they are in use. Only one thing is refused: a journal with fewer
+//! records than it is known to have had, or with another than was hashed. Then something that had been acknowledged
+//! was lost.
 //!
 //! **While it runs.** Should sled find its files damaged or the disk full, it is opened again, and the views rebuilt
 //! if need be; what needs them is refused until then. Nothing recorded depends on it.
@@ -64,6 +65,7 @@ use crate::tlog::Hash;
 use drain::Drainer;
 use keeper::{Found, Keeper};
 use ledger::{Ledger, Ready, Submission};
+use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -92,6 +94,9 @@ pub struct Options {
     pub journal: journal::Options,
     /// How much memory sled may use for what it has read; 32 MiB if not said.
     pub cache_bytes: Option<u64>,
+    /// Views of at most so many bytes are checked before they are used; 64 MiB if not said. Larger ones are checked while
+    /// they are in use.
+    pub check_bytes: Option<u64>,
     /// Go without the log's tree, whose head and hashes are refused then: for measuring what it costs.
     pub without_tree: bool,
     /// Told what happens to the views.
@@ -192,12 +197,17 @@ impl EmbeddedStore {
         };
         let (reader, end) = (journal.reader(), journal.next_index());
         let cache_bytes = options.cache_bytes.unwrap_or(32 << 20);
-        let keeper =
-            Keeper { dir: dir.to_owned(), reader: reader.clone(), cache_bytes, tell: options.tell.clone() };
+        let keeper = Keeper {
+            dir: dir.to_owned(),
+            reader: reader.clone(),
+            cache_bytes,
+            check_bytes: options.check_bytes.unwrap_or(64 << 20),
+            tell: options.tell.clone(),
+        };
         let (shelf, views_found) = keeper.open(end, None)?;
-        let (had, rebuilt) = match views_found {
-            Found::At(had) => (had, None),
-            Found::Rebuilt(why) => (0, Some(why)),
+        let (had, unchecked, rebuilt) = match views_found {
+            Found::At { until, unchecked } => (until, unchecked, None),
+            Found::Rebuilt(why) => (0, false, Some(why)),
         };
 
         let (tree, hashed) = match options.without_tree {
@@ -207,7 +217,8 @@ impl EmbeddedStore {
         let tree = Arc::new(tree);
         let views = Arc::new(Views::new(shelf, end));
         let watchers = Arc::new(Watchers::default());
-        let drainer = Drainer { views: Arc::clone(&views), keeper, tree: Arc::clone(&tree) };
+        let drainer =
+            Drainer { views: Arc::clone(&views), keeper, tree: Arc::clone(&tree), behind: Cell::new(false) };
         let drainer = std::thread::Builder::new().name("views".to_owned()).spawn(move || drainer.run());
         let drainer = drainer.map_err(dir_error)?;
         let ledger = Ledger::new(Arc::clone(&views), Arc::clone(&watchers), Arc::clone(&tree));
@@ -225,7 +236,7 @@ impl EmbeddedStore {
             views: Arc::clone(&views),
             tell: options.tell,
         };
-        let verifier = verify(verifier, found.unread.clone()).map_err(dir_error)?;
+        let verifier = verify(verifier, unchecked, found.unread.clone()).map_err(dir_error)?;
         let opened = Opened {
             records: end,
             cut: found.cut,
@@ -461,12 +472,16 @@ impl Drop for EmbeddedStore {
 }
 
 /// Starts the thread that reads what opening did not, where there is something.
-fn verify(verifier: Verifier, unread: Range<Index>) -> std::io::Result<Option<JoinHandle<()>>> {
-    if unread.is_empty() {
+fn verify(
+    verifier: Verifier,
+    unchecked: bool,
+    unread: Range<Index>,
+) -> std::io::Result<Option<JoinHandle<()>>> {
+    if unread.is_empty() && !unchecked {
         return Ok(None);
     }
     let thread = std::thread::Builder::new().name("verifier".to_owned());
-    thread.spawn(move || verifier.run(unread)).map(Some)
+    thread.spawn(move || verifier.run(unchecked, unread)).map(Some)
 }
 
 fn unavailable(why: impl fmt::Display) -> StoreError {

@@ -329,3 +329,44 @@ fn files_of_the_tree_that_are_wrong_are_mended_while_it_is_open() {
     assert!(heard[1].contains("tree were damaged"), "{heard:?}");
     compare_tree(&store, &model);
 }
+
+/// Large views are not read before they are used; that does not make them true.
+#[test]
+fn large_views_are_checked_while_they_are_in_use() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("store");
+    let model = some_history(&dir, 20, 300);
+    let open = |check_bytes| {
+        let (sender, told) = mpsc::channel();
+        let tell: Tell = Arc::new(move |notice: &Notice| drop(sender.send(notice.clone())));
+        let options = Options { tell: Some(tell), check_bytes: Some(check_bytes), ..Options::default() };
+        let (store, opened) = EmbeddedStore::open(&dir, options).unwrap();
+        (store, opened, told)
+    };
+    {
+        let views = sled::open(dir.join("views")).unwrap();
+        let (key, _) = views.iter().next_back().unwrap().unwrap();
+        views.remove(key).unwrap().unwrap();
+        views.flush().unwrap();
+    }
+    left_open(&dir);
+    let (store, opened, told) = open(0);
+    assert_eq!(opened.rebuilt, None);
+    let Notice::ViewsDown(why) = last_notice(&told) else { panic!("it was not found") };
+    assert!(why.contains("do not add up"), "{why}");
+    while last_notice(&told) != (Notice::ViewsUp { rebuilt: true }) {}
+    model.compare(&store);
+    store.close().unwrap();
+    // Closed in order, and as a killed process leaves them.
+    assert!(std::fs::read_to_string(dir.join("views.tag")).unwrap().ends_with("synced\n"));
+    for killed in [false, true] {
+        if killed {
+            left_open(&dir);
+        }
+        let (store, opened, told) = open(0);
+        assert_eq!(opened.rebuilt, None);
+        model.compare(&store);
+        store.close().unwrap();
+        assert_eq!(told.try_iter().count(), 0, "nothing is wrong with them");
+    }
+}

@@ -6,6 +6,7 @@ use super::tree::{Tree, TreeTrouble};
 use super::views::{Order, Views};
 use super::{Notice, Rebuilt, StoreOpenError};
 use crate::store::StoreError;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(super) struct Drainer {
     pub(super) views: Arc<Views>,
     pub(super) keeper: Keeper,
     pub(super) tree: Arc<Tree>,
+    /// It was told that the files of the tree cannot be written.
+    pub(super) behind: Cell<bool>,
 }
 
 impl Drainer {
@@ -72,7 +75,11 @@ impl Drainer {
 
     /// What can't be written now stays in memory, and is written the next time.
     fn drain_tree(&self, ending: bool) {
-        if let Err(error) = self.tree.drain(ending) {
+        let drained = self.tree.drain(ending);
+        let was_behind = self.behind.replace(drained.is_err());
+        if let Err(error) = drained
+            && !was_behind
+        {
             self.tell(&Notice::TreeBehind(error.to_string()));
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct Keeper {
     pub(super) dir: PathBuf,
     pub(super) reader: Reader,
     pub(super) cache_bytes: u64,
+    /// Views of more bytes are checked while they are in use.
+    pub(super) check_bytes: u64,
     pub(super) tell: Option<Tell>,
 }
 
@@ -33,13 +35,20 @@ enum Trust {
     AsTheyAre,
     /// A killed process left them open. sled finds most damage by itself, but not all.
     WhenChecked,
+    /// There are so many that they are checked while they are in use.
+    WhileChecked,
 }
 
 /// How the views were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// As they were, with all records before this one.
-    At(Index),
+    At {
+        /// That record.
+        until: Index,
+        /// They have still to be checked, with [`Shelf::check_some`].
+        unchecked: bool,
+    },
     /// They had to be made anew.
     Rebuilt(Rebuilt),
 }
@@ -62,12 +71,13 @@ impl Keeper {
             None => self.trust(tag)?,
         };
         self.tag(self.reader.end(), State::Opening)?;
+        let unchecked = trust == Ok(Trust::WhileChecked);
         let found = match trust {
             Ok(trust) => self.take_up(end, trust)?,
             Err(why) => Err(why),
         };
         let (shelf, found) = match found {
-            Ok((shelf, from)) => (shelf, Found::At(from)),
+            Ok((shelf, until)) => (shelf, Found::At { until, unchecked }),
             Err(why) => (self.rebuild(end, &why)?, Found::Rebuilt(why)),
         };
         self.tag(self.reader.end(), tag::boot().map_or(State::Opening, State::Open))?;
@@ -98,7 +108,14 @@ impl Keeper {
                 Ok(_) => Err(Rebuilt::Damaged("the files are not as they were left".to_owned())),
                 Err(error) => Err(Rebuilt::Damaged(error.to_string())),
             },
-            Some(State::Open(boot)) if Some(&boot) == tag::boot().as_ref() => Ok(Trust::WhenChecked),
+            Some(State::Synced) => Ok(Trust::WhileChecked),
+            Some(State::Open(boot)) if Some(&boot) == tag::boot().as_ref() => {
+                match tag::size(&self.views()) {
+                    Ok(bytes) if bytes <= self.check_bytes => Ok(Trust::WhenChecked),
+                    Ok(_) => Ok(Trust::WhileChecked),
+                    Err(error) => Err(Rebuilt::Damaged(error.to_string())),
+                }
+            }
             Some(State::Open(_)) => Err(Rebuilt::Restarted),
             Some(State::Opening) | None => Err(Rebuilt::Unfinished),
         })
@@ -107,7 +124,7 @@ impl Keeper {
     /// Opens the views as they are and adds what is missing. The inner error says why they must be rebuilt instead.
     fn take_up(&self, end: Index, trust: Trust) -> Result<Result<(Shelf, Index), Rebuilt>, StoreOpenError> {
         let checked = Shelf::open(&self.views(), self.cache_bytes).and_then(|shelf| match trust {
-            Trust::AsTheyAre => Ok(shelf),
+            Trust::AsTheyAre | Trust::WhileChecked => Ok(shelf),
             Trust::WhenChecked => shelf.check().map(|()| shelf),
         });
         let shelf = match checked {
@@ -162,8 +179,13 @@ impl Keeper {
 
     /// Notes that the views were closed in order.
     pub(super) fn note_clean(&self) -> Result<(), StoreOpenError> {
-        let files = Checksum::of(&self.views()).map_err(|error| self.io(&error))?;
-        self.tag(self.reader.end(), State::Clean(files))
+        let bytes = tag::size(&self.views()).map_err(|error| self.io(&error))?;
+        let state = if bytes <= self.check_bytes {
+            State::Clean(Checksum::of(&self.views()).map_err(|error| self.io(&error))?)
+        } else {
+            State::Synced
+        };
+        self.tag(self.reader.end(), state)
     }
 
     /// Throws the views away and makes them anew.

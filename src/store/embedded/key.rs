@@ -36,6 +36,12 @@ pub(super) struct Short<const N: usize> {
 pub(super) type Key = Short<33>;
 pub(super) type Value = Short<32>;
 
+impl<const N: usize> Default for Short<N> {
+    fn default() -> Self {
+        Self::of(&[])
+    }
+}
+
 impl<const N: usize> Short<N> {
     /// Joins the parts; what does not fit is cut off, which the widest key below rules out.
     fn of(parts: &[&[u8]]) -> Self {

@@ -9,6 +9,7 @@ use crate::store::Index;
 use std::fmt;
 use std::fs::{DirBuilder, File};
 use std::io;
+use std::ops::Bound;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -130,9 +131,29 @@ fn weight(key: &[u8], value: &[u8]) -> u128 {
 pub(super) struct Shelf {
     /// There until it is dropped.
     db: Option<sled::Db>,
-    /// `None` where it is not known how far they have come.
-    mark: Mutex<Option<Mark>>,
+    known: Mutex<Known>,
 }
+
+/// What is known of the entries.
+#[derive(Default)]
+struct Known {
+    /// `None` where it is not known how far they have come.
+    mark: Option<Mark>,
+    /// The check that is under way.
+    check: Option<Counted>,
+}
+
+/// A check of the entries that has come this far.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    /// The last key that was counted.
+    upto: Key,
+    /// What the entries up to there add up to.
+    sum: u128,
+}
+
+/// How many entries are counted at once: nothing is written meanwhile.
+const AT_ONCE: usize = 4096;
 
 impl Shelf {
     /// Opens the views in `dir`, or empty ones where there are none.
@@ -143,19 +164,19 @@ impl Shelf {
             .cache_capacity(cache_bytes)
             .mode(sled::Mode::LowSpace)
             .flush_every_ms(Some(500));
-        let shelf = Self { db: Some(caught(|| config.open())?), mark: Mutex::default() };
+        let shelf = Self { db: Some(caught(|| config.open())?), known: Mutex::default() };
         let db = shelf.db()?;
         // New ones begin with nothing.
         let mark = match caught(|| db.get(MARK))? {
             Some(bytes) => Mark::decode(&bytes),
             None => caught(|| Ok(db.is_empty()))?.then(Mark::default),
         };
-        *shelf.known() = mark;
+        shelf.known().mark = mark;
         Ok(shelf)
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<Mark>> {
-        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn db(&self) -> Result<&sled::Db, Trouble> {
@@ -200,44 +221,63 @@ impl Shelf {
     ) -> Result<(), Trouble> {
         let db = self.db()?;
         let mut known = self.known();
-        let mut sum = known.ok_or_else(super::fold::nonsense)?.sum;
+        let mut sum = known.mark.ok_or_else(super::fold::nonsense)?.sum;
+        let mut check = known.check;
         let mut batch = sled::Batch::default();
         for Entry { key, before, after } in entries {
-            let key = key.as_slice();
-            if let Some(before) = before {
-                sum = sum.wrapping_sub(weight(key, before.as_slice()));
+            let weight = |value: &Value| weight(key.as_slice(), value.as_slice());
+            let less = before.as_ref().map_or(0, weight);
+            let more = after.as_ref().map_or(0, weight);
+            sum = sum.wrapping_sub(less).wrapping_add(more);
+            // What was counted already is another entry now.
+            if let Some(counted) = check.as_mut().filter(|counted| *key <= counted.upto) {
+                counted.sum = counted.sum.wrapping_sub(less).wrapping_add(more);
             }
             match after {
-                Some(after) => {
-                    sum = sum.wrapping_add(weight(key, after.as_slice()));
-                    batch.insert(key, after.as_slice());
-                }
-                None => batch.remove(key),
+                Some(after) => batch.insert(key.as_slice(), after.as_slice()),
+                None => batch.remove(key.as_slice()),
             }
         }
         let mark = Mark { until, first, last, sum };
         batch.insert(MARK, mark.encode());
         caught(|| db.apply_batch(batch))?;
-        *known = Some(mark);
+        *known = Known { mark: Some(mark), check };
         Ok(())
     }
 
     /// How far the views have come; `None` where that is not known, or where another version wrote them.
     pub(super) fn mark(&self) -> Option<Mark> {
-        *self.known()
+        self.known().mark
     }
 
     /// Reads all entries and compares them with what they must add up to.
     pub(super) fn check(&self) -> Result<(), Trouble> {
-        let (db, mut sum) = (self.db()?, 0_u128);
-        let mut entries = caught(|| Ok(db.iter()))?;
-        while let Some((key, value)) = caught(|| entries.next().transpose())? {
+        while !self.check_some()? {}
+        Ok(())
+    }
+
+    /// Reads some entries more, and compares them with what they must add up to once it has come to the last one; says
+    /// whether it has. Entries may be written between two such steps.
+    pub(super) fn check_some(&self) -> Result<bool, Trouble> {
+        let db = self.db()?;
+        let mut known = self.known();
+        let mut counted = known.check.unwrap_or_default();
+        let after = (Bound::Excluded(counted.upto.as_slice().to_vec()), Bound::Unbounded);
+        let mut entries = caught(|| Ok(db.range::<Vec<u8>, _>(after)))?;
+        for _ in 0..AT_ONCE {
+            let Some((key, value)) = caught(|| entries.next().transpose())? else {
+                known.check = None;
+                let adds_up = known.mark.is_some_and(|mark| mark.sum == counted.sum);
+                let wrong = || Trouble::Damaged("they do not add up".to_owned());
+                return adds_up.then_some(true).ok_or_else(wrong);
+            };
+            counted.upto = Key::read(&key).ok_or_else(super::fold::nonsense)?;
             if *key != *MARK {
-                sum = sum.wrapping_add(weight(&key, &value));
+                counted.sum = counted.sum.wrapping_add(weight(&key, &value));
             }
         }
-        let expected = self.mark().map(|mark| mark.sum);
-        if expected == Some(sum) { Ok(()) } else { Err(Trouble::Damaged("they do not add up".to_owned())) }
+        known.check = Some(counted);
+        Ok(false)
     }
 
     /// Closes the views so that they are on the disk, whole: sled itself never syncs its files.
@@ -318,6 +358,50 @@ mod tests {
                 None => db.remove(key.as_slice()).unwrap(),
             };
             assert_eq!(shelf.check(), Ok(()));
+        }
+    }
+
+    /// A check that takes many steps sees the entries as they are at its end, whatever is written between them.
+    #[test]
+    fn a_check_goes_on_while_entries_are_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(&dir.path().join("views"), 1 << 20).unwrap();
+        let entry = |index, before: Option<u64>, after: Option<u64>| Entry {
+            key: key::open(index),
+            before: before.map(key::place),
+            after: after.map(key::place),
+        };
+        let many = 3 * AT_ONCE as u64;
+        let all: Vec<_> = (0..many).map(|index| entry(index * 2, None, Some(1))).collect();
+        shelf.apply(&all, 1, Default::default()).unwrap();
+        for lost in [false, true] {
+            let mut steps = 0;
+            let checked = loop {
+                match shelf.check_some() {
+                    Ok(false) => steps += 1,
+                    ended => break ended,
+                }
+                // Of all kinds, before and behind what was counted; never the same twice.
+                let shift = steps * 200 + if lost { 20 } else { 0 };
+                let changes: Vec<_> = [shift, many * 2 - 2000 + shift]
+                    .into_iter()
+                    .flat_map(|at| {
+                        [
+                            entry(at, Some(1), Some(2)),
+                            entry(at + 2, Some(1), None),
+                            entry(at + 1, None, Some(3)),
+                        ]
+                    })
+                    .collect();
+                shelf.apply(&changes, 2 + steps, Default::default()).unwrap();
+                if lost && steps == 2 {
+                    shelf.db().unwrap().remove(key::open(1000).as_slice()).unwrap().unwrap();
+                    shelf.db().unwrap().remove(key::open(many * 2 - 2).as_slice()).unwrap().unwrap();
+                }
+            };
+            assert!(steps >= 3, "{steps}");
+            let wrong = Err(Trouble::Damaged("they do not add up".to_owned()));
+            assert_eq!(checked, if lost { wrong } else { Ok(true) });
         }
     }
 

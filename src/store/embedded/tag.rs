@@ -29,6 +29,8 @@ pub(super) enum State {
     Open(String),
     /// They were closed in order, and synced; their files were these.
     Clean(Checksum),
+    /// They were closed in order, and synced; there are too many to be read before they are used.
+    Synced,
 }
 
 impl Tag {
@@ -36,6 +38,7 @@ impl Tag {
         let records = self.records;
         match &self.state {
             State::Opening => format!("{HEAD}records {records}\nopening\n"),
+            State::Synced => format!("{HEAD}records {records}\nsynced\n"),
             State::Open(boot) => format!("{HEAD}records {records}\nopen {boot}\n"),
             State::Clean(Checksum { bytes, crc }) => {
                 format!("{HEAD}records {records}\nclean {bytes} {crc:08x}\n")
@@ -47,6 +50,7 @@ impl Tag {
         let (records, state) = text.strip_prefix(HEAD)?.strip_prefix("records ")?.split_once('\n')?;
         let state = match state.strip_suffix('\n')? {
             "opening" => State::Opening,
+            "synced" => State::Synced,
             other => match other.split_once(' ')? {
                 ("open", boot) => State::Open(boot.to_owned()),
                 ("clean", files) => {
@@ -135,6 +139,17 @@ impl Checksum {
     }
 }
 
+/// How many bytes the files of a directory, and of those in it, have.
+pub(super) fn size(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let there = entry.metadata()?;
+        bytes += if there.is_dir() { size(&entry.path())? } else { there.len() };
+    }
+    Ok(bytes)
+}
+
 /// The name of this boot of the machine; `None` where the system doesn't tell.
 pub(super) fn boot() -> Option<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
@@ -151,7 +166,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Tag::read(dir.path()).unwrap(), None);
         let files = Checksum { bytes: 7, crc: 0xa0b };
-        for state in [State::Opening, State::Open("some boot".to_owned()), State::Clean(files)] {
+        for state in [State::Opening, State::Synced, State::Open("some boot".to_owned()), State::Clean(files)]
+        {
             let tag = Tag { records: 12, state };
             tag.write(dir.path()).unwrap();
             assert_eq!(Tag::read(dir.path()).unwrap(), Some(tag));

@@ -1,4 +1,5 @@
-//! The thread that reads what opening did not: every byte of the segments that have ended, and the leaves in them.
+//! The thread that reads what opening did not: the views that a killed process left, every byte of the segments that
+//! have ended, and the leaves in them.
 
 use super::look::unreadable;
 use super::tree::Tree;
@@ -22,8 +23,12 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    /// Verifies the segments that hold these records, until the store is closed.
-    pub(super) fn run(&self, unread: Range<Index>) {
+    /// Checks the views, where they are `unchecked`, and verifies the segments that hold these records, until the store
+    /// is closed.
+    pub(super) fn run(&self, unchecked: bool, unread: Range<Index>) {
+        if unchecked && !self.check_views() {
+            return;
+        }
         let records = unread.end - unread.start;
         let mut at = unread.start;
         while at < unread.end {
@@ -36,11 +41,31 @@ impl Verifier {
                     return self.tree.give_up(error);
                 }
             }
-            if !self.views.pause(since.elapsed().max(Duration::from_millis(1)) * RESTS) {
+            if !self.rest(since) {
                 return;
             }
         }
+        if records == 0 {
+            return;
+        }
         self.tell(&Notice::Verified { records });
+    }
+
+    /// Whether the store is still in use afterwards. What is wrong with the views is mended as it always is.
+    fn check_views(&self) -> bool {
+        loop {
+            let since = Instant::now();
+            if let Ok(true) | Err(_) = self.views.check_some() {
+                return true;
+            }
+            if !self.rest(since) {
+                return false;
+            }
+        }
+    }
+
+    fn rest(&self, since: Instant) -> bool {
+        self.views.pause(since.elapsed().max(Duration::from_millis(1)) * RESTS)
     }
 
     /// Verifies one segment; says where the next one begins.

@@ -29,7 +29,7 @@ pub(super) struct Views {
 
 /// sled, or why it is away.
 enum Held {
-    Up(Shelf),
+    Up(Box<Shelf>),
     Down(StoreError),
 }
 
@@ -66,7 +66,7 @@ impl Views {
     pub(super) fn new(shelf: Shelf, end: Index) -> Self {
         Self {
             overlay: RwLock::new(Overlay::starting_at(end)),
-            shelf: RwLock::new(Held::Up(shelf)),
+            shelf: RwLock::new(Held::Up(Box::new(shelf))),
             orders: Mutex::default(),
             bell: Condvar::new(),
             eased: Condvar::new(),
@@ -106,6 +106,11 @@ impl Views {
             self.report(trouble);
             error
         })
+    }
+
+    /// Checks some more of what sled has; says whether all of it is checked.
+    pub(super) fn check_some(&self) -> Result<bool, StoreError> {
+        self.ask(Shelf::check_some)
     }
 
     /// An entry.
@@ -290,7 +295,7 @@ impl Views {
 
     /// Puts sled back, as it is or opened anew.
     pub(super) fn put_up(&self, shelf: Shelf) {
-        *whole(self.shelf.write()) = Held::Up(shelf);
+        *whole(self.shelf.write()) = Held::Up(Box::new(shelf));
         // What was reported meanwhile was about the one that is gone.
         let mut orders = self.orders();
         orders.trouble = None;
@@ -301,7 +306,7 @@ impl Views {
     pub(super) fn take_out(&self) -> Option<Shelf> {
         let closed = Held::Down(StoreError::Unavailable("the store is closed".to_owned()));
         match std::mem::replace(&mut *whole(self.shelf.write()), closed) {
-            Held::Up(shelf) => Some(shelf),
+            Held::Up(shelf) => Some(*shelf),
             Held::Down(_) => None,
         }
     }
