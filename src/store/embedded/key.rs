@@ -5,7 +5,7 @@
 //! ```text
 //! r request                    → where it was answered
 //! d txn                        → where it was decided, where its token was minted (all ones: not yet)
-//! v txn  receipt's hash        → where the receipt was recorded
+//! x txn  receipt's hash        → where the receipt was recorded
 //! s escalation                 → where it was opened, its last record, how many it has, where its token was minted
 //! e escalation  record         → nothing: the record is part of its course
 //! o opened-at                  → the escalation, while it is not over
@@ -84,7 +84,7 @@ pub(super) fn decision(txn: TxnId) -> Key {
 }
 
 pub(super) fn receipt(receipt: Receipted) -> Key {
-    Key::of(&[b"v", receipt.txn.as_bytes(), &receipt.hash])
+    Key::of(&[b"x", receipt.txn.as_bytes(), &receipt.hash])
 }
 
 pub(super) fn receipts(txn: TxnId) -> Span {
@@ -229,6 +229,12 @@ pub(super) fn index_in(key: &Key) -> Option<Index> {
     key.as_slice().last_chunk().copied().map(Index::from_be_bytes)
 }
 
+/// The record that made an entry, where its key or its value names it.
+pub(super) fn record_in(key: &Key, value: &Value) -> Option<Index> {
+    // The key of a receipt ends with a hash.
+    if key.as_slice().starts_with(b"x") { read_place(value) } else { index_in(key) }
+}
+
 pub(super) fn nothing() -> Value {
     Value::of(&[])
 }
@@ -321,6 +327,37 @@ mod tests {
 
     fn request_of(byte: u8) -> Key {
         Key::of(&[b"r", &[byte; 16]])
+    }
+
+    /// Two views with one letter would find each other's entries.
+    #[test]
+    fn each_view_has_a_letter_of_its_own() {
+        let (id, txn) = (EscalationId::from_random([7; 16]), TxnId::from_random([7; 16]));
+        let agent = crate::party::AgentId::new("a").unwrap();
+        let person = crate::party::PersonId::new("p").unwrap();
+        let of = AgentKey::new(&agent);
+        let keys = [
+            request_of(1),
+            decision(txn),
+            receipt(Receipted { txn, hash: [7; 16] }),
+            state(id),
+            course(id, 1),
+            open(1),
+            opened(1),
+            decision_of(of, 1),
+            decision_for(ActionKey::new("x"), 1),
+            decision_with(Effect::Deny, 1),
+            decision_before(PersonKey::new(&person), 1),
+            asked(id),
+            told(txn, 1),
+            anomaly(of, Moment::default(), 1),
+            habit(HabitKey::new(&agent, crate::store::Habit::Action("x"))),
+            suspended(1),
+            suspension(SuspensionId::from_random([7; 16])),
+            document(Document::Policy),
+        ];
+        let letters: std::collections::BTreeSet<u8> = keys.iter().map(|key| key.as_slice()[0]).collect();
+        assert_eq!(letters.len(), keys.len());
     }
 
     #[test]

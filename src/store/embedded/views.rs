@@ -1,7 +1,7 @@
 //! The views as they are read: what is in memory laid over what is in sled, as if it were one sorted map.
 
 use super::fold::{Entry, Expected};
-use super::key::{Key, Span, Value, index_in};
+use super::key::{Key, Span, Value, record_in};
 use super::overlay::Overlay;
 use super::shelf::{Hash, Shelf, Trouble};
 use crate::store::{Index, StoreError};
@@ -156,7 +156,7 @@ impl Views {
             let mut seen = 0;
             shelf.range(span, latest_first, |key, value| {
                 // A change that came meanwhile might be seen by half.
-                if index_in(&key).is_some_and(|index| index < end) {
+                if record_in(&key, &value).is_some_and(|index| index < end) {
                     found.entry(key).or_insert(Some(value));
                     seen += 1;
                 }
