@@ -279,6 +279,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             store: store.clone(),
             sidecar: sidecar.clone(),
             reloader: reloader.clone(),
+            checkpoints: checkpoints.clone(),
             stop: stopping.clone(),
         };
         servers.push(tokio::spawn(endpoint::serve(listener, watched.source(), stopping.clone())));

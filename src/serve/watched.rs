@@ -10,6 +10,7 @@ use crate::metrics::{Metrics, Noted, Now};
 use crate::moment::Moment;
 use crate::party::TxnId;
 use crate::risk::Level;
+use crate::sidecar::checkpoints::Checkpoints;
 use crate::sidecar::reload::Reloader;
 use crate::sidecar::{Sidecar, SidecarError};
 use crate::store::embedded::{Notice, Options, TellWritten};
@@ -111,6 +112,7 @@ pub(super) struct Watched {
     pub(super) store: Arc<EmbeddedStore>,
     pub(super) sidecar: Arc<Sidecar>,
     pub(super) reloader: Arc<Reloader>,
+    pub(super) checkpoints: Arc<Checkpoints>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -127,13 +129,14 @@ impl Watched {
     fn now(&self) -> Now {
         let sidecar = &self.sidecar;
         let in_force = sidecar.in_force.load();
+        let now = sidecar.clock.now();
         Now {
-            at: sidecar.clock.now(),
+            at: now,
             clock_in_doubt: in_doubt(sidecar.clock.as_ref()),
             records: self.store.len(),
             log_bytes: self.log_bytes(),
             store_writable: self.store.stopped().is_none(),
-            checkpoint: None,
+            checkpoint: self.checkpoints.latest().map(|(records, ago)| (records, now.minus(ago))),
             keys: self.keys(),
             policy: in_force.policy.digest(),
             policy_since: in_force.since,

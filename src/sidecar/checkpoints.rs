@@ -29,6 +29,7 @@ use round::Rounds;
 use shelf::Shelf;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::Instant;
 
 /// How often the log is looked at: a checkpoint is at most this much behind.
 const DIRTY: Duration = Duration::from_secs(1);
@@ -63,6 +64,8 @@ pub struct Checkpoints {
     issuance: Arc<Issuance>,
     /// The last signed one with what is kept; one is made at a time.
     shelf: Mutex<Shelf>,
+    /// How many records the last one covers that was signed or published again, and when that was.
+    latest: Mutex<Option<(Index, Instant)>>,
     rounds: Rounds,
 }
 
@@ -84,7 +87,7 @@ impl Checkpoints {
             check_record(path, kept.checkpoint(), store.as_ref(), &shelf)?;
         }
         let rounds = Rounds::new(witnesses, shelf.cosigned().cloned());
-        Ok(Self { origin, store, issuance, shelf: Mutex::new(shelf), rounds })
+        Ok(Self { origin, store, issuance, shelf: Mutex::new(shelf), latest: Mutex::default(), rounds })
     }
 
     /// The log's name.
@@ -109,6 +112,7 @@ impl Checkpoints {
             if last.checkpoint().size == head.size && signed_by {
                 let last = last.clone();
                 shelf.publish(&last)?;
+                self.note(head.size);
                 return Ok(last);
             }
         }
@@ -121,7 +125,20 @@ impl Checkpoints {
             .filter(|signed| signed.check([&key]).is_ok())
             .ok_or_else(|| CheckpointFault::Sign(SignError("its signature is not its own".to_owned())))?;
         shelf.keep(&signed)?;
+        self.note(head.size);
         Ok(signed)
+    }
+
+    fn note(&self, records: Index) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some((records, Instant::now()));
+    }
+
+    /// How many records the latest checkpoint covers, and how long ago it was signed or published once more; nothing
+    /// before the first of this run.
+    #[must_use]
+    pub fn latest(&self) -> Option<(Index, Duration)> {
+        let latest = *self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.map(|(records, at)| (records, at.elapsed()))
     }
 
     /// [`Checkpoints::make`] in a thread that may wait for the disk.

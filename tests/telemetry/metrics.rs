@@ -267,3 +267,18 @@ async fn each_metric_is_documented_and_each_documented_one_exists() {
     let (status, _, body) = get(&live, "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert_eq!((status, body.ends_with("# EOF\n")), (200, true));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_latest_checkpoint_is_told() {
+    let service = watched().await;
+    service.agent().await.authorize(read()).await.unwrap();
+    loop {
+        let told = scrape(&service).await;
+        let covered = told.sum("countersign_checkpoint_records", &[]);
+        if covered > 0.0 && covered == told.sum("countersign_log_records", &[]) {
+            assert!(told.sum("countersign_checkpoint_timestamp_seconds", &[]) > 1_700_000_000.0);
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
