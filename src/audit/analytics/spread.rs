@@ -160,7 +160,7 @@ mod tests {
         rising.sort_unstable();
         for thousandths in [0, 10, 500, 950, 999, 1000] {
             let exact = rising[(3000 * thousandths / 1000).min(2999)];
-            let found = spread.part(thousandths as u64).unwrap().as_millis() as u64;
+            let found = u64::try_from(spread.part(thousandths as u64).unwrap().as_millis()).unwrap();
             assert!(found.abs_diff(exact) <= exact / 256 + 1, "{thousandths}: {found} and {exact}");
         }
         let (low, high) = spread.median_between().unwrap();
