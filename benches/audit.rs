@@ -174,6 +174,7 @@ impl World {
             escalation: asks.then(|| EscalationId::from_random(self.bits())),
             suspension: None,
             trace: None,
+            shown: None,
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod again;
 pub mod analytics;
+pub mod apart;
 pub mod chain;
 pub mod event;
 pub mod export;

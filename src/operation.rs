@@ -12,6 +12,8 @@
 #[cfg(feature = "engine")]
 pub mod context;
 pub mod json;
+#[cfg(feature = "engine")]
+pub mod mask;
 pub mod render;
 
 use crate::digest::{OperationDigest, PayloadDigest, sha256};

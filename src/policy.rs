@@ -40,6 +40,7 @@ pub(crate) use terms::channel;
 use crate::digest::{PolicyDigest, sha256};
 use crate::escalation::requirement::RoleName;
 use crate::operation::json;
+use crate::operation::mask::Secrets;
 use crate::party::AgentId;
 use crate::risk::catalog::Catalog;
 use crate::risk::floor::Subject;
@@ -77,6 +78,7 @@ pub struct Policy {
     index: RuleIndex,
     levels: Levels,
     open_per_agent: usize,
+    secrets: Secrets,
 }
 
 /// What each level gets where no rule matches. Critical is always denied.
@@ -98,6 +100,12 @@ struct Entry {
 impl Policy {
     /// How many escalations of one agent may be open where a policy does not say.
     pub const OPEN_PER_AGENT: usize = 20;
+
+    /// The parameters whose values are not shown.
+    #[must_use]
+    pub const fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
 
     /// Reads a policy; `file_name` is what errors call it.
     ///

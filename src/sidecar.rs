@@ -5,6 +5,7 @@ mod authorize;
 pub mod brake;
 pub mod checkpoints;
 mod drill;
+mod erase;
 pub mod figures;
 mod follow;
 mod force;
@@ -16,9 +17,11 @@ mod propose;
 mod receipt;
 pub mod reload;
 mod report;
+mod secret;
 
 pub use amend::{Draft as AmendmentDraft, Offer};
 pub use authorize::{Answer, Ask};
+pub use erase::ToErase;
 pub use follow::Progress;
 pub use force::InForce;
 pub use mint::Granted;
@@ -126,6 +129,10 @@ pub enum SidecarError {
     NoDrill(Vec<String>),
     /// A changed policy or roster could not be put as a proposal.
     Proposal(String),
+    /// What would have to be carried out is erased.
+    Erased(TxnId),
+    /// Nothing of this is kept apart from the log.
+    NothingApart,
     /// A receipt is not one of a token that was minted here.
     Receipt(ReceiptError),
     /// The desk could not be reached or refused.
@@ -153,6 +160,10 @@ impl fmt::Display for SidecarError {
             }
             Self::NoKey(why) => write!(f, "no key may sign now: {why}"),
             Self::Draft(error) => error.fmt(f),
+            Self::Erased(id) => {
+                write!(f, "what decision `{id}` was about is erased, so nothing is minted for it")
+            }
+            Self::NothingApart => f.write_str("no such value is kept apart from the record"),
             Self::Receipt(error) => write!(f, "{error} ({})", error.code()),
             Self::Sign(error) => error.fmt(f),
             Self::NotWitnessed(why) => why.fmt(f),
@@ -177,7 +188,7 @@ impl std::error::Error for SidecarError {}
 
 impl SidecarError {
     /// All codes.
-    pub const CODES: [&'static str; 21] = [
+    pub const CODES: [&'static str; 23] = [
         "unknown_executor",
         "request_reused",
         "unknown_decision",
@@ -197,6 +208,8 @@ impl SidecarError {
         "not_amendable",
         "no_drill",
         "receipt",
+        "erased",
+        "nothing_apart",
         "over",
         "not_witnessed",
     ];
@@ -224,6 +237,8 @@ impl SidecarError {
             Self::NotAmendable(_) | Self::Proposal(_) => "not_amendable",
             Self::NoDrill(_) => "no_drill",
             Self::Receipt(_) => "receipt",
+            Self::Erased(_) => "erased",
+            Self::NothingApart => "nothing_apart",
             Self::Desk(DeskError::Over(_) | DeskError::Refused(_)) => "over",
         }
     }

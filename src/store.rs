@@ -7,6 +7,7 @@ mod watch;
 
 use crate::audit::event::{Event, Record, RecordError, RequestKey};
 use crate::audit::filter::Filter;
+use crate::digest::ValueDigest;
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, TxnId};
 use crate::risk::Environment;
@@ -218,6 +219,18 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] if they could not be found out.
     fn receipts(&self, txn: TxnId) -> Result<Vec<Index>, StoreError>;
+
+    /// Whether this value is kept apart from the log, or was and is erased.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn keeps(&self, value: ValueDigest) -> Result<bool, StoreError>;
+
+    /// Erases a value that is kept apart from the log, durably; what the log says about it stays.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may still be there.
+    fn erase(&self, value: ValueDigest) -> Result<(), StoreError>;
 
     /// The course of an escalation; empty if there is none of this id.
     ///

@@ -122,7 +122,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("metrics", &["words"]),
     ("replay", &["digest", "journal", "moment", "operation", "party", "token"]),
     ("signer", &["digest", "entropy", "files", "moment", "operation", "party", "token"]),
-    ("store", &["words", "journal"]),
+    ("store", &["words", "entropy", "files", "journal"]),
     ("witness", &["clock", "digest", "entropy", "files", "moment", "signer", "tlog", "token"]),
     // The story.
     ("desk", &["words", "promises"]),

@@ -9,6 +9,8 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "receipts/apart.rs"]
+mod apart;
 #[path = "receipts/gate.rs"]
 mod gate;
 #[path = "token/kit.rs"]
@@ -22,6 +24,8 @@ mod kit;
 mod read;
 #[path = "receipts/record.rs"]
 mod record;
+#[path = "receipts/secret.rs"]
+mod secret;
 #[path = "service/support.rs"]
 #[allow(dead_code, reason = "made for tests/service.rs, which uses all of it")]
 mod support;

@@ -10,6 +10,7 @@ use crate::digest::{KeyId, OperationDigest, PolicyDigest, ValueDigest, sha256};
 use crate::escalation;
 use crate::moment::Moment;
 use crate::names::names;
+use crate::operation::Operation;
 use crate::party::{
     AgentId, EscalationId, ExecutorId, LogOrigin, PersonId, SuspensionId, TokenId, TrustDomain, TxnId,
 };
@@ -161,6 +162,10 @@ pub struct Decided {
     pub digest: OperationDigest,
     /// The canonical operation (TOKEN §5).
     pub op: String,
+    /// The operation as it may be shown and as it stands in the log, where it has secret values. It is not written
+    /// beside the operation but in its place; a store that still has the secret values gives both back.
+    #[serde(skip)]
+    pub shown: Option<String>,
     /// The raw payload in base64url, where the operation has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
@@ -184,6 +189,21 @@ pub struct Decided {
     /// The trace that the request was part of: 32 hexadecimal digits (W3C Trace Context).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+}
+
+impl Decided {
+    /// The operation as it may be shown to people.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        self.shown.as_deref().unwrap_or(&self.op)
+    }
+
+    /// Whether what was secret in the operation is gone, so that nobody can carry it out any more.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        Operation::from_op_bytes(self.op.as_bytes())
+            .map_or(true, |operation| operation.digest() != self.digest)
+    }
 }
 
 /// A token that is about to be signed.
@@ -361,6 +381,38 @@ impl Event {
             Self::ClockInDoubt { .. } => "clock_in_doubt",
             Self::Suspended { .. } => "suspended",
             Self::Resumed { .. } => "resumed",
+        }
+    }
+
+    /// The operation that is decided or proposed with this event, and what may be shown of it where it has secret
+    /// values; where in the record it stands.
+    pub(super) fn operation(&self) -> Option<(&'static str, &Decided)> {
+        match self {
+            Self::Decided(decided) => Some(("/op", decided)),
+            Self::Drill { proposal, .. } => Some(("/proposal/op", proposal)),
+            Self::Started { .. }
+            | Self::Stopped {}
+            | Self::PolicyLoaded { .. }
+            | Self::RosterLoaded { .. }
+            | Self::Absence { .. }
+            | Self::KeyCertified { .. }
+            | Self::KeyRevoked { .. }
+            | Self::Escalation { .. }
+            | Self::Minted(_)
+            | Self::Reported(_)
+            | Self::Receipted(_)
+            | Self::Incident(_)
+            | Self::Saturated(_)
+            | Self::Erased { .. }
+            | Self::ClockInDoubt { .. }
+            | Self::Suspended { .. }
+            | Self::Resumed { .. } => None,
+        }
+    }
+
+    pub(super) fn show(&mut self, shown: String) {
+        if let Self::Decided(decided) | Self::Drill { proposal: decided, .. } = self {
+            decided.shown = Some(shown);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod chain;
 mod check_proof;
+mod erase;
 mod export;
 mod folder;
 mod follow;
@@ -24,6 +25,7 @@ pub(super) enum Command {
     Show(show::Args),
     Follow(follow::Args),
     Export(export::Args),
+    Erase(erase::Args),
     Verify(verify::Args),
     Prove(prove::Args),
     CheckProof(check_proof::Args),
@@ -42,6 +44,7 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Chain(args) => chain::run(args).await,
         Command::Show(args) => show::run(&args),
         Command::Follow(args) => follow::run(args).await,
+        Command::Erase(args) => erase::run(args).await,
         Command::Export(args) => export::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Prove(args) => prove::run(&args),

@@ -232,6 +232,15 @@ impl AdminClient {
         Ok(OnRecord { decision, executor, outcome, index, known })
     }
 
+    /// Has a value erased that is kept apart from the log, or all that are kept for a decision; their digests.
+    ///
+    /// # Errors
+    /// [`ClientError`] if there is none, or no answer.
+    pub async fn erase(&self, what: &str, why: &str) -> Result<Vec<String>, ClientError> {
+        let message = proto::EraseRequest { what: what.to_owned(), why: why.to_owned() };
+        Ok(self.inner.clone().erase(self.connect.request(message)).await?.into_inner().values)
+    }
+
     /// The suspensions in force, oldest first.
     ///
     /// # Errors

@@ -413,6 +413,8 @@ pub struct Escalation {
     pub policy_digest: String,
     /// The operation's digest.
     pub operation_digest: String,
+    /// Secret values of the operation are marked in `op_bytes`, so that its digest can't be computed from them.
+    pub masked: bool,
     /// The canonical operation.
     pub op_bytes: Vec<u8>,
     /// The raw payload; empty where there is none.

@@ -246,6 +246,7 @@ impl TryFrom<proto::Escalation> for Escalation {
             reasons: wire.reasons,
             policy_digest: wire.policy_digest,
             operation_digest: wire.operation_digest,
+            masked: wire.masked,
             op_bytes: wire.op_bytes,
             payload: wire.payload,
             rendering: wire.rendering,

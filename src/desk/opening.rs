@@ -8,7 +8,7 @@ use crate::escalation;
 use crate::escalation::vote;
 use crate::escalation::{Attestation, Ballot, Cast, Escalation, Opening};
 use crate::operation::Operation;
-use crate::operation::render::{Rendering, render};
+use crate::operation::render::{Rendering, render, render_masked};
 use crate::party::EscalationId;
 use crate::reviewer::Directory;
 use crate::store::{Change, StoreError};
@@ -114,6 +114,13 @@ pub(crate) fn rendering(id: EscalationId, decided: &Decided) -> Result<(Renderin
             Some(bytes.ok_or_else(|| DeskError::Senseless(id, "the payload is not base64url".to_owned()))?)
         }
     };
-    let rendering = render(&operation, payload.as_deref()).map_err(|error| senseless(id, &error))?;
+    let rendering = match &decided.shown {
+        None => render(&operation, payload.as_deref()),
+        Some(shown) => {
+            let shown = Operation::from_op_bytes(shown.as_bytes()).map_err(|error| senseless(id, &error))?;
+            render_masked(&shown, decided.digest)
+        }
+    };
+    let rendering = rendering.map_err(|error| senseless(id, &error))?;
     Ok((rendering, payload.unwrap_or_default()))
 }

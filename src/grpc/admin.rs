@@ -6,14 +6,15 @@ use super::convert;
 use super::identity::Operators;
 use super::whole::to_its_end;
 use crate::desk::{Drill, DrillResult, LocalDesk};
+use crate::digest::ValueDigest;
 use crate::escalation::vote::Reason;
-use crate::party::{AgentId, PersonId, SuspensionId};
+use crate::party::{AgentId, PersonId, SuspensionId, TxnId};
 use crate::proto;
 use crate::risk::pattern::Glob;
 use crate::sidecar::brake::{Brake, BrakeError, Living, Order, Ordered, Which};
 use crate::sidecar::figures::Figures;
 use crate::sidecar::reload::{Changes, Outcome, Reloader};
-use crate::sidecar::{Caller, InForce, OnRecord, Sidecar, SidecarError};
+use crate::sidecar::{Caller, InForce, OnRecord, Sidecar, SidecarError, ToErase};
 use crate::suspension::Suspension;
 use arc_swap::ArcSwap;
 use core::time::Duration;
@@ -192,6 +193,27 @@ impl proto::admin_server::Admin for AdminService {
             index,
             known,
         }))
+    }
+
+    async fn erase(
+        &self,
+        request: Request<proto::EraseRequest>,
+    ) -> Result<Response<proto::EraseResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        let request = request.into_inner();
+        let which = TxnId::parse(&request.what).map(ToErase::Decision);
+        let which = which.or_else(|| ValueDigest::parse(&request.what).map(ToErase::Value));
+        let which =
+            which.ok_or_else(|| convert::invalid("`what` is neither a decision's id nor a digest"))?;
+        let why = Reason::new(&request.why).map_err(|error| convert::invalid(format!("`why`: {error}")))?;
+        if why.as_str().is_empty() {
+            return Err(convert::invalid("`why` is missing"));
+        }
+        let sidecar = self.sidecar.clone();
+        let why = why.as_str().to_owned();
+        let erase = async move { sidecar.erase(which, by, why).await.map_err(convert::sidecar_error) };
+        let values = to_its_end(erase).await?.iter().map(ToString::to_string).collect();
+        Ok(Response::new(proto::EraseResponse { values }))
     }
 
     async fn list_drills(

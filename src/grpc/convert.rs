@@ -292,9 +292,12 @@ pub(super) fn sidecar_error(error: SidecarError) -> Status {
     match error {
         SidecarError::UnknownExecutor(_) => Status::invalid_argument(words),
         SidecarError::RequestReused { .. } => Status::already_exists(words),
-        SidecarError::UnknownDecision(_) | SidecarError::UnknownEscalation(_) => Status::not_found(words),
+        SidecarError::UnknownDecision(_)
+        | SidecarError::UnknownEscalation(_)
+        | SidecarError::NothingApart => Status::not_found(words),
         SidecarError::Suspended(_) => Status::permission_denied(words),
-        SidecarError::KeyGone
+        SidecarError::Erased(_)
+        | SidecarError::KeyGone
         | SidecarError::Draft(_)
         | SidecarError::NotAmendable(_)
         | SidecarError::NoDrill(_)

@@ -23,7 +23,7 @@ pub use difference::{Line, difference};
 
 use super::Operation;
 use super::json::Value;
-use crate::digest::{PayloadDigest, RenderingDigest, sha256};
+use crate::digest::{OperationDigest, PayloadDigest, RenderingDigest, sha256};
 use core::fmt::{self, Write as _};
 use visible::Visible;
 
@@ -178,15 +178,33 @@ impl fmt::Display for RenderError {
 
 impl std::error::Error for RenderError {}
 
+/// Shows a masked operation whose true one has this digest: secret values are marked, `⟨secret, 7 characters⟩`, as
+/// nothing else can be, because in every other text `⟨` is written as its code point.
+///
+/// # Errors
+/// [`RenderError`]: it is an operation with a payload, of which nothing is masked.
+#[cfg(feature = "engine")]
+pub fn render_masked(operation: &Operation, digest: OperationDigest) -> Result<Rendering, RenderError> {
+    page(operation, digest, None, Page { masked: true, ..Page::default() })
+}
+
 /// Shows an operation; in raw mode with its `payload`, which must be the bytes that the operation names.
 ///
 /// # Errors
 /// [`RenderError`]: the payload is missing, not the right one, not wanted, or too large.
 pub fn render(operation: &Operation, payload: Option<&[u8]>) -> Result<Rendering, RenderError> {
-    let mut page = Page::default();
+    page(operation, operation.digest(), payload, Page::default())
+}
+
+fn page(
+    operation: &Operation,
+    digest: OperationDigest,
+    payload: Option<&[u8]>,
+    mut page: Page,
+) -> Result<Rendering, RenderError> {
     page.pair("action", operation.action());
     page.pair("resource", operation.resource());
-    page.pair("digest", &operation.digest().to_string());
+    page.pair("digest", &digest.to_string());
     match (operation.payload_digest(), payload) {
         (None, None) => {
             // In JSON mode there always are some.
@@ -212,6 +230,8 @@ pub fn render(operation: &Operation, payload: Option<&[u8]>) -> Result<Rendering
 struct Page {
     out: String,
     visible: Visible,
+    /// Marks of secret values are shown as such.
+    masked: bool,
 }
 
 impl Page {
@@ -235,6 +255,12 @@ impl Page {
             Value::Number(number) => {
                 self.out.push(' ');
                 self.out.push_str(number.as_str());
+                self.out.push('\n');
+            }
+            #[cfg(feature = "engine")]
+            Value::String(text) if self.masked && super::mask::is_mark(text) => {
+                self.out.push(' ');
+                self.out.push_str(text);
                 self.out.push('\n');
             }
             Value::String(text) if text.contains('\n') => self.block(text, depth),

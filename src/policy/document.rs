@@ -6,7 +6,7 @@ use super::index::RuleIndex;
 use super::keys::{DOCUMENT, ESCALATIONS, LEVEL, LEVELS, MATCH, RULE};
 use super::model;
 use super::parse::{self, Node, Yaml};
-use super::read::{self, Fields, expected, list, one_or_more, sentence, text, word};
+use super::read::{self, Fields, expected, list, malformed, one_or_more, out_of_range, sentence, text, word};
 use super::rule::{Match, Rule};
 use super::source::{At, Fault, Problem};
 use super::terms::{self, Defaults};
@@ -14,6 +14,7 @@ use super::{Entry, Levels, Outcome, Policy};
 use crate::condition::{Condition, tightest};
 use crate::escalation::requirement::RoleName;
 use crate::operation::json;
+use crate::operation::mask::Secrets;
 use crate::risk::catalog::Catalog;
 use crate::risk::memory::Thresholds;
 use crate::risk::{Floor, Level, Limit, Model};
@@ -33,6 +34,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
     let mut floors = if risk.standard_floors { Floor::standard() } else { Vec::new() };
     floors.extend(fields.read("floors", blocks::floors)?.unwrap_or_default());
     let limits = fields.read("limits", blocks::limits)?.unwrap_or_default();
+    let secrets = fields.read("secrets", secrets)?.unwrap_or_default();
     let context = Context { defaults: &defaults, roles: &roles };
     let rules = fields.read("rules", |node| context.rules(node))?.unwrap_or_default();
     let open_per_agent = fields.read("escalations", open_per_agent)?.unwrap_or(Policy::OPEN_PER_AGENT);
@@ -55,7 +57,20 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
         rules,
         levels,
         open_per_agent,
+        secrets,
     })
+}
+
+/// `secrets:`
+fn secrets(node: &Node) -> Result<Secrets, Fault> {
+    let nodes = list(node)?;
+    let names = nodes.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    for (name, node) in names.iter().zip(nodes) {
+        if Secrets::new([*name]).is_none() {
+            return Err(malformed(node, name, "the name of a parameter, or with those around it: `a.b`"));
+        }
+    }
+    Secrets::new(names).ok_or_else(|| out_of_range(node, "of at most 256 names"))
 }
 
 /// A file that was cut off can still be YAML, and a policy without its later rules could allow more. So the last key

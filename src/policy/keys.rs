@@ -153,6 +153,11 @@ pub(super) static DOCUMENT: Block = Block {
         key("resources", Form::List(&Form::Map(&DECLARATION)), "Where and how sensitive resources are."),
         key("floors", Form::List(&Form::Map(&FLOOR)), "Levels below which nothing of the description falls."),
         key("limits", Form::List(&Form::Map(&LIMIT)), "How much an agent may do within a window."),
+        key(
+            "secrets",
+            Form::List(&Form::Text(256)),
+            "The parameters whose values are neither recorded in the log nor shown: `password`, `headers.authorization`.",
+        ),
         key("roles", Form::List(&NAME), "The roles of the roster, lowest first."),
         key("rules", Form::List(&Form::Map(&RULE)), "The rules; the first that matches decides."),
         must(

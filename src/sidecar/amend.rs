@@ -149,6 +149,12 @@ impl Sidecar {
         let decided = &docket.decided;
         let executor = self.executors.get(&decided.executor);
         let executor = executor.ok_or_else(|| SidecarError::UnknownExecutor(decided.executor.clone()))?;
+        let secrets = self.in_force.load().policy.secrets().mask(operation).is_some();
+        if secrets || decided.shown.is_some() {
+            return Err(refuse(
+                "it has secret values, which nobody can review: deny it and say why".to_owned(),
+            ));
+        }
         let after = render(operation, payload).map_err(|error| refuse(error.to_string()))?;
         let before = crate::desk::rendering(docket.id, decided)?.0;
         let decision = self.decide_again(&Ask::of(decided, operation.clone()), executor, now)?;

@@ -166,7 +166,8 @@ impl Sidecar {
             (Outcome::Escalate(_), None) => Some(EscalationId::from_random(self.entropy.bits128()?)),
             (Outcome::Allow { .. } | Outcome::Deny, _) => None,
         };
-        let decided = Box::new(Decided { suspension, ..decided(ask, txn, decision, escalation) });
+        let decided = Decided { suspension, ..decided(ask, txn, decision, escalation) };
+        let decided = Box::new(self.masked(&ask.operation, decided));
         describe(&decided);
         if let Outcome::Allow { conditions } = &decided.decision.outcome {
             let conditions = conditions.clone();
@@ -340,5 +341,6 @@ pub(super) fn decided(
         escalation,
         suspension: None,
         trace: ask.trace.clone(),
+        shown: None,
     }
 }

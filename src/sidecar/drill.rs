@@ -27,6 +27,7 @@ impl Sidecar {
         let id = EscalationId::from_random(self.entropy.bits128()?);
         let txn = TxnId::from_random(self.entropy.bits128()?);
         let decided = Decided { request_id: None, ..super::authorize::decided(ask, txn, decision, Some(id)) };
+        let decided = self.masked(&ask.operation, decided);
         let operators = self.operators.get(&decided.agent).cloned().unwrap_or_default();
         let proposal = Proposal { id, decided, terms, operators, amends: None };
         Ok(self.desk.drill(proposal, by).await?)

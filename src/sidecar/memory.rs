@@ -232,6 +232,8 @@ impl Weighing {
             | SidecarError::NoEntropy
             | SidecarError::Record(_)
             | SidecarError::Receipt(_)
+            | SidecarError::Erased(_)
+            | SidecarError::NothingApart
             | SidecarError::NotAmendable(_)
             | SidecarError::NoDrill(_)
             | SidecarError::Proposal(_) => self.stopped(),

@@ -68,6 +68,9 @@ impl Sidecar {
     pub(super) fn draft(&self, mint: &Mint<'_>, now: Moment) -> Result<(Minted, Draft), SidecarError> {
         let authority = self.issuance.current(now).map_err(|error| SidecarError::NoKey(error.to_string()))?;
         let decided = mint.decided;
+        if mint.escalation.is_some() && decided.is_erased() {
+            return Err(SidecarError::Erased(decided.txn));
+        }
         let score = u64::from(decided.decision.assessment.score.thousandths());
         let jti = TokenId::from_random(self.entropy.bits128()?);
         let grant = Grant {
@@ -98,6 +101,9 @@ impl Sidecar {
         index: Index,
         decided: &Decided,
     ) -> Result<Granted, SidecarError> {
+        if decided.is_erased() {
+            return Err(SidecarError::Erased(decided.txn));
+        }
         let draft = Draft::from_recorded(minted.claims.as_bytes())
             .ok_or_else(|| damaged(&format!("the claims in record {index} are not those of a token")))?;
         self.sign(minted.kid, &draft, index, decided).await

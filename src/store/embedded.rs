@@ -43,6 +43,7 @@ mod overlay;
 mod shelf;
 mod tag;
 mod tree;
+mod values;
 mod verifier;
 mod views;
 
@@ -52,8 +53,11 @@ pub use look::Look;
 use super::facts::{AgentKey, Facts, HabitKey};
 use super::watch::Watchers;
 use super::{Change, Committing, Course, Document, Habit, Head, Index, Page, Store, StoreError};
+use crate::audit::apart::{self, Kept, SALT, Split};
 use crate::audit::event::{Record, RecordError, RequestKey};
 use crate::audit::filter::Filter;
+use crate::digest::ValueDigest;
+use crate::entropy::{Entropy as _, SystemEntropy};
 use crate::journal::{
     self, CommitError, CommitOptions, Committer, Cut, Deliver, Disk, GroupCommit, Journal, JournalError,
     RealDisk,
@@ -66,6 +70,7 @@ use drain::Drainer;
 use keeper::{Found, Keeper};
 use ledger::{Ledger, Ready, Submission};
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -74,6 +79,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast, oneshot, watch};
 use tree::Tree;
+use values::Values;
 use verifier::Verifier;
 use views::Views;
 
@@ -146,6 +152,8 @@ const PIECES: usize = 4096;
 const PIECE: usize = 16 << 10;
 /// The folder of the journal within a store's.
 pub const RECORDS: &str = "journal";
+/// How many of the latest records can have been on their way when a process ended, and more.
+const LATEST: Index = 65_536;
 /// Anomalies are counted up to here.
 const MOST_ANOMALIES: usize = 1000;
 
@@ -155,6 +163,7 @@ pub struct EmbeddedStore {
     views: Arc<Views>,
     tree: Arc<Tree>,
     watchers: Arc<Watchers>,
+    values: Values,
     committer: Committer<Ledger>,
     room: Arc<Semaphore>,
     observe: Option<Observe>,
@@ -215,6 +224,8 @@ impl EmbeddedStore {
             false => Tree::open(dir, &reader, end, found.unread.is_empty())?,
         };
         let tree = Arc::new(tree);
+        let values = Values::of(dir);
+        values.sweep(|| named(&reader, end)).map_err(StoreOpenError::Values)?;
         let views = Arc::new(Views::new(shelf, end));
         let watchers = Arc::new(Watchers::default());
         let drainer =
@@ -250,6 +261,7 @@ impl EmbeddedStore {
             views,
             tree,
             watchers,
+            values,
             committer: group.committer(),
             room: Arc::new(Semaphore::new(PIECES)),
             observe: options.observe,
@@ -281,9 +293,10 @@ impl EmbeddedStore {
     }
 
     /// Puts the records into their canonical form and looks for its new ids, in the thread that submits it.
-    fn prepare(&self, change: &Change) -> Result<Submission, StoreError> {
+    fn prepare(&self, change: &Change) -> Result<(Submission, Vec<Kept>), StoreError> {
         let seen = self.views.end();
         let mut records = Vec::with_capacity(change.records.len());
+        let mut kept = Vec::new();
         for record in &change.records {
             let facts = Facts::of(record);
             if let Some(decided) = facts.decided {
@@ -292,16 +305,12 @@ impl EmbeddedStore {
                     return Err(StoreError::Answered(index));
                 }
             }
-            let bytes = record.to_canonical().map_err(|error| match error {
-                RecordError::Unwritable(ReadFault { fault: Fault::TooLarge, .. }) => StoreError::TooLarge,
-                other @ (RecordError::Unwritable(_) | RecordError::Unreadable(_)) => {
-                    StoreError::Unrecordable(other)
-                }
-            })?;
+            let Split { leaf: bytes, kept: apart } = apart::split(record, &mut salt).map_err(unrecordable)?;
+            kept.extend(apart);
             records.push(Ready { leaf: self.tree.leaf(&bytes), bytes, facts });
         }
         let observed = self.observe.as_ref().map(|observe| observe(&change.records));
-        Ok(Submission { records, read: change.read.clone(), seen, observed })
+        Ok((Submission { records, read: change.read.clone(), seen, observed }, kept))
     }
 
     /// Why nothing can be recorded any more until the store is opened again, if that is so.
@@ -343,12 +352,25 @@ impl EmbeddedStore {
 
 impl Store for EmbeddedStore {
     fn commit(&self, change: Change) -> Committing {
-        let submission = match self.prepare(&change) {
-            Ok(submission) => submission,
+        let (submission, kept) = match self.prepare(&change) {
+            Ok(prepared) => prepared,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
         let (committer, room) = (self.committer.clone(), Arc::clone(&self.room));
+        let values = self.values.clone();
         Box::pin(async move {
+            let apart: Vec<ValueDigest> = kept.iter().map(|one| one.value).collect();
+            if !kept.is_empty() {
+                // On the disk before the record that names them. It waits for it, so not where others are served.
+                let write = {
+                    let values = values.clone();
+                    move || values.keep(&kept)
+                };
+                match Handle::try_current() {
+                    Ok(runtime) => runtime.spawn_blocking(write).await.map_err(unavailable)??,
+                    Err(_) => write()?,
+                }
+            }
             let bytes: usize = submission.records.iter().map(|record| record.bytes.len()).sum();
             let pieces = u32::try_from((bytes / PIECE + 1).min(PIECES)).unwrap_or(u32::MAX);
             let place = room.acquire_many_owned(pieces).await.map_err(|_| unavailable("it is closed"))?;
@@ -358,7 +380,9 @@ impl Store for EmbeddedStore {
                 // Whoever asked may be gone; it is recorded all the same.
                 let _ = tell.send(answer);
             });
-            told.await.map_err(|_| unavailable("the writer is gone"))?.map_err(refusal)
+            let places = told.await.map_err(|_| unavailable("the writer is gone"))?.map_err(refusal)?;
+            values.settle(&apart);
+            Ok(places)
         })
     }
 
@@ -368,7 +392,16 @@ impl Store for EmbeddedStore {
 
     fn record(&self, index: Index) -> Result<Record, StoreError> {
         let bytes = self.leaf(index)?;
-        Record::from_bytes(&bytes).map_err(|error| StoreError::Damaged(format!("record {index}: {error}")))
+        let unreadable = |error| StoreError::Damaged(format!("record {index}: {error}"));
+        let record = Record::from_bytes(&bytes).map_err(unreadable)?;
+        let mut trouble = None;
+        let joined = apart::join(record, &mut |apart| {
+            self.values.read(&apart.value).map_err(|error| {
+                trouble = Some(error);
+                RecordError::TooLong
+            })
+        });
+        joined.map_err(|error| trouble.unwrap_or_else(|| unreadable(error)))
     }
 
     fn leaf(&self, index: Index) -> Result<Vec<u8>, StoreError> {
@@ -403,6 +436,14 @@ impl Store for EmbeddedStore {
 
     fn find(&self, filter: &Filter, before: Option<Index>, limit: usize) -> Result<Page, StoreError> {
         find::find(self, filter, before, limit)
+    }
+
+    fn keeps(&self, value: ValueDigest) -> Result<bool, StoreError> {
+        self.values.has(&value)
+    }
+
+    fn erase(&self, value: ValueDigest) -> Result<(), StoreError> {
+        self.values.erase(&value)
     }
 
     fn minted(&self, txn: TxnId) -> Result<Option<Index>, StoreError> {
@@ -482,6 +523,37 @@ fn verify(
     }
     let thread = std::thread::Builder::new().name("verifier".to_owned());
     thread.spawn(move || verifier.run(unchecked, unread)).map(Some)
+}
+
+/// The values that the latest records name. One whose file is not settled was on its way when the process ended, so
+/// its record is among as many as can be on their way at a time.
+fn named(reader: &journal::Reader, end: Index) -> Result<BTreeSet<ValueDigest>, StoreError> {
+    let from = end.saturating_sub(LATEST);
+    let mut named = BTreeSet::new();
+    for read in reader.iter_from(from) {
+        let (index, bytes) = read.map_err(look::unreadable)?;
+        let record = Record::from_bytes(&bytes);
+        let record = record.map_err(|error| StoreError::Damaged(format!("record {index}: {error}")))?;
+        named.extend(record.apart.values().map(|apart| apart.value));
+    }
+    Ok(named)
+}
+
+fn salt() -> Result<[u8; SALT], RecordError> {
+    let mut salt = [0; SALT];
+    match SystemEntropy.fill(&mut salt) {
+        Ok(()) => Ok(salt),
+        Err(error) => Err(RecordError::Unreadable(error.to_string())),
+    }
+}
+
+fn unrecordable(error: RecordError) -> StoreError {
+    match error {
+        RecordError::TooLong | RecordError::Unwritable(ReadFault { fault: Fault::TooLarge, .. }) => {
+            StoreError::TooLarge
+        }
+        other @ (RecordError::Unwritable(_) | RecordError::Unreadable(_)) => StoreError::Unrecordable(other),
+    }
 }
 
 fn unavailable(why: impl fmt::Display) -> StoreError {

@@ -300,6 +300,7 @@ impl World {
             escalation: escalates.then(|| id.unwrap_or(new)),
             suspension: None,
             trace: None,
+            shown: None,
         }
     }
 

@@ -42,6 +42,7 @@ const COMMANDS: &[&[&str]] = &[
     &["keys", "rotate-log"],
     &["keys", "certify-executor"],
     &["audit", "receipts"],
+    &["audit", "erase"],
     &["audit", "receipts", "add"],
     &["keys", "revoke"],
     &["keys", "bundle"],

@@ -127,6 +127,7 @@ floors:
 limits:
 - {name: many, match: {agent: a, action: a, resource: b, environment: test, kind: read, sensitivity: bulk, critical: true},
   window: 1h, requests: 10, rows: 10, objects: 10, cost: 10, level: high}
+secrets: [password, headers.authorization]
 roles: [b, a]
 rules:
 - {name: one, match: {agent: a, on_behalf_of: [b], level: [low, medium], kind: read}, when: facts.rows > 1, decision: allow,

@@ -231,6 +231,11 @@ impl World {
         }
     }
 
+    /// Where everything of it is.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// The folder of its keys, as the command line opens it.
     pub(crate) fn keys(&self) -> KeyDirectory {
         keys_in(self.folder.path())

@@ -3,6 +3,7 @@
 use crate::{copy, files, open, some_history};
 use countersign::audit::event::{Event, Record, RequestKey};
 use countersign::audit::filter::Filter;
+use countersign::digest::ValueDigest;
 use countersign::moment::Moment;
 use countersign::party::{AgentId, EscalationId, TxnId};
 use countersign::store::conformance::events::Dice;
@@ -65,6 +66,12 @@ impl Store for Patient {
     }
     fn receipts(&self, txn: TxnId) -> Result<Vec<Index>, StoreError> {
         patiently(|| self.0.receipts(txn))
+    }
+    fn keeps(&self, value: ValueDigest) -> Result<bool, StoreError> {
+        self.0.keeps(value)
+    }
+    fn erase(&self, value: ValueDigest) -> Result<(), StoreError> {
+        self.0.erase(value)
     }
     fn course(&self, id: EscalationId) -> Result<Course, StoreError> {
         patiently(|| self.0.course(id))

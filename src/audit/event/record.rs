@@ -55,6 +55,8 @@ pub enum WhyApart {
 pub enum RecordError {
     /// It is longer than [`MAX_RECORD`], or has a form that the canonical writer refuses.
     Unwritable(json::ReadError),
+    /// It does not fit into a leaf, whatever is kept apart from it.
+    TooLong,
     /// The bytes are not a record of this version.
     Unreadable(String),
 }
@@ -63,6 +65,9 @@ impl core::fmt::Display for RecordError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Unwritable(error) => write!(f, "the event cannot be recorded: {error}"),
+            Self::TooLong => {
+                f.write_str("the event cannot be recorded: it does not fit into a leaf of the log")
+            }
             Self::Unreadable(what) => write!(f, "not a record of version 1: {what}"),
         }
     }

@@ -9,7 +9,7 @@ use crate::digest::{OperationDigest, PolicyDigest, RenderingDigest, from_base64u
 use crate::escalation::{OnTimeout, Terms};
 use crate::moment::Moment;
 use crate::operation::Operation;
-use crate::operation::render::render;
+use crate::operation::render::{render, render_masked};
 use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, TxnId};
 use std::collections::HashMap;
 
@@ -218,10 +218,13 @@ fn awaited(decided: Decided, seen: Seen, findings: &mut Findings) -> Awaited {
         if payload.is_none() && !asked {
             return None;
         }
-        match payload
-            .map_or(Some(None), |bytes| bytes.map(Some))
-            .map(|bytes| render(operation, bytes.as_deref()))
-        {
+        match payload.map_or(Some(None), |bytes| bytes.map(Some)).map(|bytes| {
+            match decided.shown.as_deref().map(|shown| Operation::from_op_bytes(shown.as_bytes())) {
+                // Reviewers were not shown what is secret in it.
+                Some(Ok(shown)) => render_masked(&shown, decided.digest),
+                Some(Err(_)) | None => render(operation, bytes.as_deref()),
+            }
+        }) {
             Some(Ok(rendering)) => Some(rendering.digest),
             Some(Err(error)) => {
                 findings.finding("decision.other_payload", error.to_string());

@@ -9,7 +9,7 @@ use crate::cli::output::{Output, Tone, span, thousandths, visible};
 use crate::cli::policy::record::Source;
 use crate::client::{AuditClient, ClientError};
 use crate::operation::Operation;
-use crate::operation::render::render;
+use crate::operation::render::{render, render_masked};
 use serde_json::{Value, json};
 
 /// Tell everything that is recorded about one decision: what was asked, why it was decided so, who agreed, what ran
@@ -83,7 +83,12 @@ fn words(output: Output, chain: &Chain) -> String {
     match Operation::from_op_bytes(decided.op.as_bytes()) {
         Ok(operation) => {
             let payload = decided.payload.as_deref().and_then(crate::digest::from_base64url);
-            match render(&operation, payload.as_deref()) {
+            // What stands in the log for an operation with secret values has another digest.
+            let rendered = match operation.digest() == decided.digest {
+                true => render(&operation, payload.as_deref()),
+                false => render_masked(&operation, decided.digest),
+            };
+            match rendered {
                 Ok(rendering) => text.push_str(&format!("{}\n", rendering.text.trim_end())),
                 // Its payload is kept apart from the log, or was erased.
                 Err(_) => text.push_str(&format!("{}\n", visible(&decided.op))),

@@ -7,9 +7,10 @@ use crate::cli::exit::{Exit, Failed};
 use crate::cli::now;
 use crate::cli::output::{Output, Tone, relative, visible};
 use crate::client::{CastVote, Escalation};
+use crate::digest::OperationDigest;
 use crate::moment::Moment;
 use crate::operation::Operation;
-use crate::operation::render::{Rendering, render};
+use crate::operation::render::{Rendering, render, render_masked};
 use serde_json::{Value, json};
 
 /// What the reviewer's own program makes of the operation: nothing that the service says about it is believed.
@@ -20,6 +21,16 @@ pub(super) fn rendering(escalation: &Escalation) -> Result<Rendering, Failed> {
     };
     let operation = Operation::from_op_bytes(&escalation.op_bytes)
         .map_err(|error| untrue(&format!("the operation: {error}")))?;
+    if escalation.masked {
+        // Only the service and the executor see what is secret in it, so here its digest is taken as it is told.
+        let digest = OperationDigest::parse(&escalation.operation_digest);
+        let digest = digest.ok_or_else(|| untrue("the operation's digest is none"))?;
+        let rendering = render_masked(&operation, digest).map_err(|error| untrue(&error.to_string()))?;
+        return match rendering.digest.to_string() == escalation.rendering_digest {
+            true => Ok(rendering),
+            false => Err(untrue("the desk shows the operation otherwise than this program does")),
+        };
+    }
     if operation.digest().to_string() != escalation.operation_digest {
         return Err(untrue("the operation has another digest"));
     }

@@ -8,10 +8,9 @@ use crate::cli::output::{Output, Tone, visible};
 use crate::cli::ssh::SigningKey;
 use crate::client::{ClientError, Escalation, ReviewClient, Status};
 use crate::condition::Condition;
-use crate::digest::PolicyDigest;
+use crate::digest::{OperationDigest, PolicyDigest};
 use crate::entropy::{Entropy as _, SystemEntropy};
 use crate::escalation::vote::{Choice, Nonce, Reason, Statement};
-use crate::operation::Operation;
 use crate::operation::render::Rendering;
 use crate::party::{EscalationId, PersonId};
 use crate::presence::ssh::VOTE_NAMESPACE;
@@ -146,7 +145,8 @@ fn statement(
     reviewer: PersonId,
 ) -> Result<Statement, Failed> {
     let unclear = || Failed::new(Exit::Undetermined, "the service's answer has ids that cannot be read");
-    let operation = Operation::from_op_bytes(&escalation.op_bytes).map_err(|_| unclear())?.digest();
+    // `rendering` has seen to it that this is the digest of what was shown, as far as it can be told.
+    let operation = OperationDigest::parse(&escalation.operation_digest).ok_or_else(unclear)?;
     let nonce = SystemEntropy.bits128().map_err(Failed::plain)?;
     Ok(Statement {
         escalation: EscalationId::parse(&escalation.summary.id).ok_or_else(unclear)?,

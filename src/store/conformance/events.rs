@@ -78,6 +78,7 @@ pub fn decided(txn: TxnId, agent: &AgentId, request_id: Option<&str>, outcome: d
         escalation: None,
         suspension: None,
         trace: None,
+        shown: None,
     }))
 }
 

@@ -126,6 +126,7 @@ fn still(error: StoreOpenError) -> Trouble {
         | StoreOpenError::Unreadable { .. }
         | StoreOpenError::Lost { .. }
         | StoreOpenError::Altered { .. }
+        | StoreOpenError::Values(_)
         | StoreOpenError::Views { .. }
         | StoreOpenError::Io { .. }) => Trouble::Io(other.to_string()),
     }

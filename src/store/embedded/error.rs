@@ -2,7 +2,7 @@
 
 use crate::audit::event::RecordError;
 use crate::journal::{JournalError, ReadError};
-use crate::store::Index;
+use crate::store::{Index, StoreError};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub enum StoreOpenError {
         /// The record, or the first one after it of which this is known.
         index: Index,
     },
+    /// The values that are kept apart from the log could not be looked through.
+    Values(StoreError),
     /// The disk is full.
     Full {
         /// The store's directory.
@@ -138,6 +140,7 @@ impl fmt::Display for StoreOpenError {
                  recorded; restore the journal, or remove `{dir}/tree` to go on with it as it is",
                 dir = dir.display(),
             ),
+            Self::Values(error) => write!(f, "the values that are kept apart: {error}"),
             Self::Full { dir } => write!(f, "the disk that holds `{}` is full", dir.display()),
             Self::Views { dir, what } => {
                 write!(f, "the views in `{}` could not be made: {what}", dir.display())

@@ -1,7 +1,9 @@
 //! Looking into a store that a running service may hold: its records in order, read only.
 
 use super::RECORDS;
-use crate::audit::event::Record;
+use super::values::Values;
+use crate::audit::apart;
+use crate::audit::event::{Apart, Record, RecordError, WhyApart};
 use crate::journal::{Journal, JournalError, ReadError, Reader};
 use crate::store::{Index, StoreError};
 use std::path::Path;
@@ -10,6 +12,7 @@ use std::path::Path;
 #[derive(Clone)]
 pub struct Look {
     reader: Reader,
+    values: Values,
 }
 
 impl Look {
@@ -18,7 +21,7 @@ impl Look {
     /// # Errors
     /// [`JournalError`]: there is no store, or its journal cannot be read.
     pub fn into_store(dir: &Path) -> Result<Self, JournalError> {
-        Journal::look(&dir.join(RECORDS)).map(|reader| Self { reader })
+        Journal::look(&dir.join(RECORDS)).map(|reader| Self { reader, values: Values::of(dir) })
     }
 
     /// How many records there are.
@@ -39,13 +42,20 @@ impl Look {
         self.reader.iter_from(from).map(|read| read.map_err(unreadable))
     }
 
-    /// The records from this place on, in order. After an error there are no more.
+    /// The records from this place on, in order. After an error there are no more. What was too long for a leaf is
+    /// there, as far as it is kept; secret values are not.
     pub fn from(&self, index: Index) -> impl Iterator<Item = Result<(Index, Record), StoreError>> + use<> {
-        self.leaves(index).map(|read| {
+        let values = self.values.clone();
+        self.leaves(index).map(move |read| {
             let (index, bytes) = read?;
-            let record = Record::from_bytes(&bytes)
-                .map_err(|error| StoreError::Damaged(format!("record {index}: {error}")))?;
-            Ok((index, record))
+            let damaged = |error| StoreError::Damaged(format!("record {index}: {error}"));
+            let record = Record::from_bytes(&bytes).map_err(damaged)?;
+            let large = |apart: &Apart| apart.why == WhyApart::Large && values.has(&apart.value) == Ok(true);
+            let record = apart::join(record, &mut |apart| match large(apart) {
+                true => values.read(&apart.value).map_err(|error| RecordError::Unreadable(error.to_string())),
+                false => Ok(None),
+            });
+            Ok((index, record.map_err(damaged)?))
         })
     }
 }
