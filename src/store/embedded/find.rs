@@ -11,8 +11,8 @@ use crate::store::facts::{ActionKey, AgentKey, PersonKey};
 use crate::store::{Page, Store as _};
 
 /// How many entries of a list one page looks at, and how many records it reads: some tens of milliseconds.
-const MOST_ENTRIES: usize = 50_000;
-const MOST_RECORDS: usize = 2_000;
+const MOST_ENTRIES: usize = 20_000;
+const MOST_RECORDS: usize = 1_500;
 /// How many entries are taken at once.
 const AT_ONCE: usize = 1_000;
 
