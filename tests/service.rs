@@ -54,4 +54,5 @@ mod suspend;
 #[path = "service/time.rs"]
 mod time;
 #[path = "service/world.rs"]
+#[allow(dead_code, reason = "shared with tests/receipts.rs, which uses the rest")]
 mod world;

@@ -259,9 +259,9 @@ async fn a_decision_whose_operation_is_erased_is_not_minted_again() {
     let answer = world.sidecar.authorize(ask.clone()).await.unwrap();
     let granted = answer.granted.unwrap_or_else(|| panic!("{:?}", answer.decision.reasons));
     assert_eq!(world.sidecar.authorize(ask.clone()).await.unwrap().granted.unwrap().token, granted.token);
-    let decided = (0..world.store.len()).find_map(|index| match world.store.record(index).unwrap().event {
-        Event::Decided(decided) => Some(decided.txn),
-        _ => None,
+    let decided = (0..world.store.len()).find_map(|index| {
+        let event = world.store.record(index).unwrap().event;
+        if let Event::Decided(decided) = event { Some(decided.txn) } else { None }
     });
     let txn = decided.unwrap();
     let erase = |which| world.sidecar.erase(which, "olga".to_owned(), "asked to be forgotten".to_owned());

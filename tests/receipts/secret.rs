@@ -51,9 +51,9 @@ async fn what_is_allowed_runs_with_its_secret_and_leaves_none_in_the_log() {
     let answer = world.sidecar.authorize(asked.clone()).await.unwrap();
     let granted = answer.granted.unwrap_or_else(|| panic!("{:?}", answer.decision.reasons));
     assert_eq!(granted.op_bytes, asked.operation.op_bytes(), "the agent gets what it asked for");
-    let decided = (0..world.store.len()).find_map(|index| match world.store.record(index).unwrap().event {
-        Event::Decided(decided) => Some((index, decided)),
-        _ => None,
+    let decided = (0..world.store.len()).find_map(|index| {
+        let event = world.store.record(index).unwrap().event;
+        if let Event::Decided(decided) = event { Some((index, decided)) } else { None }
     });
     let (index, decided) = decided.unwrap();
     assert_eq!(decided.op.as_bytes(), asked.operation.op_bytes());
