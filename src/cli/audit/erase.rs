@@ -3,6 +3,8 @@
 use crate::cli::connection::ReviewConnection;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::Output;
+use crate::digest::ValueDigest;
+use crate::party::TxnId;
 use serde_json::json;
 
 /// Erase a value that is kept apart from the log, or all that are kept for a decision
@@ -15,7 +17,7 @@ pub(in crate::cli) struct Args {
     connection: ReviewConnection,
     /// A decision's id, or a value's digest as `audit show` prints it
     // One digest in 64 begins with a hyphen.
-    #[arg(value_name = "DIGEST|TXN", allow_hyphen_values = true)]
+    #[arg(value_name = "DIGEST|TXN", value_parser = named, allow_hyphen_values = true)]
     what: String,
     /// Why, for the record
     #[arg(long)]
@@ -23,6 +25,11 @@ pub(in crate::cli) struct Args {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+}
+
+fn named(text: &str) -> Result<String, String> {
+    let known = TxnId::parse(text).is_some() || ValueDigest::parse(text).is_some();
+    known.then(|| text.to_owned()).ok_or_else(|| "expected txn_…, or the digest of a value".to_owned())
 }
 
 /// Runs the command.
