@@ -231,6 +231,7 @@ struct Page {
     out: String,
     visible: Visible,
     /// Marks of secret values are shown as such.
+    #[cfg(feature = "engine")]
     masked: bool,
 }
 
