@@ -8,10 +8,10 @@ use countersign::client::{
 use countersign::clock::{Clock as _, SystemClock};
 use countersign::condition::{Condition, ConditionKind, ExecutionFacts};
 use countersign::config::Config;
-use countersign::digest::PolicyDigest;
+use countersign::digest::{OperationDigest, PolicyDigest};
 use countersign::escalation::vote::{Choice, Conditions, Nonce, Reason, Statement};
 use countersign::operation::Operation;
-use countersign::operation::render::render;
+use countersign::operation::render::{render, render_masked};
 use countersign::party::{EscalationId, ExecutorId, PersonId};
 use countersign::presence::ssh::{PrivateKey, VOTE_NAMESPACE};
 use countersign::serve::{Running, key_directory, start};
@@ -206,10 +206,17 @@ pub(crate) async fn cast(
 pub(crate) fn statement(shown: &Escalation, who: &str, choice: Choice) -> Statement {
     let operation = Operation::from_op_bytes(&shown.op_bytes).unwrap();
     let payload = operation.payload_digest().map(|_| shown.payload.as_slice());
+    let (digest, rendering) = match shown.masked {
+        true => {
+            let digest = OperationDigest::parse(&shown.operation_digest).unwrap();
+            (digest, render_masked(&operation, digest).unwrap())
+        }
+        false => (operation.digest(), render(&operation, payload).unwrap()),
+    };
     Statement {
         escalation: EscalationId::parse(&shown.summary.id).unwrap(),
-        operation: operation.digest(),
-        shown: render(&operation, payload).unwrap().digest,
+        operation: digest,
+        shown: rendering.digest,
         policy: PolicyDigest::parse(&shown.policy_digest).unwrap(),
         choice,
         reason: Reason::new("it was looked at").unwrap(),
