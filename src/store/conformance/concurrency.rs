@@ -200,6 +200,10 @@ pub(super) async fn whoever_watches_all_hears_of_every_change_once_it_can_be_rea
     assert!(changes.try_recv().is_err(), "a change that was refused, or is none of an escalation");
     store.commit(Change::of(at(2), [step(ids[1], refused_vote(at(2), 0))])).await.unwrap();
     assert_eq!(changes.try_recv(), Ok(ids[1]), "before the commit is answered");
+    let two = [step(ids[1], refused_vote(at(2), 1)), step(ids[1], refused_vote(at(2), 2))];
+    store.commit(Change::of(at(2), two)).await.unwrap();
+    assert_eq!(changes.try_recv(), Ok(ids[1]));
+    assert!(changes.try_recv().is_err(), "one change is told once, however many records it has");
 }
 
 /// Two steps are recorded with each change, so that nobody may ever see an odd number.

@@ -102,6 +102,8 @@ impl journal::Ledger for Ledger {
             group.push(bytes).map_err(|_| StoreError::TooLarge)?;
             touched.extend(facts.step.map(|step| step.id));
         }
+        // One change is told once, however many records it has.
+        touched.dedup();
         let gathered = &mut self.gathered;
         gathered.newest.extend(entries.iter().map(|entry| (entry.key, entry.after)));
         gathered.entries.extend(entries);
