@@ -81,9 +81,27 @@ pub struct Listen {
     /// The reviewers' service, never on an agents' endpoint.
     #[serde(default)]
     pub reviewers: Endpoint,
+    /// The console, for browsers; nowhere if nothing is said. Other than on loopback only with TLS.
+    #[serde(default)]
+    pub console: Option<Console>,
     /// Where `/metrics`, `/healthz` and `/readyz` are answered, in plain HTTP; nowhere if nothing is said.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
+}
+
+/// Where the console is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// The address to listen on.
+    pub tcp: SocketAddr,
+    /// TLS for it; without, it has to be on loopback, for browsers of this machine or behind a proxy on it.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Where browsers reach it, as they write an origin: `https://approve.example.com`. If nothing is said,
+    /// `http://localhost` with the port.
+    #[serde(default)]
+    pub url: Option<String>,
 }
 
 /// One service's endpoints; each of them is optional.

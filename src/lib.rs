@@ -48,6 +48,8 @@ pub mod escalation;
 pub mod moment;
 #[cfg(feature = "engine")]
 mod names;
+#[cfg(feature = "engine")]
+pub mod notice;
 #[cfg(feature = "verify")]
 pub mod operation;
 #[cfg(feature = "verify")]
@@ -76,6 +78,8 @@ pub mod files;
 pub mod journal;
 #[cfg(feature = "server")]
 pub mod metrics;
+#[cfg(feature = "server")]
+pub mod notify;
 #[cfg(feature = "evidence")]
 pub mod presence;
 #[cfg(feature = "verify")]
@@ -100,6 +104,8 @@ pub mod cli;
 pub mod client;
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod console;
 #[cfg(feature = "executor")]
 pub mod executor;
 #[cfg(feature = "server")]

@@ -11,6 +11,7 @@ pub mod check;
 pub mod diligence;
 mod hours;
 mod person;
+pub mod profile;
 mod roster;
 pub mod routing;
 pub mod simulation;
@@ -30,6 +31,7 @@ use crate::party::PersonId;
 use crate::presence::passkey::{CredentialId, Passkey, RelyingParty};
 use crate::presence::ssh::PublicKey;
 use crate::token::Assurance;
+use profile::{Enrolled, Profiles};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What keeps a roster's digest apart from every other SHA-256.
@@ -68,6 +70,25 @@ impl Directory {
     #[must_use]
     pub fn digest_of(text: &str) -> RosterDigest {
         RosterDigest::from_bytes(sha256(&[LABEL, text.as_bytes()]))
+    }
+
+    /// The same people with what they set up themselves: passkeys that they enrolled count as those of the roster, unless
+    /// the roster has no relying party, the person is not in it, or somebody has that credential or key already.
+    #[must_use]
+    pub fn with(mut self, profiles: &Profiles) -> Self {
+        if self.relying_party.is_none() {
+            return self;
+        }
+        for (id, profile) in profiles.iter() {
+            for passkey in profile.passkeys.iter().filter_map(Enrolled::passkey) {
+                let point = passkey.key.point_bytes();
+                let taken = self.people().any(|person| person.has(&passkey.id, &point));
+                if let Some(person) = self.people.get_mut(id).filter(|_| !taken) {
+                    person.passkeys.push(passkey);
+                }
+            }
+        }
+        self
     }
 
     /// The person of this id.

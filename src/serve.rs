@@ -1,5 +1,6 @@
 //! Putting it together: the one file that names concrete adapters, starts them in order, and stops them in order.
 
+mod console;
 mod keys;
 mod load;
 mod log;
@@ -13,7 +14,9 @@ use crate::audit::event::{Event, Record};
 use crate::clock::{Clock, Reading, SystemClock};
 use crate::condition::ConditionKind;
 use crate::config::{Access, Config, Endpoint, PolicyChanges, Telemetry, Tls};
+use crate::console::Console;
 use crate::desk::LocalDesk;
+use crate::desk::queue::Queue;
 use crate::desk::reading;
 use crate::desk::sessions::Sessions;
 use crate::entropy::SystemEntropy;
@@ -27,6 +30,7 @@ use crate::party::ExecutorId;
 use crate::reviewer::Directory;
 use crate::sidecar::brake::Brake;
 use crate::sidecar::checkpoints::Checkpoints;
+use crate::sidecar::figures::Figures;
 use crate::sidecar::issuance::Issuance;
 use crate::sidecar::memory::Memories;
 use crate::sidecar::reload::{Changes, Files, Outcome, ROUNDS, Reloader};
@@ -88,6 +92,8 @@ pub struct Addresses {
     pub reviewer_tcp: Option<SocketAddr>,
     /// Where metrics are told.
     pub metrics: Option<SocketAddr>,
+    /// Where browsers reach the console: an origin.
+    pub console: Option<Box<str>>,
 }
 
 /// A running service.
@@ -288,7 +294,25 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let operators = Arc::new(Operators(operators));
     let auditors = config.auditors.iter().map(proof).collect::<Result<_, _>>()?;
     let auditors = Auditors { auditors, operators: operators.clone() };
-    let audit = AuditService::new(reading::Reading::new(store.clone()), Arc::new(auditors), stopping.clone());
+    let reading = reading::Reading::new(store.clone());
+    let audit = AuditService::new(reading.clone(), Arc::new(auditors), stopping.clone());
+    if let Some(at) = &config.listen.console {
+        let (listener, _, origin) = console::bind(at).await?;
+        addresses.console = Some(origin.clone());
+        let console = Console {
+            origin,
+            sidecar: sidecar.clone(),
+            desk: desk.clone(),
+            queue: Arc::new(Queue::new(desk.clone())),
+            sessions: sessions.clone(),
+            brake: brake.clone(),
+            reloader: reloader.clone(),
+            figures: Figures::new(store.clone()),
+            reading,
+            stopping: stopping.clone(),
+        };
+        servers.push(console::serve(listener, Arc::new(console), stopping.clone()));
+    }
     let admin =
         AdminService::new(sidecar, desk.clone(), brake, reloader.clone(), sidecar_in_force, operators);
     servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail.clone()));

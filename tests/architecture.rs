@@ -21,6 +21,7 @@ const WORDS: &[&str] = &[
     "escalation",
     "moment",
     "names",
+    "notice",
     "operation",
     "party",
     "policy",
@@ -32,7 +33,7 @@ const WORDS: &[&str] = &[
     "token",
 ];
 const PROMISES: &[&str] =
-    &["clock", "entropy", "files", "journal", "metrics", "replay", "signer", "store", "witness"];
+    &["clock", "entropy", "files", "journal", "metrics", "notify", "replay", "signer", "store", "witness"];
 const STORY: &[&str] = &["desk", "sidecar"];
 
 /// Each module of `src/`, and what it may import. `words`, `promises` and `story` stand for their layers.
@@ -53,6 +54,8 @@ const MAP: &[(&str, &[&str])] = &[
     // What a payload does; the risk model weighs it.
     ("classify", &["names", "operation"]),
     ("risk", &["classify", "digest", "moment", "names", "operation", "party"]),
+    // What people are told, and that they were.
+    ("notice", &["digest", "escalation", "moment", "names", "party", "risk"]),
     // Who may not act for now, whatever else is said.
     ("suspension", &["moment", "party", "risk"]),
     (
@@ -102,6 +105,7 @@ const MAP: &[(&str, &[&str])] = &[
             "escalation",
             "moment",
             "names",
+            "notice",
             "operation",
             "party",
             "policy",
@@ -120,6 +124,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("journal", &[]),
     // It counts what words tell it.
     ("metrics", &["words"]),
+    // One adapter for each channel: none knows another, and none knows why it sends what.
+    ("notify", &["words", "clock", "entropy", "files"]),
     ("replay", &["digest", "journal", "moment", "operation", "party", "token"]),
     ("signer", &["digest", "entropy", "files", "moment", "operation", "party", "token"]),
     ("store", &["words", "entropy", "files", "journal"]),
@@ -133,9 +139,10 @@ const MAP: &[(&str, &[&str])] = &[
     ("client", &["words", "proto"]),
     ("executor", &["words"]),
     ("grpc", &["words", "story", "clock", "metrics", "store", "proto"]),
+    ("console", &["words", "story", "clock", "entropy", "metrics", "store"]),
     ("telemetry", &["metrics"]),
     // The only file that names concrete adapters; and the command, which stands on all of it.
-    ("serve", &["words", "promises", "story", "config", "grpc", "telemetry"]),
+    ("serve", &["words", "promises", "story", "config", "console", "grpc", "telemetry"]),
     ("cli", &["words", "promises", "config", "client", "executor", "serve", "telemetry"]),
 ];
 
@@ -149,7 +156,11 @@ const FENCES: &[(&str, &[&str])] = &[
     ("prometheus_client::", &["metrics"]),
     ("serde_saphyr", &["classify", "config", "policy", "reviewer", "executor", "cli"]),
     ("rand::", &["entropy"]),
-    ("use ring::", &["desk", "presence"]),
+    ("use ring::", &["desk", "notify", "presence"]),
+    ("askama", &["console"]),
+    ("axum::", &["console", "serve"]),
+    ("lettre::", &["notify"]),
+    ("reqwest::", &["notify"]),
     ("SystemTime::now", &["clock", "cli"]),
 ];
 

@@ -113,6 +113,8 @@ impl Step {
             | Event::Incident(_)
             | Event::Saturated(_)
             | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => None,

@@ -247,6 +247,8 @@ impl Statistics {
             | Event::KeyRevoked { .. }
             | Event::Saturated(_)
             | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

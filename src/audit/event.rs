@@ -10,10 +10,12 @@ use crate::digest::{KeyId, OperationDigest, PolicyDigest, ValueDigest, sha256};
 use crate::escalation;
 use crate::moment::Moment;
 use crate::names::names;
+use crate::notice::Told;
 use crate::operation::Operation;
 use crate::party::{
     AgentId, EscalationId, ExecutorId, LogOrigin, PersonId, SuspensionId, TokenId, TrustDomain, TxnId,
 };
+use crate::reviewer::profile::Profile;
 use crate::reviewer::{Absence, Absences};
 use crate::risk::Claims;
 use crate::suspension::Suspension;
@@ -73,6 +75,17 @@ pub enum Event {
         /// What is known of all absences with this, so that the latest of these events says it all.
         absences: Absences,
     },
+    /// Somebody changed what they set up themselves: a passkey was enrolled or removed, or how they like to be told.
+    ProfileChanged {
+        /// Whose it is.
+        person: PersonId,
+        /// Who changed it, and how they were known.
+        by: String,
+        /// All of it, as it is from now on.
+        profile: Box<Profile>,
+    },
+    /// Somebody was told something, or could not be.
+    Told(Box<Told>),
     /// A key may sign from now on.
     KeyCertified {
         /// The key.
@@ -378,6 +391,8 @@ impl Event {
             Self::Incident(_) => "incident",
             Self::Saturated(_) => "saturated",
             Self::Erased { .. } => "erased",
+            Self::ProfileChanged { .. } => "profile_changed",
+            Self::Told(_) => "told",
             Self::ClockInDoubt { .. } => "clock_in_doubt",
             Self::Suspended { .. } => "suspended",
             Self::Resumed { .. } => "resumed",
@@ -404,6 +419,8 @@ impl Event {
             | Self::Incident(_)
             | Self::Saturated(_)
             | Self::Erased { .. }
+            | Self::ProfileChanged { .. }
+            | Self::Told(_)
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,
@@ -426,6 +443,7 @@ impl Event {
             Self::Reported(reported) => Some(reported.txn),
             Self::Receipted(receipt) => Some(receipt.txn),
             Self::Incident(incident) => Some(incident.txn),
+            Self::Told(told) => told.txn,
             Self::PolicyLoaded { approved, .. } | Self::RosterLoaded { approved, .. } => *approved,
             Self::Started { .. }
             | Self::Stopped {}
@@ -435,6 +453,7 @@ impl Event {
             | Self::Escalation { .. }
             | Self::Saturated(_)
             | Self::Erased { .. }
+            | Self::ProfileChanged { .. }
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,
@@ -460,6 +479,8 @@ impl Event {
             | Self::Incident(_)
             | Self::Saturated(_)
             | Self::Erased { .. }
+            | Self::ProfileChanged { .. }
+            | Self::Told(_)
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,
@@ -492,6 +513,8 @@ impl Event {
             | Self::Incident(_)
             | Self::Saturated(_)
             | Self::Erased { .. }
+            | Self::ProfileChanged { .. }
+            | Self::Told(_)
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,

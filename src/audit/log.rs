@@ -241,6 +241,8 @@ impl Pass {
             | Event::Incident(_)
             | Event::Saturated(_)
             | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

@@ -7,6 +7,7 @@ use crate::escalation::diligence::Sight;
 use crate::escalation::vote::Choice;
 use crate::escalation::{Cast, Denial, Event as Step, Grant, Opening, Widening};
 use crate::moment::Moment;
+use crate::notice::Delivery;
 use crate::operation::Operation;
 use crate::party::PersonId;
 
@@ -55,6 +56,19 @@ impl Event {
             }
             Self::Saturated(saturated) => saturation(saturated),
             Self::Erased { value, by, why } => join(format!("{by} had value {value} erased"), &[why]),
+            Self::ProfileChanged { person, by, profile } => {
+                let passkeys = profile.passkeys.len();
+                format!("{by} changed what {person} set up: {passkeys} passkeys enrolled")
+            }
+            Self::Told(told) => {
+                let (to, channel, topic) = (&told.to, told.channel.as_str(), told.topic);
+                match &told.delivery {
+                    Delivery::Delivered { .. } => format!("{to} was told by {channel}: {topic}"),
+                    Delivery::GivenUp { why } => {
+                        join(format!("{to} could not be told by {channel}: {topic}"), &[why])
+                    }
+                }
+            }
             Self::ClockInDoubt { wall } => {
                 format!("the clock was set back to {wall}; nothing is minted until it has caught up")
             }

@@ -189,7 +189,11 @@ impl Auditor {
             Event::Suspended { suspension } => self.service.suspended(*suspension, &mut findings),
             Event::Resumed { id, by } => self.service.resumed(id, by.as_deref(), at, &mut findings),
             // They measure and note, and nothing follows from them.
-            Event::Saturated(_) | Event::Erased { .. } | Event::ClockInDoubt { .. } => {}
+            Event::Saturated(_)
+            | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
+            | Event::ClockInDoubt { .. } => {}
         }
         findings.into_inner()
     }

@@ -219,6 +219,12 @@ impl Sessions {
         Ok(SignedIn { token, person, until })
     }
 
+    /// What a form of this session has to bring back: another page can't know it.
+    #[must_use]
+    pub fn form_token(&self, bearer: &str) -> String {
+        base64url(hmac::sign(&self.seal, format!("form {bearer}").as_bytes()).as_ref())
+    }
+
     /// Ends a session. One that has ended already is as good.
     pub fn sign_out(&self, token: &str) {
         self.state().sessions.remove(&sha256(&[token.as_bytes()]));

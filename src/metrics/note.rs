@@ -92,6 +92,8 @@ impl Note {
             | Event::Receipted(_)
             | Event::Incident(_)
             | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
             | Event::ClockInDoubt { .. } => None,
         }
     }

@@ -6,7 +6,7 @@ use crate::escalation::requirement::{RoleName, TeamName};
 use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::policy::Channel;
-use crate::presence::passkey::Passkey;
+use crate::presence::passkey::{CredentialId, Passkey};
 use crate::presence::ssh::PublicKey;
 use crate::risk::pattern::{Glob, Named};
 use core::fmt;
@@ -55,6 +55,12 @@ impl Person {
     #[must_use]
     pub fn knows(&self, action: &Named<'_>, resource: &Named<'_>) -> Option<&Expertise> {
         self.expertise.iter().find(|expertise| expertise.covers(action, resource))
+    }
+
+    /// Whether this credential is theirs, or the key of this point is, in whatever form.
+    pub(super) fn has(&self, credential: &CredentialId, point: &[u8]) -> bool {
+        self.passkeys.iter().any(|own| own.id == *credential || own.key.point_bytes() == point)
+            || self.keys.iter().any(|own| own.point_bytes() == point)
     }
 
     /// The hour of the clock on their wall, where it is known in which time zone that hangs.

@@ -486,6 +486,8 @@ fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
         | Event::Incident(_)
         | Event::Saturated(_)
         | Event::Erased { .. }
+        | Event::ProfileChanged { .. }
+        | Event::Told(_)
         | Event::ClockInDoubt { .. } => None,
     });
     // A course that makes no sense may hide a denial.

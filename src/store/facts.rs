@@ -175,6 +175,7 @@ impl Facts {
             Event::RosterLoaded { approved, .. } => {
                 (facts.document, facts.told) = (Some(Document::Roster), *approved);
             }
+            Event::Told(event) => facts.told = event.txn,
             Event::Reported(event) => facts.told = Some(event.txn),
             Event::Incident(event) => facts.told = Some(event.txn),
             Event::Escalation { step: escalation::Event::Opened(opening), .. } => {
@@ -189,6 +190,7 @@ impl Facts {
             | Event::KeyRevoked { .. }
             | Event::Saturated(_)
             | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
             | Event::ClockInDoubt { .. } => {}
         }
         facts

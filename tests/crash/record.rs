@@ -100,6 +100,8 @@ pub(crate) fn check(data: &Path, known: &Known) {
             | Event::Incident(_)
             | Event::Saturated(_)
             | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

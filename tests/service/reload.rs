@@ -350,6 +350,8 @@ async fn no_decision_is_made_under_a_mixture_and_none_is_lost() {
             | Event::Incident(_)
             | Event::Saturated(_)
             | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

@@ -266,6 +266,8 @@ async fn nothing_is_minted_after_a_suspension_was_acknowledged() {
             | Event::Incident(_)
             | Event::Saturated(_)
             | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
             | Event::ClockInDoubt { .. } => {}
         }
     }

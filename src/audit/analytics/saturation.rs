@@ -93,6 +93,8 @@ impl Saturation {
             | Event::Incident(_)
             | Event::Saturated(_)
             | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => self.at(record.at),

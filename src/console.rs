@@ -1,0 +1,63 @@
+//! The console: pages on which people see what waits, and decide. It translates; it decides nothing.
+//!
+//! Every page is whole as it comes from the server and every act is a form, so that all of it works without a script;
+//! scripts add passkeys, what changes while one looks, and notices. A page is read by a [`Visitor`], and a form by
+//! [`Posted`]: there is no other way to either, so that no page forgets who is there and whether they meant it.
+
+mod account;
+mod assets;
+mod headers;
+mod page;
+mod visitor;
+
+use crate::desk::LocalDesk;
+use crate::desk::queue::Queue;
+use crate::desk::reading::Reading;
+use crate::desk::sessions::Sessions;
+use crate::sidecar::Sidecar;
+use crate::sidecar::brake::Brake;
+use crate::sidecar::figures::Figures;
+use crate::sidecar::reload::Reloader;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The largest form in bytes: a changed operation with its payload, and what surrounds it.
+const MAX_FORM: usize = 1 << 20;
+
+/// What the pages stand on.
+pub struct Console {
+    /// Where it is reached, as browsers write an origin: `https://approve.example.com`.
+    pub origin: Box<str>,
+    /// The story of the sidecar.
+    pub sidecar: Arc<Sidecar>,
+    /// The desk.
+    pub desk: Arc<LocalDesk>,
+    /// What waits.
+    pub queue: Arc<Queue>,
+    /// Who is signed in.
+    pub sessions: Arc<Sessions>,
+    /// What is suspended.
+    pub brake: Arc<Brake>,
+    /// The policy and the roster, and their files.
+    pub reloader: Arc<Reloader>,
+    /// What the record says, in numbers.
+    pub figures: Figures,
+    /// The record.
+    pub reading: Reading,
+    /// Turns true when the service stops; whoever follows a page is let go then.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// All pages.
+pub fn router(console: Arc<Console>) -> Router {
+    let secure = console.origin.starts_with("https://");
+    Router::new()
+        .route("/static/{name}", get(assets::serve))
+        .merge(account::routes())
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(axum::middleware::map_response(move |response| headers::add(response, secure)))
+        .with_state(console)
+}

@@ -1,0 +1,116 @@
+//! Who looks at a page, and whether it was they who sent a form.
+
+use super::Console;
+use crate::desk::sessions::Reviewer;
+use axum::extract::{Form, FromRequest, FromRequestParts, Request};
+use axum::http::header::{COOKIE, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use std::sync::Arc;
+
+/// The cookie of a session. The prefix has browsers keep it to this host, to all of it, and to HTTPS.
+pub(super) const COOKIE_NAME: &str = "__Host-countersign";
+
+/// Somebody of the roster who is signed in.
+#[derive(Clone, Debug)]
+pub(super) struct Visitor {
+    /// Who.
+    pub(super) reviewer: Reviewer,
+    /// The name that the roster gives them.
+    pub(super) name: String,
+    /// What a form of theirs has to bring back, so that it is known to come from a page of ours.
+    pub(super) form_token: String,
+    /// The session's bearer token.
+    pub(super) session: String,
+}
+
+impl FromRequestParts<Arc<Console>> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Response> {
+        visitor(&parts.headers, console).ok_or_else(|| sign_in_first(parts))
+    }
+}
+
+/// A form that its visitor sent from a page of ours.
+pub(super) struct Posted {
+    /// Who sent it.
+    pub(super) visitor: Visitor,
+    /// What is in it.
+    pub(super) fields: Fields,
+}
+
+/// The fields of a form, in the order of the form; a name may be there several times.
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The first of this name; nothing where it is empty.
+    pub(super) fn one(&self, name: &str) -> Option<&str> {
+        self.all(name).next().filter(|value| !value.is_empty())
+    }
+
+    /// All of this name.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromRequest<Arc<Console>> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, console: &Arc<Console>) -> Result<Self, Response> {
+        if !comes_from(request.headers(), &console.origin) {
+            return Err((StatusCode::FORBIDDEN, "the form comes from another page").into_response());
+        }
+        let Some(visitor) = visitor(request.headers(), console) else {
+            return Err((StatusCode::UNAUTHORIZED, "sign in first").into_response());
+        };
+        let fields = Form::<Vec<(String, String)>>::from_request(request, console).await;
+        let fields = Fields(fields.map_err(|error| error.into_response())?.0);
+        // A token of another session is as wrong as none.
+        if fields.one("form_token") != Some(&*visitor.form_token) {
+            return Err((StatusCode::FORBIDDEN, "the form is not one of this session").into_response());
+        }
+        Ok(Self { visitor, fields })
+    }
+}
+
+/// Whether a request was made by a page of this origin. A browser says so with every form that it sends.
+fn comes_from(headers: &HeaderMap, origin: &str) -> bool {
+    let site = headers.get("sec-fetch-site").map(|site| site == "same-origin");
+    let named = headers.get(ORIGIN).map(|named| named.as_bytes() == origin.as_bytes());
+    named == Some(true) && site != Some(false)
+}
+
+fn visitor(headers: &HeaderMap, console: &Console) -> Option<Visitor> {
+    let session = cookie(headers, COOKIE_NAME)?;
+    let reviewer = console.sessions.reviewer(session).ok()?;
+    let directory = console.desk.directory();
+    let name = directory.person(reviewer.person())?.name.to_string();
+    let form_token = console.sessions.form_token(session);
+    Some(Visitor { reviewer, name, form_token, session: session.to_owned() })
+}
+
+/// The value of a cookie.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|header| header.to_str().ok());
+    cookies
+        .flat_map(|header| header.split(';'))
+        .find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// To the page where one signs in, and from there back to where one wanted to go.
+fn sign_in_first(parts: &Parts) -> Response {
+    let to = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let to: String = to.bytes().flat_map(core::ascii::escape_default).map(char::from).collect();
+    Redirect::to(&format!("/sign-in?to={}", percent(&to))).into_response()
+}
+
+/// Percent-encoded, all but what is plain everywhere in a query.
+fn percent(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
