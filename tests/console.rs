@@ -1,0 +1,19 @@
+//! The console as a browser meets it: pages, forms, cookies, and everything that somebody else may send.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests say what they expect"
+)]
+
+#[path = "console/browser.rs"]
+mod browser;
+#[path = "service/support.rs"]
+#[allow(dead_code, reason = "the tests of the service use more of it")]
+mod service;
+#[path = "console/site.rs"]
+mod site;
+#[path = "console/skeleton.rs"]
+mod skeleton;
