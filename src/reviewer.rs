@@ -15,6 +15,7 @@ pub mod profile;
 mod roster;
 pub mod routing;
 pub mod simulation;
+mod wall;
 pub mod workload;
 
 pub use crate::policy::SourceError as RosterError;
@@ -22,6 +23,7 @@ pub use absence::{Absence, AbsenceError, Absences, LONGEST, MAX_ANNOUNCED};
 pub use attendance::{Attendance, Presence};
 pub use hours::Hours;
 pub use person::{DAILY_CAP, Expertise, Person};
+pub use wall::Wall;
 pub use workload::Workload;
 
 use crate::digest::{RosterDigest, sha256};

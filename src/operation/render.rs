@@ -135,6 +135,35 @@ pub(crate) fn hazards(text: &str) -> Vec<Hazard> {
     visible.hazards()
 }
 
+/// A text that is shown beside an operation, a name or a reason, with everything in it visible as in a rendering; a line
+/// feed too, so that it stays one line.
+///
+/// ```
+/// use countersign::operation::render::{visible, visible_lines};
+///
+/// assert_eq!(visible("prod\u{202e}\n"), "prod⟨U+202E⟩⟨U+000A⟩");
+/// assert_eq!(visible_lines("a\u{200b}\nb\n"), "a⟨U+200B⟩\nb\n");
+/// ```
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    Visible::default().line(text, &mut shown);
+    shown
+}
+
+/// The same for a text of several lines: what ends a line stays.
+#[must_use]
+pub fn visible_lines(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut visible = Visible::default();
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        visible.line(line, &mut shown);
+        shown.push_str(end);
+    }
+    shown
+}
+
 /// Why an operation cannot be shown whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RenderError {

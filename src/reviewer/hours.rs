@@ -95,7 +95,8 @@ pub(super) fn local_hour(zone: &TimeZone, now: Moment) -> u8 {
     local(zone, now).hour().unsigned_abs()
 }
 
-fn local(zone: &TimeZone, now: Moment) -> DateTime {
+/// What the clock on the wall shows.
+pub(super) fn local(zone: &TimeZone, now: Moment) -> DateTime {
     let stamp =
         i64::try_from(now.unix_millis()).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     zone.to_datetime(stamp.unwrap_or(Timestamp::MAX))
