@@ -1,8 +1,10 @@
 //! The configuration of a service: one YAML file, read strictly, with every mistake named by its place.
 
+pub mod channels;
 mod telemetry;
 mod witness;
 
+pub use channels::Channels;
 pub use telemetry::{SaturationLimits, Telemetry};
 pub use witness::WitnessPlace;
 
@@ -50,6 +52,9 @@ pub struct Config {
     /// Whether a changed policy or roster must be approved under the policy in force.
     #[serde(default)]
     pub policy_changes: PolicyChanges,
+    /// How people are told beside the console.
+    #[serde(default)]
+    pub channels: Channels,
     /// What the service tells of itself.
     #[serde(default)]
     pub telemetry: Telemetry,
@@ -312,6 +317,7 @@ impl Config {
         for (name, endpoint) in [("agents", &self.listen.agents), ("reviewers", &self.listen.reviewers)] {
             endpoint.check().map_err(|what| format!("`listen.{name}`: {what}"))?;
         }
+        self.channels.check().map_err(|what| format!("`channels`: {what}"))?;
         self.telemetry.check().map_err(|what| format!("`telemetry`: {what}"))?;
         let mut seen = HashSet::new();
         for agent in &self.agents {
@@ -393,6 +399,7 @@ impl Config {
     }
 
     fn start_paths_at(&mut self, folder: &Path) {
+        self.channels.start_paths_at(folder);
         let mut paths = vec![&mut self.data, &mut self.policy, &mut self.roster];
         paths.extend(self.oidc.as_mut().map(|oidc| &mut oidc.jwks));
         for endpoint in [&mut self.listen.agents, &mut self.listen.reviewers] {

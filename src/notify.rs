@@ -3,6 +3,8 @@
 //! An adapter tries once and says what came of it. When to try again, whom else to tell, and what is recorded is the
 //! desk's affair. A message may be brought twice (its notice's id tells the receiver so), never by halves.
 
+pub mod http;
+
 use crate::notice::Message;
 use core::fmt;
 use core::pin::Pin;
