@@ -13,6 +13,11 @@ pub const MAX_SECRETS: usize = 256;
 pub const MAX_SECRET_NAME: usize = 256;
 /// A shorter text is not looked for elsewhere: it would be found in places that have nothing to do with it.
 const LOOKED_FOR: usize = 4;
+/// Where there are more secret texts than this, nothing of the parameters is shown: looking for each of them
+/// everywhere would be work that an agent orders.
+const MAX_TEXTS: usize = 64;
+/// The member under which it is told that there were parameters, where nothing of them is shown.
+const ALL: &str = "parameters";
 const MARK: &str = "⟨secret, ";
 
 /// The names of secret members: `password`, or with the member around it, `headers.authorization`.
@@ -27,8 +32,9 @@ pub struct Secrets(Vec<String>);
 pub struct Masked {
     /// Its canonical form, which is that of an operation.
     pub op: String,
-    /// The secret texts that are long enough to be looked for elsewhere.
-    texts: Vec<String>,
+    /// The secret texts that are long enough to be looked for elsewhere, the longest first; nothing where there are
+    /// too many to look for, so that no text may be shown.
+    texts: Option<Vec<String>>,
 }
 
 impl Secrets {
@@ -63,16 +69,16 @@ impl Secrets {
             return None;
         }
         texts.retain(|text| text.chars().count() >= LOOKED_FOR);
-        let masked = self.masked(&parameters, &mut String::new(), &texts);
-        let op = Object::new()
-            .with("action", operation.action())
-            .with("parameters", masked)
-            .with("resource", operation.resource())
-            .with("v", 1u64);
-        let op = String::from_utf8(Value::from(op).to_canonical()).ok()?;
-        // What can't be read again as an operation is not shown as one.
-        Operation::from_op_bytes(op.as_bytes()).ok()?;
-        Some(Masked { op, texts })
+        // The longest first, so that none is found by the half of another.
+        texts.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        texts.dedup();
+        let texts = Some(texts).filter(|texts| texts.len() <= MAX_TEXTS);
+        let shown = texts.as_deref().filter(|texts| !named(&parameters, texts));
+        let op =
+            shown.and_then(|texts| written(operation, self.masked(&parameters, &mut String::new(), texts)));
+        // What can't be shown in part, or read again as an operation, is not shown at all.
+        let op = op.or_else(|| written(operation, Object::new().with(ALL, mark(&parameters)).into()));
+        Some(Masked { op: op.unwrap_or_default(), texts })
     }
 
     fn names(&self, path: &str) -> bool {
@@ -115,6 +121,7 @@ impl Secrets {
             {
                 mark(value)
             }
+            Value::Number(number) if texts.iter().any(|secret| secret == number.as_str()) => mark(value),
             Value::Array(items) => {
                 let items: Vec<Value> = items.iter().map(|item| self.masked(item, path, texts)).collect();
                 Value::from(items)
@@ -135,8 +142,9 @@ impl Masked {
     /// A text in which the secret ones are masked.
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
+        let Some(texts) = &self.texts else { return mark_of(text.chars().count()) };
         let mut scrubbed = text.to_owned();
-        for secret in &self.texts {
+        for secret in texts {
             if scrubbed.contains(secret) {
                 scrubbed = scrubbed.replace(secret, &mark_of(secret.chars().count()));
             }
@@ -150,6 +158,28 @@ impl Masked {
 pub(super) fn is_mark(text: &str) -> bool {
     let number = text.strip_prefix(MARK).and_then(|rest| rest.strip_suffix(" characters⟩"));
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The operation with these parameters in the place of its own; `None` if that is no operation.
+fn written(operation: &Operation, parameters: Value) -> Option<String> {
+    let op = Object::new()
+        .with("action", operation.action())
+        .with("parameters", parameters)
+        .with("resource", operation.resource())
+        .with("v", 1u64);
+    let op = String::from_utf8(Value::from(op).to_canonical()).ok()?;
+    Operation::from_op_bytes(op.as_bytes()).ok().map(|_| op)
+}
+
+/// Whether the name of a member tells a secret.
+fn named(value: &Value, texts: &[String]) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| named(item, texts)),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, member)| texts.iter().any(|text| name.contains(text)) || named(member, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
 }
 
 fn mark(value: &Value) -> Value {
@@ -182,7 +212,8 @@ fn all_texts(value: &Value, texts: &mut Vec<String>) {
         Value::String(text) => texts.push(text.clone()),
         Value::Array(items) => items.iter().for_each(|item| all_texts(item, texts)),
         Value::Object(members) => members.iter().for_each(|(_, member)| all_texts(member, texts)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::Number(number) => texts.push(number.as_str().to_owned()),
+        Value::Null | Value::Bool(_) => {}
     }
 }
 
@@ -250,6 +281,32 @@ mod tests {
         ] {
             assert_eq!(masked(names, parameters), expected, "{names:?} {parameters}");
         }
+    }
+
+    /// Whatever cannot be shown in part is not shown at all: the true operation never stands in for the masked one.
+    #[test]
+    fn what_cannot_be_masked_in_part_is_masked_whole() {
+        let many: Vec<String> = (0..=MAX_TEXTS).map(|n| format!("\"secret-{n}\"")).collect();
+        let long = format!(r#"{{"password":"abcd","notes":[{}"abcd"]}}"#, r#""abcd","#.repeat(20_000));
+        for parameters in [
+            r#"{"password":"hunter2","about hunter2":1}"#,
+            &format!(r#"{{"password":[{}],"note":"secret-3"}}"#, many.join(",")),
+            // With marks in it, it would be longer than an operation may be.
+            &long,
+        ] {
+            let shown = masked(&["password"], parameters).unwrap();
+            assert!(shown.starts_with(r#"{"parameters":"⟨secret, "#), "{shown}");
+        }
+        let operation = format!(r#"{{"password":[{}]}}"#, many.join(","));
+        let operation = Operation::from_json("db.login", "db", operation.as_bytes()).unwrap();
+        let masked = Secrets::new(["password"]).unwrap().mask(&operation).unwrap();
+        assert_eq!(masked.scrub("anything"), "⟨secret, 8 characters⟩", "too many to look for");
+    }
+
+    #[test]
+    fn a_number_is_as_secret_as_a_text() {
+        let shown = masked(&["pin"], r#"{"note":"pin 123456","again":123456,"pin":123456}"#).unwrap();
+        assert!(!shown.contains("123456"), "{shown}");
     }
 
     #[test]

@@ -19,6 +19,9 @@ impl Sidecar {
         for floor in &mut assessment.floors {
             floor.beyond = floor.beyond.as_deref().map(|beyond| masked.scrub(beyond));
         }
+        for anomaly in &mut assessment.anomalies {
+            anomaly.words = masked.scrub(&anomaly.words);
+        }
         scrub_facts(&masked, &mut assessment.facts);
         decided.shown = Some(masked.op);
         decided
