@@ -1,9 +1,11 @@
 //! The configuration of a service: one YAML file, read strictly, with every mistake named by its place.
 
+mod access;
 pub mod channels;
 mod telemetry;
 mod witness;
 
+pub use access::{Access, Operator};
 pub use channels::Channels;
 pub use telemetry::{SaturationLimits, Telemetry};
 pub use witness::WitnessPlace;
@@ -140,65 +142,6 @@ pub struct Tls {
     pub client_authority: Option<PathBuf>,
 }
 
-/// What a connection must prove: exactly one of the three.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Access {
-    /// The peer's user id on the Unix socket.
-    #[serde(default)]
-    pub uid: Option<u32>,
-    /// The SHA-256, in hexadecimal, of a bearer token.
-    #[serde(default)]
-    pub token_sha256: Option<String>,
-    /// The SHA-256, in hexadecimal, of a client certificate (DER).
-    #[serde(default)]
-    pub certificate_sha256: Option<String>,
-}
-
-/// One operator.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Operator {
-    /// What the record calls them; their credential if nothing is said.
-    #[serde(default)]
-    pub name: Option<PersonId>,
-    /// As in [`Access`].
-    #[serde(default)]
-    pub uid: Option<u32>,
-    /// As in [`Access`].
-    #[serde(default)]
-    pub token_sha256: Option<String>,
-    /// As in [`Access`].
-    #[serde(default)]
-    pub certificate_sha256: Option<String>,
-}
-
-impl Operator {
-    /// What their connection must prove.
-    #[must_use]
-    pub fn access(&self) -> Access {
-        Access {
-            uid: self.uid,
-            token_sha256: self.token_sha256.clone(),
-            certificate_sha256: self.certificate_sha256.clone(),
-        }
-    }
-
-    /// What the record calls them: `ada`, `uid:1000`, `token:9f86d081884c7d65`.
-    #[must_use]
-    pub fn title(&self) -> String {
-        let start = |hex: &String| hex.chars().take(16).collect::<String>();
-        match (&self.name, self.uid, &self.token_sha256, &self.certificate_sha256) {
-            (Some(name), ..) => name.to_string(),
-            (None, Some(uid), ..) => format!("uid:{uid}"),
-            (None, None, Some(token), _) => format!("token:{}", start(token)),
-            (None, None, None, certificate) => {
-                format!("certificate:{}", certificate.as_ref().map(start).unwrap_or_default())
-            }
-        }
-    }
-}
-
 /// An identity provider.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -319,13 +262,6 @@ impl Config {
         }
         self.channels.check().map_err(|what| format!("`channels`: {what}"))?;
         self.telemetry.check().map_err(|what| format!("`telemetry`: {what}"))?;
-        let mut seen = HashSet::new();
-        for agent in &self.agents {
-            agent.by.check().map_err(|what| format!("agent `{}`: {what}", agent.id))?;
-            if !seen.insert(agent.by.key()) {
-                return Err(format!("agent `{}` proves itself like an agent before it", agent.id));
-            }
-        }
         let agents = self.agents.iter().map(|agent| &agent.id).chain(&self.unsafe_anyone_on_loopback_is);
         let executors = self.executors.iter().map(|executor| executor.id.as_str());
         if let Some(id) =
@@ -333,36 +269,11 @@ impl Config {
         {
             return Err(format!("`{id}` is reserved for the service itself"));
         }
-        for access in &self.reviewers {
-            access.check().map_err(|what| format!("`reviewers`: {what}"))?;
-            if access.uid.is_none() && self.agents.iter().any(|agent| agent.by == *access) {
-                return Err("`reviewers`: an agent has the same credential".to_owned());
-            }
-        }
+        access::check(self)?;
         if let Some(oidc) = &self.oidc {
             let texts = [("issuer", &oidc.issuer), ("audience", &oidc.audience), ("claim", &oidc.claim)];
             if let Some((name, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
                 return Err(format!("`oidc.{name}` is empty"));
-            }
-        }
-        let mut seen = HashSet::new();
-        for operator in &self.operators {
-            let access = operator.access();
-            access.check().map_err(|what| format!("`operators`: {what}"))?;
-            if access.uid.is_none() && self.agents.iter().any(|agent| agent.by == access) {
-                return Err(format!(
-                    "`operators`: an agent has the same credential as `{}`",
-                    operator.title()
-                ));
-            }
-            if !seen.insert(access.key()) {
-                return Err(format!("`operators`: `{}` proves itself like one before it", operator.title()));
-            }
-        }
-        for access in &self.auditors {
-            access.check().map_err(|what| format!("`auditors`: {what}"))?;
-            if access.uid.is_none() && self.agents.iter().any(|agent| agent.by == *access) {
-                return Err("`auditors`: an agent has the same credential".to_owned());
             }
         }
         if self.agents.is_empty() && self.unsafe_anyone_on_loopback_is.is_none() {
@@ -425,25 +336,4 @@ impl Endpoint {
             (Some(_) | None, Some(_) | None) => Ok(()),
         }
     }
-}
-
-impl Access {
-    fn check(&self) -> Result<(), String> {
-        let given = [self.uid.is_some(), self.token_sha256.is_some(), self.certificate_sha256.is_some()];
-        if given.into_iter().filter(|given| *given).count() != 1 {
-            return Err("give exactly one of `uid`, `token_sha256` and `certificate_sha256`".to_owned());
-        }
-        match [&self.token_sha256, &self.certificate_sha256].into_iter().flatten().all(|hex| is_sha256(hex)) {
-            true => Ok(()),
-            false => Err("a SHA-256 is 64 lower-case hexadecimal digits".to_owned()),
-        }
-    }
-
-    fn key(&self) -> String {
-        format!("{:?} {:?} {:?}", self.uid, self.token_sha256, self.certificate_sha256)
-    }
-}
-
-fn is_sha256(hex: &str) -> bool {
-    hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }

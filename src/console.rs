@@ -8,12 +8,14 @@ mod account;
 mod assets;
 mod headers;
 mod page;
+mod passkeys;
 mod visitor;
 
 use crate::desk::LocalDesk;
 use crate::desk::queue::Queue;
 use crate::desk::reading::Reading;
 use crate::desk::sessions::Sessions;
+use crate::party::PersonId;
 use crate::sidecar::Sidecar;
 use crate::sidecar::brake::Brake;
 use crate::sidecar::figures::Figures;
@@ -21,6 +23,7 @@ use crate::sidecar::reload::Reloader;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -31,6 +34,8 @@ const MAX_FORM: usize = 1 << 20;
 pub struct Console {
     /// Where it is reached, as browsers write an origin: `https://approve.example.com`.
     pub origin: Box<str>,
+    /// What people may do here besides reviewing.
+    pub rights: Rights,
     /// The story of the sidecar.
     pub sidecar: Arc<Sidecar>,
     /// The desk.
@@ -49,6 +54,15 @@ pub struct Console {
     pub reading: Reading,
     /// Turns true when the service stops; whoever follows a page is let go then.
     pub stopping: watch::Receiver<bool>,
+}
+
+/// What people who are signed in may do besides reviewing.
+#[derive(Clone, Debug, Default)]
+pub struct Rights {
+    /// Who operates the service, with the name that the record has for them.
+    pub operators: BTreeMap<PersonId, Box<str>>,
+    /// Who else reads the whole record.
+    pub auditors: BTreeSet<PersonId>,
 }
 
 /// All pages.

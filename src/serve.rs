@@ -14,7 +14,7 @@ use crate::audit::event::{Event, Record};
 use crate::clock::{Clock, Reading, SystemClock};
 use crate::condition::ConditionKind;
 use crate::config::{Access, Config, Endpoint, PolicyChanges, Telemetry, Tls};
-use crate::console::Console;
+use crate::console::{Console, Rights};
 use crate::desk::LocalDesk;
 use crate::desk::queue::Queue;
 use crate::desk::reading;
@@ -271,10 +271,14 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let mut listening = Listening::default();
     addresses.reviewer_socket.clone_from(&config.listen.reviewers.socket);
     addresses.reviewer_tcp = bind(&mut listening, &config.listen.reviewers).await?;
-    let known = config.reviewers.iter().map(proof).collect::<Result<_, _>>()?;
+    let known = proofs(&config.reviewers)?;
     let readers = Readers { known, people: sessions.clone() };
     let reviewers = ReviewService::new(sidecar.clone(), desk.clone(), Arc::new(readers), stopping.clone());
-    let operators = config.operators.iter().map(|one| Ok((proof(&one.access())?, one.title())));
+    let operators = config.operators.iter();
+    let operators = operators.filter_map(|one| {
+        let proof = proof(&one.access()).transpose()?;
+        Some(proof.map(|proof| (proof, one.title())))
+    });
     if let Some(address) = config.listen.metrics {
         let bound = TcpListener::bind(address).await;
         let listener =
@@ -292,8 +296,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     }
     let operators: Vec<_> = operators.collect::<Result<_, ServeFailed>>()?;
     let operators = Arc::new(Operators(operators));
-    let auditors = config.auditors.iter().map(proof).collect::<Result<_, _>>()?;
-    let auditors = Auditors { auditors, operators: operators.clone() };
+    let auditors = Auditors { auditors: proofs(&config.auditors)?, operators: operators.clone() };
     let reading = reading::Reading::new(store.clone());
     let audit = AuditService::new(reading.clone(), Arc::new(auditors), stopping.clone());
     if let Some(at) = &config.listen.console {
@@ -301,6 +304,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         addresses.console = Some(origin.clone());
         let console = Console {
             origin,
+            rights: rights(config),
             sidecar: sidecar.clone(),
             desk: desk.clone(),
             queue: Arc::new(Queue::new(desk.clone())),
@@ -419,21 +423,38 @@ fn agents(config: &Config) -> Result<Agents, ServeFailed> {
     let mut known = HashMap::new();
     for agent in &config.agents {
         let caller = Caller { agent: agent.id.clone(), on_behalf_of: agent.on_behalf_of.clone() };
-        known.insert(proof(&agent.by)?, caller);
+        known.extend(proof(&agent.by)?.map(|proof| (proof, caller)));
     }
     let anyone = config.unsafe_anyone_on_loopback_is.as_ref();
     let anyone_on_loopback = anyone.map(|agent| Caller { agent: agent.clone(), on_behalf_of: None });
     Ok(Agents { known, anyone_on_loopback })
 }
 
-fn proof(access: &Access) -> Result<Proof, ServeFailed> {
+/// What a connection has to prove; nothing that one could where it is a person who signs in.
+fn proof(access: &Access) -> Result<Option<Proof>, ServeFailed> {
     let hex = |text: &String| from_hex(text).ok_or_else(|| failed("a SHA-256 is 64 hexadecimal digits"));
-    match (access.uid, &access.token_sha256, &access.certificate_sha256) {
-        (Some(uid), None, None) => Ok(Proof::Uid(uid)),
-        (None, Some(token), None) => hex(token).map(Proof::Bearer),
-        (None, None, Some(certificate)) => hex(certificate).map(Proof::Certificate),
-        _ => Err(failed("a credential is exactly one of `uid`, `token_sha256` and `certificate_sha256`")),
+    match (access.uid, &access.token_sha256, &access.certificate_sha256, &access.person) {
+        (Some(uid), None, None, None) => Ok(Some(Proof::Uid(uid))),
+        (None, Some(token), None, None) => hex(token).map(Proof::Bearer).map(Some),
+        (None, None, Some(certificate), None) => hex(certificate).map(Proof::Certificate).map(Some),
+        (None, None, None, Some(_)) => Ok(None),
+        _ => Err(failed(
+            "a credential is exactly one of `uid`, `token_sha256`, `certificate_sha256` and `person`",
+        )),
     }
+}
+
+/// What the connections of all these have to prove.
+fn proofs(accesses: &[Access]) -> Result<Vec<Proof>, ServeFailed> {
+    accesses.iter().filter_map(|access| proof(access).transpose()).collect()
+}
+
+/// What people who are signed in at the console may do besides reviewing.
+fn rights(config: &Config) -> Rights {
+    let operators = config.operators.iter();
+    let operators = operators.filter_map(|one| Some((one.person.clone()?, one.title().into()))).collect();
+    let auditors = config.auditors.iter().filter_map(|one| one.person.clone()).collect();
+    Rights { operators, auditors }
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {

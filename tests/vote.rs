@@ -52,6 +52,8 @@ mod openssh;
 mod passkey;
 #[path = "vote/people.rs"]
 mod people;
+#[path = "vote/registration.rs"]
+mod registration;
 #[cfg(feature = "engine")]
 #[path = "vote/requirement.rs"]
 mod requirement;

@@ -22,6 +22,11 @@ const ASSETS: &[Asset] = &[
         bytes: include_bytes!("assets/console.css"),
     },
     Asset { name: "icon.svg", media_type: "image/svg+xml", bytes: include_bytes!("assets/icon.svg") },
+    Asset {
+        name: "passkey.js",
+        media_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("assets/passkey.js"),
+    },
 ];
 
 /// The names with the digests of what is in them: `console.3f2a….css`.

@@ -23,6 +23,10 @@ pub(super) struct Visitor {
     pub(super) form_token: String,
     /// The session's bearer token.
     pub(super) session: String,
+    /// What the record calls them where they operate the service; nothing where they don't.
+    pub(super) operator: Option<String>,
+    /// Whether they read the whole record; operators do.
+    pub(super) auditor: bool,
 }
 
 impl FromRequestParts<Arc<Console>> for Visitor {
@@ -89,7 +93,9 @@ fn visitor(headers: &HeaderMap, console: &Console) -> Option<Visitor> {
     let directory = console.desk.directory();
     let name = directory.person(reviewer.person())?.name.to_string();
     let form_token = console.sessions.form_token(session);
-    Some(Visitor { reviewer, name, form_token, session: session.to_owned() })
+    let operator = console.rights.operators.get(reviewer.person()).map(ToString::to_string);
+    let auditor = operator.is_some() || console.rights.auditors.contains(reviewer.person());
+    Some(Visitor { reviewer, name, form_token, session: session.to_owned(), operator, auditor })
 }
 
 /// The value of a cookie.

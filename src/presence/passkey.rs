@@ -16,16 +16,22 @@
 //! # Ok::<(), PasskeyError>(())
 //! ```
 
+mod asked;
 mod assertion;
 mod authenticator;
+mod browser;
 mod client_data;
 mod error;
 mod key;
 mod party;
+mod registration;
 
+pub use asked::{Asked, MAX_ASKED, Purpose};
 pub use assertion::{Assertion, Challenge, MAX_ASSERTION};
 pub use authenticator::Counter;
+pub use browser::MAX_BROWSER_JSON;
 pub use client_data::MAX_CLIENT_DATA;
 pub use error::PasskeyError;
 pub use key::{CredentialId, CredentialKey, MAX_CREDENTIAL_ID, MIN_CREDENTIAL_ID, Passkey};
 pub use party::{MAX_ORIGINS, RelyingParty};
+pub use registration::Registration;

@@ -107,6 +107,14 @@ pub(super) fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
             agent.id
         ));
     }
+    let people = config.operators.iter().filter_map(|one| one.person.as_ref());
+    for person in people.chain(config.auditors.iter().filter_map(|one| one.person.as_ref())) {
+        if loaded.directory.person(person).is_none() {
+            findings.push(format!(
+                "`person: {person}` under `operators` or `auditors` is not in the roster, so nobody signs in as them"
+            ));
+        }
+    }
     let (demanded, known) = (loaded.policy.most_witnesses(), config.witnesses.len());
     if usize::try_from(demanded).is_ok_and(|demanded| demanded > known) {
         findings.push(format!(

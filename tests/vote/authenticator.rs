@@ -1,6 +1,5 @@
 //! Passkeys in software: what a browser and an authenticator do together, with every detail at a test's choice.
 
-use crate::people::person;
 use countersign::digest::base64url;
 use countersign::escalation::vote::{Keys, SignedVote, Statement};
 use countersign::party::PersonId;
@@ -58,6 +57,61 @@ impl Authenticator {
         Passkey { id: self.credential(), key, name: None }
     }
 
+    /// The key as the authenticator writes it.
+    pub(crate) fn cose(&self) -> Vec<u8> {
+        match self.algorithm {
+            Algorithm::Es256 => {
+                let point = self.p256().verifying_key().to_sec1_point(false);
+                let (x, y) = point.as_bytes()[1..].split_at(32);
+                let start = [0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20];
+                [&start[..], x, &[0x22, 0x58, 0x20], y].concat()
+            }
+            Algorithm::EdDsa => {
+                let start = [0xa4, 0x01, 0x01, 0x03, 0x27, 0x20, 0x06, 0x21, 0x58, 0x20];
+                [&start[..], self.ed25519().verifying_key().as_bytes()].concat()
+            }
+        }
+    }
+
+    /// What stands behind the counter when this passkey is made.
+    pub(crate) fn attested(&self) -> Vec<u8> {
+        let id = self.credential();
+        let length = u16::try_from(id.as_bytes().len()).unwrap().to_be_bytes();
+        [&[0; 16][..], &length, id.as_bytes(), &self.cose()].concat()
+    }
+
+    /// The ceremony in which this passkey is made for a page that gave this challenge.
+    pub(crate) fn creating(&self, challenge: &Challenge) -> Ceremony {
+        Ceremony {
+            kind: "webauthn.create".into(),
+            flags: 0x45,
+            tail: self.attested(),
+            ..Ceremony::answering(challenge)
+        }
+    }
+
+    /// What a page sends of a passkey that was made.
+    pub(crate) fn created(&self, ceremony: &Ceremony) -> String {
+        said(
+            &self.credential().to_string(),
+            &[
+                ("clientDataJSON", &ceremony.client_data()),
+                ("authenticatorData", &ceremony.authenticator_data()),
+                ("publicKey", &self.spki()),
+            ],
+        )
+    }
+
+    /// What a page sends of a passkey that signed.
+    pub(crate) fn got(&self, ceremony: &Ceremony) -> String {
+        let (data, client) = (ceremony.authenticator_data(), ceremony.client_data());
+        let signature = self.sign(&data, &client);
+        said(
+            &self.credential().to_string(),
+            &[("clientDataJSON", &client), ("authenticatorData", &data), ("signature", &signature)],
+        )
+    }
+
     pub(crate) fn sign(&self, authenticator_data: &[u8], client_data: &[u8]) -> Vec<u8> {
         let signed = [authenticator_data, &Sha256::digest(client_data)].concat();
         match self.algorithm {
@@ -110,6 +164,16 @@ pub(crate) fn integer(number: &[u8]) -> Vec<u8> {
     if digits[0] & 0x80 == 0 { digits } else { [&[0][..], &digits].concat() }
 }
 
+/// A credential as a browser's `toJSON()` has it.
+pub(crate) fn said(id: &str, response: &[(&str, &[u8])]) -> String {
+    let members: Vec<_> =
+        response.iter().map(|(name, bytes)| format!(r#""{name}":"{}""#, base64url(bytes))).collect();
+    format!(
+        r#"{{"id":"{id}","rawId":"{id}","type":"public-key","authenticatorAttachment":"platform","clientExtensionResults":{{"credProps":{{"rk":true}}}},"response":{{{},"transports":["internal"],"publicKeyAlgorithm":-7}}}}"#,
+        members.join(",")
+    )
+}
+
 /// An assertion's text, also of what no reader would take.
 pub(crate) fn assertion_text(credential: &[u8], data: &[u8], client: &[u8], signature: &[u8]) -> String {
     format!(
@@ -141,9 +205,14 @@ pub(crate) struct Ceremony {
 impl Ceremony {
     /// The ceremony in which somebody agrees to this statement.
     pub(crate) fn of(statement: &str) -> Self {
+        Self::answering(&Challenge::of_vote(statement.as_bytes()))
+    }
+
+    /// The ceremony in which somebody answers this challenge.
+    pub(crate) fn answering(challenge: &Challenge) -> Self {
         Self {
             kind: "webauthn.get".into(),
-            challenge: base64url(Challenge::of_vote(statement.as_bytes()).as_bytes()),
+            challenge: challenge.to_string(),
             origin: ORIGIN.into(),
             more: r#","crossOrigin":false"#.into(),
             client_data: None,
@@ -178,8 +247,9 @@ pub(crate) struct Owners {
 
 impl Owners {
     pub(crate) fn of(names: &[&str]) -> Self {
-        let each =
-            |name: &&str| ALGORITHMS.map(|algorithm| (person(name), Authenticator::of(name, algorithm)));
+        let each = |name: &&str| {
+            ALGORITHMS.map(|algorithm| (PersonId::new(name).unwrap(), Authenticator::of(name, algorithm)))
+        };
         let passkeys = names.iter().flat_map(each).map(|(owner, device)| (owner, device.passkey()));
         Self { passkeys: passkeys.collect(), party: console() }
     }

@@ -1,7 +1,8 @@
 //! An assertion: what a passkey signed for a page, with our canonical text to carry it, read strictly and verified.
 
 use super::authenticator::{AuthenticatorData, Counter};
-use super::client_data::ClientData;
+use super::browser::Said;
+use super::client_data::{Ceremony, ClientData};
 use super::error::PasskeyError;
 use super::key::{CredentialId, Passkey};
 use super::party::RelyingParty;
@@ -93,6 +94,20 @@ impl Assertion {
         })
     }
 
+    /// Reads what a page sends of it: the `toJSON()` of what `navigator.credentials.get` resolved to.
+    ///
+    /// # Errors
+    /// [`PasskeyError::BrowserForm`], and as [`new`](Self::new).
+    pub fn from_browser(json: &str) -> Result<Self, PasskeyError> {
+        let said = Said::read(json)?;
+        Self::new(
+            said.credential()?,
+            &said.bytes("authenticatorData")?,
+            &said.bytes("clientDataJSON")?,
+            &said.bytes("signature")?,
+        )
+    }
+
     /// Reads what [`to_text`](Self::to_text) writes, and nothing else.
     ///
     /// # Errors
@@ -152,7 +167,7 @@ impl Assertion {
         if self.credential != passkey.id {
             return Err(PasskeyError::OtherCredential);
         }
-        self.client.check(party, challenge)?;
+        self.client.check(Ceremony::Get, party, challenge)?;
         self.authenticator.check_party(party)?;
         let signed = [self.authenticator.as_bytes(), &sha256(&[&self.client_data_json])].concat();
         passkey.key.verify(&signed, &self.signature)?;

@@ -7,12 +7,15 @@ use core::fmt;
 /// How long the data is without what nobody asked for.
 pub(super) const LENGTH: usize = 37;
 
+/// Where the flags are.
+const FLAGS: usize = 32;
+
 const USER_PRESENT: u8 = 0x01;
 const USER_VERIFIED: u8 = 0x04;
 const BACKUP_ELIGIBLE: u8 = 0x08;
 const BACKED_UP: u8 = 0x10;
-const ATTESTED_CREDENTIAL: u8 = 0x40;
-const EXTENSIONS: u8 = 0x80;
+pub(super) const ATTESTED_CREDENTIAL: u8 = 0x40;
+pub(super) const EXTENSIONS: u8 = 0x80;
 const RESERVED: u8 = 0x22;
 
 /// The number that an authenticator counts its signatures with; 0 from one that does not count.
@@ -77,6 +80,17 @@ impl AuthenticatorData {
         }
         let bytes = bytes.try_into().map_err(|_| CUT)?;
         Ok(Self { bytes, rp_id_hash, flags, counter: Counter(u32::from_be_bytes(counter)) })
+    }
+
+    /// The data without what a registration has behind it, which is told apart by these flags.
+    pub(super) fn of_registration(bytes: &[u8]) -> Result<(Self, u8, &[u8]), PasskeyError> {
+        const CUT: PasskeyError = PasskeyError::AuthenticatorDataForm;
+        let (start, rest) = bytes.split_first_chunk::<LENGTH>().ok_or(CUT)?;
+        let mut plain = *start;
+        let flags = plain.get_mut(FLAGS).ok_or(CUT)?;
+        let behind = *flags & (ATTESTED_CREDENTIAL | EXTENSIONS);
+        *flags ^= behind;
+        Ok((Self::read(&plain)?, behind, rest))
     }
 
     pub(super) const fn as_bytes(&self) -> &[u8] {

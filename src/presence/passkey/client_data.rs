@@ -10,6 +10,15 @@ pub const MAX_CLIENT_DATA: usize = 4096;
 
 const LIMITS: Limits = Limits { bytes: MAX_CLIENT_DATA, depth: 4, members: 64 };
 
+/// What a page asked the browser for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ceremony {
+    /// A signature of a passkey that there is.
+    Get,
+    /// A new passkey.
+    Create,
+}
+
 /// What counts of the client data. A browser may add members that nobody knows yet; a name that stands twice, which two
 /// readers would take for two things, is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +49,17 @@ impl ClientData {
     }
 
     /// WebAuthn §7.2, the steps about `C`.
-    pub(super) fn check(&self, party: &RelyingParty, challenge: &Challenge) -> Result<(), PasskeyError> {
+    pub(super) fn check(
+        &self,
+        asked: Ceremony,
+        party: &RelyingParty,
+        challenge: &Challenge,
+    ) -> Result<(), PasskeyError> {
         let require = |holds: bool, error| if holds { Ok(()) } else { Err(error) };
-        require(self.ceremony == "webauthn.get", PasskeyError::ClientDataType)?;
+        match asked {
+            Ceremony::Get => require(self.ceremony == "webauthn.get", PasskeyError::ClientDataType)?,
+            Ceremony::Create => require(self.ceremony == "webauthn.create", PasskeyError::NotCreated)?,
+        }
         require(self.challenge == challenge.to_string(), PasskeyError::OtherChallenge)?;
         require(party.knows_origin(&self.origin), PasskeyError::OtherOrigin)?;
         // A frame in a stranger's page shows what the stranger lets it show.

@@ -57,11 +57,19 @@ pub enum PasskeyError {
     SignatureInvalid,
     /// The counter did not rise: there may be a copy of the authenticator.
     ClonedCounter,
+    /// What the page sends is not what a browser says of a credential.
+    BrowserForm,
+    /// The client data is of another ceremony than `webauthn.create`.
+    NotCreated,
+    /// The authenticator data of a registration has no credential, another's, or something behind it.
+    AttestedForm,
+    /// The key that the browser names is not the one that the authenticator made.
+    OtherKey,
 }
 
 impl PasskeyError {
     /// Every error, for tests and documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::KeyBase64,
         Self::KeyType,
         Self::KeyPoint,
@@ -88,6 +96,10 @@ impl PasskeyError {
         Self::SignatureForm,
         Self::SignatureInvalid,
         Self::ClonedCounter,
+        Self::BrowserForm,
+        Self::NotCreated,
+        Self::AttestedForm,
+        Self::OtherKey,
     ];
 
     /// The stable code: what programs and other languages compare.
@@ -120,6 +132,10 @@ impl PasskeyError {
             Self::SignatureForm => "passkey.signature.form",
             Self::SignatureInvalid => "passkey.signature.invalid",
             Self::ClonedCounter => "passkey.cloned_counter",
+            Self::BrowserForm => "passkey.browser_form",
+            Self::NotCreated => "passkey.registration.type",
+            Self::AttestedForm => "passkey.registration.form",
+            Self::OtherKey => "passkey.registration.other_key",
         }
     }
 }
@@ -164,6 +180,10 @@ impl fmt::Display for PasskeyError {
             Self::SignatureForm => "the assertion's signature is not in the form of its key's algorithm",
             Self::SignatureInvalid => "the assertion's signature is not over this data by this passkey",
             Self::ClonedCounter => "the passkey's counter did not rise: there may be a copy of it",
+            Self::BrowserForm => "what the page sent is not what a browser says of a passkey",
+            Self::NotCreated => "the passkey was used, where a new one was asked for (`webauthn.create`)",
+            Self::AttestedForm => "the new passkey is not in the form of ES256 or EdDSA that was asked for",
+            Self::OtherKey => "the browser and the authenticator name different keys of the new passkey",
         })
     }
 }
