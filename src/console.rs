@@ -5,27 +5,34 @@
 //! [`Posted`]: there is no other way to either, so that no page forgets who is there and whether they meant it.
 
 mod account;
+mod agents;
 mod assets;
+mod filters;
 mod headers;
 mod page;
 mod passkeys;
+mod people;
+mod sorry;
 mod visitor;
 
 use crate::desk::LocalDesk;
 use crate::desk::queue::Queue;
-use crate::desk::reading::Reading;
+use crate::desk::reading::{Reading, ReadingError};
 use crate::desk::sessions::Sessions;
 use crate::party::PersonId;
+use crate::reviewer::Wall;
 use crate::sidecar::Sidecar;
 use crate::sidecar::brake::Brake;
 use crate::sidecar::figures::Figures;
 use crate::sidecar::reload::Reloader;
+use crate::store::StoreError;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 /// The largest form in bytes: a changed operation with its payload, and what surrounds it.
 const MAX_FORM: usize = 1 << 20;
@@ -71,7 +78,20 @@ pub fn router(console: Arc<Console>) -> Router {
     Router::new()
         .route("/static/{name}", get(assets::serve))
         .merge(account::routes())
+        .merge(people::routes())
+        .merge(agents::routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(axum::middleware::map_response(move |response| headers::add(response, secure)))
         .with_state(console)
+}
+
+/// The clock on the wall of whoever looks.
+fn clock(console: &Console, visitor: &visitor::Visitor) -> Wall {
+    console.desk.directory().person(visitor.reviewer.person()).map_or_else(Wall::default, Wall::of)
+}
+
+/// What a thread that may wait for the disk came back with.
+fn awaited<T>(done: Result<Result<T, ReadingError>, JoinError>) -> Result<T, ReadingError> {
+    let stopping = |_| Err(StoreError::Unavailable("the service is stopping".to_owned()).into());
+    done.unwrap_or_else(stopping)
 }

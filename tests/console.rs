@@ -10,6 +10,8 @@
 
 #[path = "console/browser.rs"]
 mod browser;
+#[path = "console/rooms.rs"]
+mod rooms;
 #[path = "service/support.rs"]
 #[allow(dead_code, reason = "the tests of the service use more of it")]
 mod service;

@@ -2,6 +2,7 @@
 
 use super::Console;
 use crate::desk::sessions::Reviewer;
+use crate::operation::render::visible;
 use axum::extract::{Form, FromRequest, FromRequestParts, Request};
 use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::request::Parts;
@@ -17,7 +18,7 @@ pub(super) const COOKIE_NAME: &str = "__Host-countersign";
 pub(super) struct Visitor {
     /// Who.
     pub(super) reviewer: Reviewer,
-    /// The name that the roster gives them.
+    /// The name that the roster gives them, with nothing hidden in it.
     pub(super) name: String,
     /// What a form of theirs has to bring back, so that it is known to come from a page of ours.
     pub(super) form_token: String,
@@ -91,7 +92,7 @@ fn visitor(headers: &HeaderMap, console: &Console) -> Option<Visitor> {
     let session = cookie(headers, COOKIE_NAME)?;
     let reviewer = console.sessions.reviewer(session).ok()?;
     let directory = console.desk.directory();
-    let name = directory.person(reviewer.person())?.name.to_string();
+    let name = visible(&directory.person(reviewer.person())?.name);
     let form_token = console.sessions.form_token(session);
     let operator = console.rights.operators.get(reviewer.person()).map(ToString::to_string);
     let auditor = operator.is_some() || console.rights.auditors.contains(reviewer.person());

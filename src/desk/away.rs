@@ -6,7 +6,8 @@ use super::sessions::Reviewer;
 use crate::audit::event::Event;
 use crate::moment::Moment;
 use crate::party::PersonId;
-use crate::reviewer::{Absence, AbsenceError, Attendance, Presence};
+use crate::reviewer::workload::Load;
+use crate::reviewer::{Absence, AbsenceError, Attendance, Person, Presence};
 use crate::store::Change;
 use core::fmt;
 use std::sync::Arc;
@@ -40,6 +41,10 @@ pub struct Whereabouts {
     pub presence: Presence,
     /// Those who are away and for whom they stand in.
     pub stands_in_for: Vec<PersonId>,
+    /// How often they were asked since their day began.
+    pub asked_today: usize,
+    /// How many things wait for them; what is equivalent is one.
+    pub waiting: usize,
 }
 
 impl LocalDesk {
@@ -94,12 +99,24 @@ impl LocalDesk {
     pub fn whereabouts(&self) -> Vec<Whereabouts> {
         let here = self.here();
         let attendance: Attendance<'_> = here.attendance();
-        let of = |person: &PersonId| {
-            let stands_in_for = attendance.stand_ins().filter(|(_, to)| *to == person);
+        let workload = self.workload();
+        let of = |person: &Person| {
+            let id = &person.id;
+            let stands_in_for = attendance.stand_ins().filter(|(_, to)| *to == id);
             let stands_in_for = stands_in_for.map(|(absent, _)| absent.clone()).collect();
-            let presence = attendance.presence(person)?;
-            Some(Whereabouts { person: person.clone(), presence, stands_in_for })
+            let presence = attendance.presence(id)?;
+            let load = workload.of(id);
+            let asked_today = load.map_or(0, |load| load.asked_since(person.day_of(here.now)));
+            let waiting = load.map_or(0, Load::pending);
+            Some(Whereabouts { person: id.clone(), presence, stands_in_for, asked_today, waiting })
         };
-        here.directory.people().filter_map(|person| of(&person.id)).collect()
+        here.directory.people().filter_map(of).collect()
+    }
+
+    /// What somebody announced of their absences and what is not over, in the order of time.
+    #[must_use]
+    pub fn announced(&self, person: &PersonId) -> Vec<Absence> {
+        let absences = self.absences.borrow().clone();
+        absences.of(person, self.now()).into_iter().cloned().collect()
     }
 }

@@ -1,5 +1,9 @@
 //! Reading the record: which decisions are like this, and what belongs to one of them.
 
+mod agents;
+
+pub use agents::Activity;
+
 use crate::audit::chain::{Chain, Glance, Key, Overview};
 use crate::audit::event::{Record, RecordError};
 use crate::audit::filter::Filter;

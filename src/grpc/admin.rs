@@ -11,7 +11,7 @@ use crate::escalation::vote::Reason;
 use crate::party::{AgentId, PersonId, SuspensionId, TxnId};
 use crate::proto;
 use crate::risk::pattern::Glob;
-use crate::sidecar::brake::{Brake, BrakeError, Living, Order, Ordered, Which};
+use crate::sidecar::brake::{Brake, BrakeError, Living, Order, OrderError, Ordered, Which, Written};
 use crate::sidecar::figures::Figures;
 use crate::sidecar::reload::{Changes, Outcome, Reloader};
 use crate::sidecar::{Caller, InForce, OnRecord, Sidecar, SidecarError, ToErase};
@@ -20,9 +20,6 @@ use arc_swap::ArcSwap;
 use core::time::Duration;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
-
-/// The longest time for which something can be suspended; longer is for ever.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Answers operators.
 #[derive(Clone)]
@@ -298,29 +295,21 @@ fn drill(drill: &Drill) -> proto::Drill {
 }
 
 fn order(wire: &proto::SuspendRequest, by: String) -> Result<Order, Status> {
-    let pattern = |name: &str, text: &str| match text {
-        "" => Ok(None),
-        text if text.chars().any(|c| !c.is_ascii_graphic()) => {
-            Err(convert::invalid(format!("`{name}` is not a pattern of printable characters without space")))
-        }
-        text => match Glob::new(text) {
-            Some(pattern) => Ok(Some(pattern)),
-            None => Err(convert::invalid(format!("`{name}` is longer than {} bytes", Glob::MAX))),
-        },
+    let written = Written {
+        agent: &wire.agent,
+        action: &wire.action,
+        everything: wire.everything,
+        reason: &wire.reason,
+        lasts: (wire.for_seconds != 0).then(|| Duration::from_secs(wire.for_seconds)),
     };
-    let (agent, action) = (pattern("agent", &wire.agent)?, pattern("action", &wire.action)?);
-    match (agent.is_some() || action.is_some(), wire.everything) {
-        (false, false) => return Err(convert::invalid("give `agent`, `action` or both, or `everything`")),
-        (true, true) => return Err(convert::invalid("`everything` goes without `agent` and `action`")),
-        (true, false) | (false, true) => {}
-    }
-    let reason = Reason::new(&wire.reason).map_err(|error| convert::invalid(format!("`reason`: {error}")))?;
-    let lasts = match Duration::from_secs(wire.for_seconds) {
-        Duration::ZERO => None,
-        lasts if lasts <= LONGEST => Some(lasts),
-        _ => return Err(convert::invalid("`for_seconds` is more than a year; 0 is until it is lifted")),
-    };
-    Ok(Order { agent, action, reason, by, lasts })
+    Order::read(written, by).map_err(|error| match error {
+        OrderError::TooLong => convert::invalid("`for_seconds` is more than a year; 0 is until it is lifted"),
+        OrderError::Characters(_)
+        | OrderError::Long(_)
+        | OrderError::Nothing
+        | OrderError::Both
+        | OrderError::Reason(_) => convert::invalid(error.to_string()),
+    })
 }
 
 fn message(suspension: &Suspension) -> proto::Suspension {

@@ -115,6 +115,15 @@ impl Absences {
         announced.back.push(at);
     }
 
+    /// What this person announced and what is not over, in the order of time.
+    #[must_use]
+    pub fn of(&self, person: &PersonId, now: Moment) -> Vec<&Absence> {
+        let announced = self.people.get(person).map(|one| one.away.as_slice()).unwrap_or_default();
+        let mut ahead: Vec<&Absence> = announced.iter().filter(|absence| absence.until > now).collect();
+        ahead.sort_by_key(|absence| absence.from);
+        ahead
+    }
+
     /// The absence that this person is in at this moment, where the roster says `planned`: what they announced, or the
     /// part of a planned one until they came back.
     pub(super) fn at<'a>(

@@ -10,6 +10,13 @@ use jiff::tz::TimeZone;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wall(TimeZone);
 
+/// By UTC.
+impl Default for Wall {
+    fn default() -> Self {
+        Self(TimeZone::UTC)
+    }
+}
+
 impl Wall {
     /// The one on this person's; UTC where the roster does not say where they live.
     #[must_use]

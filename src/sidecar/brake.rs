@@ -9,16 +9,18 @@
 //! **Tokens out already** live for an hour at most and can't be called back. Those that a suspension covers are put on
 //! the signed list of revocations, for executors that ask for one.
 
+mod order;
+
+pub use order::{Order, OrderError, Written};
+
 use super::Sidecar;
 use super::issuance::Issuance;
 use crate::audit::event::{Event, Minted};
 use crate::clock::Clock;
 use crate::entropy::{Entropy, NoEntropy};
-use crate::escalation::vote::Reason;
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{AgentId, SuspensionId, TokenId};
-use crate::risk::pattern::Glob;
 use crate::store::{Change, Store, StoreError};
 use crate::suspension::{MAX_SUSPENSIONS, Suspension, Suspensions};
 use crate::token::{Draft, MAX_LIFE};
@@ -32,6 +34,9 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 /// revoked.
 const MOST_READ: usize = 50_000;
 
+/// The longest time for which something can be suspended; longer is for ever.
+pub const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// The suspensions in force.
 pub struct Brake {
     store: Arc<dyn Store>,
@@ -39,21 +44,6 @@ pub struct Brake {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     suspensions: RwLock<Suspensions>,
-}
-
-/// What is to be suspended, why, by whom and for how long.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// Which agents; any if there is no pattern.
-    pub agent: Option<Glob>,
-    /// Which actions; any if there is no pattern.
-    pub action: Option<Glob>,
-    /// Why.
-    pub reason: Reason,
-    /// The operator.
-    pub by: String,
-    /// For how long; until it is lifted if nothing is said.
-    pub lasts: Option<Duration>,
 }
 
 /// What came of an order.
@@ -170,6 +160,21 @@ impl Brake {
         carried_out.await.unwrap_or(Err(BrakeError::Stopping))
     }
 
+    /// How many living tokens an order would cover now; nothing if there are too many to be told apart.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    pub async fn would_cover(self: &Arc<Self>, order: Order) -> Result<Option<usize>, StoreError> {
+        let brake = self.clone();
+        let counted = tokio::task::spawn_blocking(move || {
+            let now = brake.clock.now();
+            let suspension = order.at(SuspensionId::from_random([0; 16]), now);
+            Ok(brake.living(&suspension, now)?.map(|living| living.len()))
+        });
+        let stopping = |_| Err(StoreError::Unavailable("the service is stopping".to_owned()));
+        counted.await.unwrap_or_else(stopping)
+    }
+
     async fn put_in_force(&self, order: Order) -> Result<Suspension, BrakeError> {
         let bits = self.entropy.bits128().map_err(|NoEntropy| BrakeError::NoEntropy)?;
         let mut suspensions = self.suspensions.write().await;
@@ -177,15 +182,7 @@ impl Brake {
         if suspensions.in_force(now).count() >= MAX_SUSPENSIONS {
             return Err(BrakeError::TooMany);
         }
-        let suspension = Suspension {
-            id: SuspensionId::from_random(bits),
-            agent: order.agent,
-            action: order.action,
-            reason: order.reason.as_str().into(),
-            by: order.by.into(),
-            at: now,
-            until: order.lasts.map(|lasts| now.plus(lasts)),
-        };
+        let suspension = order.at(SuspensionId::from_random(bits), now);
         let ended: Vec<SuspensionId> = suspensions.ended(now).collect();
         let events = ended.iter().map(|id| Event::Resumed { id: *id, by: None });
         let suspended = Event::Suspended { suspension: Box::new(suspension.clone()) };

@@ -1,0 +1,12 @@
+//! How templates write what somebody else wrote: with nothing hidden in it.
+#![expect(unreachable_pub, reason = "the macro makes public types of them")]
+
+use crate::operation::render;
+use askama::Values;
+use core::fmt::Display;
+
+/// One line in which every character can be seen: a name, a resource, a reason.
+#[askama::filter_fn]
+pub(super) fn visible(text: impl Display, _: &dyn Values) -> askama::Result<String> {
+    Ok(render::visible(&text.to_string()))
+}
