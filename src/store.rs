@@ -226,6 +226,13 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] if that could not be found out.
     fn keeps(&self, value: ValueDigest) -> Result<bool, StoreError>;
 
+    /// Notes, durably, that a value is about to be erased, before the log says so. If the process ends after that, the
+    /// next one erases it where the log says so, and keeps it where it doesn't.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be noted.
+    fn will_erase(&self, value: ValueDigest) -> Result<(), StoreError>;
+
     /// Erases a value that is kept apart from the log, durably; what the log says about it stays.
     ///
     /// # Errors

@@ -31,11 +31,17 @@ impl Sidecar {
             ToErase::Value(value) => vec![value],
             ToErase::Decision(txn) => self.apart_of(txn)?,
         };
+        // Before it is recorded that they are erased: there have to be such values.
+        if values
+            .iter()
+            .map(|value| self.store.keeps(*value))
+            .collect::<Result<Vec<_>, _>>()?
+            .contains(&false)
+        {
+            return Err(SidecarError::NothingApart);
+        }
         for value in &values {
-            // Before it is recorded that it is erased: there has to be such a value.
-            if !self.store.keeps(*value)? {
-                return Err(SidecarError::NothingApart);
-            }
+            self.store.will_erase(*value)?;
         }
         let events =
             values.iter().map(|value| Event::Erased { value: *value, by: by.clone(), why: why.clone() });

@@ -54,7 +54,7 @@ use super::facts::{AgentKey, Facts, HabitKey};
 use super::watch::Watchers;
 use super::{Change, Committing, Course, Document, Habit, Head, Index, Page, Store, StoreError};
 use crate::audit::apart::{self, Kept, SALT, Split};
-use crate::audit::event::{Record, RecordError, RequestKey};
+use crate::audit::event::{Event, Record, RecordError, RequestKey};
 use crate::audit::filter::Filter;
 use crate::digest::ValueDigest;
 use crate::entropy::{Entropy as _, SystemEntropy};
@@ -226,6 +226,7 @@ impl EmbeddedStore {
         let tree = Arc::new(tree);
         let values = Values::of(dir);
         values.sweep(|| named(&reader, end)).map_err(StoreOpenError::Values)?;
+        values.finish(|from| erased(&reader, from)).map_err(StoreOpenError::Values)?;
         let views = Arc::new(Views::new(shelf, end));
         let watchers = Arc::new(Watchers::default());
         let drainer =
@@ -442,6 +443,10 @@ impl Store for EmbeddedStore {
         self.values.has(&value)
     }
 
+    fn will_erase(&self, value: ValueDigest) -> Result<(), StoreError> {
+        self.values.will_erase(&value, self.len())
+    }
+
     fn erase(&self, value: ValueDigest) -> Result<(), StoreError> {
         self.values.erase(&value)
     }
@@ -537,6 +542,20 @@ fn named(reader: &journal::Reader, end: Index) -> Result<BTreeSet<ValueDigest>, 
         named.extend(record.apart.values().map(|apart| apart.value));
     }
     Ok(named)
+}
+
+/// The values that the records from a place on say are erased.
+fn erased(reader: &journal::Reader, from: Index) -> Result<BTreeSet<ValueDigest>, StoreError> {
+    let mut erased = BTreeSet::new();
+    for read in reader.iter_from(from) {
+        let (index, bytes) = read.map_err(look::unreadable)?;
+        let record = Record::from_bytes(&bytes);
+        let record = record.map_err(|error| StoreError::Damaged(format!("record {index}: {error}")))?;
+        if let Event::Erased { value, .. } = record.event {
+            erased.insert(value);
+        }
+    }
+    Ok(erased)
 }
 
 fn salt() -> Result<[u8; SALT], RecordError> {

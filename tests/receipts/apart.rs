@@ -229,6 +229,36 @@ async fn what_is_erased_is_gone_and_the_log_is_as_it_was() {
     assert_eq!(store.keeps(nothing), Ok(false));
 }
 
+/// A process that ends between the record and the erasing has not erased; the next one does.
+#[tokio::test]
+async fn what_is_on_record_as_erased_is_erased_after_a_crash_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("store");
+    let store = open(&at);
+    let secret = |txn: u8| {
+        let shown = Some(r#"{"password":"⟨secret, 7 characters⟩"}"#);
+        let Event::Decided(mut event) = decided(r#"{"password":"hunter2"}"#, shown) else { panic!() };
+        event.txn = TxnId::from_random([txn; 16]);
+        Event::Decided(event)
+    };
+    store.commit(Change::of(noon(), [secret(1), secret(2)])).await.unwrap();
+    let value = |index| Record::from_bytes(&store.leaf(index).unwrap()).unwrap().apart["/op"].value;
+    let (recorded, unrecorded) = (value(0), value(1));
+    store.will_erase(recorded).unwrap();
+    store.will_erase(unrecorded).unwrap();
+    let (by, why) = ("olga".to_owned(), "asked to be forgotten".to_owned());
+    store.commit(Change::of(noon(), [Event::Erased { value: recorded, by, why }])).await.unwrap();
+    store.close().unwrap();
+    let store = open(&at);
+    let erased = |index| {
+        let Event::Decided(decided) = store.record(index).unwrap().event else { panic!() };
+        decided.is_erased()
+    };
+    assert_eq!((erased(0), erased(1)), (true, false));
+    let notes = files(&at).into_iter().filter(|file| file.extension().is_some_and(|end| end == "erasing"));
+    assert_eq!(notes.count(), 0);
+}
+
 #[tokio::test]
 async fn a_value_whose_record_never_came_is_swept_and_one_whose_record_did_stays() {
     let folder = tempfile::tempdir().unwrap();

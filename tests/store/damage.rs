@@ -70,6 +70,10 @@ impl Store for Patient {
     fn keeps(&self, value: ValueDigest) -> Result<bool, StoreError> {
         self.0.keeps(value)
     }
+    fn will_erase(&self, value: ValueDigest) -> Result<(), StoreError> {
+        self.0.will_erase(value)
+    }
+
     fn erase(&self, value: ValueDigest) -> Result<(), StoreError> {
         self.0.erase(value)
     }

@@ -7,7 +7,7 @@
 use crate::audit::apart::{Kept, digest};
 use crate::digest::ValueDigest;
 use crate::files;
-use crate::store::StoreError;
+use crate::store::{Index, StoreError};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 /// The folder of the values within a store's.
 const VALUES: &str = "values";
 const NEW: &str = ".new";
+/// Beside a value that is about to be erased: how many records there were before the one that says so.
+const ERASING: &str = ".erasing";
 
 /// Keeps values.
 #[derive(Clone, Debug)]
@@ -78,6 +80,36 @@ impl Values {
         Ok(there(self.path(value))? || there(self.unsettled(value))?)
     }
 
+    /// Notes, durably, that a value is about to be erased, by a record that comes after so many.
+    pub(super) fn will_erase(&self, value: &ValueDigest, records: Index) -> Result<(), StoreError> {
+        let path = self.erasing(value);
+        let noted = (|| {
+            files::write_private(&path, records.to_string().as_bytes())?;
+            File::open(&self.folder)?.sync_all()
+        })();
+        noted.map_err(|error| trouble("note what is to be erased in", &path, &error))
+    }
+
+    /// Erases what was about to be erased when the process ended, if a record from that place on says that it is.
+    pub(super) fn finish(
+        &self,
+        erased: impl Fn(Index) -> Result<BTreeSet<ValueDigest>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let Ok(entries) = fs::read_dir(&self.folder) else { return Ok(()) };
+        let name = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
+        for name in entries.filter_map(name) {
+            let Some(value) = name.strip_suffix(ERASING).and_then(ValueDigest::parse) else { continue };
+            let noted = fs::read_to_string(self.erasing(&value));
+            // A note that is not whole was never followed by a record; from the first on is right in any case.
+            let from = noted.ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+            match erased(from)?.contains(&value) {
+                true => self.erase(&value)?,
+                false => drop(fs::remove_file(self.erasing(&value))),
+            }
+        }
+        Ok(())
+    }
+
     /// Erases a value, durably; erasing again does nothing.
     pub(super) fn erase(&self, value: &ValueDigest) -> Result<(), StoreError> {
         let path = self.path(value);
@@ -85,7 +117,9 @@ impl Values {
             drop(fs::rename(self.unsettled(value), &path));
             let file = fs::OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
             file.sync_all()?;
-            File::open(&self.folder)?.sync_all()
+            File::open(&self.folder)?.sync_all()?;
+            drop(fs::remove_file(self.erasing(value)));
+            Ok(())
         })();
         erased.map_err(|error| trouble("erase", &path, &error))
     }
@@ -114,6 +148,10 @@ impl Values {
 
     fn path(&self, value: &ValueDigest) -> PathBuf {
         self.folder.join(value.to_string())
+    }
+
+    fn erasing(&self, value: &ValueDigest) -> PathBuf {
+        self.folder.join(format!("{value}{ERASING}"))
     }
 
     fn unsettled(&self, value: &ValueDigest) -> PathBuf {
