@@ -12,6 +12,7 @@ pub use witness::WitnessPlace;
 
 use crate::condition::ConditionKind;
 use crate::party::{AgentId, ExecutorId, PersonId, TrustDomain};
+use crate::presence::passkey::RelyingParty;
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
@@ -260,6 +261,9 @@ impl Config {
         for (name, endpoint) in [("agents", &self.listen.agents), ("reviewers", &self.listen.reviewers)] {
             endpoint.check().map_err(|what| format!("`listen.{name}`: {what}"))?;
         }
+        if let Some(console) = &self.listen.console {
+            console.check().map_err(|what| format!("`listen.console`: {what}"))?;
+        }
         self.channels.check().map_err(|what| format!("`channels`: {what}"))?;
         self.telemetry.check().map_err(|what| format!("`telemetry`: {what}"))?;
         let agents = self.agents.iter().map(|agent| &agent.id).chain(&self.unsafe_anyone_on_loopback_is);
@@ -320,8 +324,44 @@ impl Config {
                 paths.extend(tls.client_authority.as_mut());
             }
         }
+        if let Some(tls) = self.listen.console.as_mut().and_then(|console| console.tls.as_mut()) {
+            paths.extend([&mut tls.certificate, &mut tls.key]);
+        }
         for path in paths {
             *path = folder.join(&path);
+        }
+    }
+}
+
+impl Console {
+    fn check(&self) -> Result<(), String> {
+        if self.tls.is_none() && !self.tcp.ip().is_loopback() {
+            return Err(format!(
+                "`tcp: {}` is not a loopback address and has no `tls`; a proxy that ends TLS has to be on this machine",
+                self.tcp
+            ));
+        }
+        if self.tls.as_ref().is_some_and(|tls| tls.client_authority.is_some()) {
+            return Err(
+                "`tls.client_authority`: people sign in at the console, not their browsers".to_owned()
+            );
+        }
+        let Some(url) = &self.url else {
+            return match self.tls {
+                Some(_) => Err("`tls` needs `url`: `https://` and the name in the certificate".to_owned()),
+                None => Ok(()),
+            };
+        };
+        let host = url.split_once("://").map_or("", |(_, rest)| rest.split(':').next().unwrap_or(rest));
+        if RelyingParty::new(host, &[url]).is_err() {
+            return Err(format!(
+                "`url: {url}` is not an origin as browsers write it: `https://`, a domain, a port if it is not 443, \
+                 no slash at the end; `http://` only for `localhost`"
+            ));
+        }
+        match self.tls.is_some() && url.starts_with("http://") {
+            true => Err(format!("`url: {url}` is not `https://`, and there is `tls`")),
+            false => Ok(()),
         }
     }
 }

@@ -7,11 +7,14 @@
 mod account;
 mod agents;
 mod assets;
+pub mod doors;
 mod filters;
 mod headers;
+mod host;
 mod page;
 mod passkeys;
 mod people;
+mod sign_in;
 mod sorry;
 mod visitor;
 
@@ -43,6 +46,8 @@ pub struct Console {
     pub origin: Box<str>,
     /// What people may do here besides reviewing.
     pub rights: Rights,
+    /// What stands before the pages.
+    pub doors: doors::Doors,
     /// The story of the sidecar.
     pub sidecar: Arc<Sidecar>,
     /// The desk.
@@ -80,7 +85,9 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(account::routes())
         .merge(people::routes())
         .merge(agents::routes())
+        .merge(sign_in::routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(axum::middleware::from_fn_with_state(console.clone(), host::own_only))
         .layer(axum::middleware::map_response(move |response| headers::add(response, secure)))
         .with_state(console)
 }

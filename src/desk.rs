@@ -5,6 +5,7 @@ mod away;
 mod budget;
 mod diligence;
 mod drills;
+pub mod limit;
 pub mod links;
 mod local;
 mod opening;

@@ -128,6 +128,15 @@ impl Directory {
         self.people.get(self.by_key.get(key.blob())?)
     }
 
+    /// Whose passkey this is.
+    #[must_use]
+    pub fn owner(&self, credential: &CredentialId) -> Option<(&Person, &Passkey)> {
+        self.people().find_map(|person| {
+            let passkey = person.passkeys.iter().find(|passkey| passkey.id == *credential)?;
+            Some((person, passkey))
+        })
+    }
+
     /// The relying party of everyone's passkeys.
     #[must_use]
     pub const fn relying_party(&self) -> Option<&RelyingParty> {

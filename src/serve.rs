@@ -14,6 +14,7 @@ use crate::audit::event::{Event, Record};
 use crate::clock::{Clock, Reading, SystemClock};
 use crate::condition::ConditionKind;
 use crate::config::{Access, Config, Endpoint, PolicyChanges, Telemetry, Tls};
+use crate::console::doors::Doors;
 use crate::console::{Console, Rights};
 use crate::desk::LocalDesk;
 use crate::desk::queue::Queue;
@@ -300,11 +301,12 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let reading = reading::Reading::new(store.clone());
     let audit = AuditService::new(reading.clone(), Arc::new(auditors), stopping.clone());
     if let Some(at) = &config.listen.console {
-        let (listener, _, origin) = console::bind(at).await?;
-        addresses.console = Some(origin.clone());
+        let bound = console::bind(at).await?;
+        addresses.console = Some(bound.origin.clone());
         let console = Console {
-            origin,
+            origin: bound.origin.clone(),
             rights: rights(config),
+            doors: Doors::new(&clock),
             sidecar: sidecar.clone(),
             desk: desk.clone(),
             queue: Arc::new(Queue::new(desk.clone())),
@@ -315,7 +317,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             reading,
             stopping: stopping.clone(),
         };
-        servers.push(console::serve(listener, Arc::new(console), stopping.clone()));
+        servers.push(console::serve(bound, Arc::new(console), stopping.clone()));
     }
     let admin =
         AdminService::new(sidecar, desk.clone(), brake, reloader.clone(), sidecar_in_force, operators);

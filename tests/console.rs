@@ -8,8 +8,13 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "vote/authenticator.rs"]
+#[allow(dead_code, reason = "the tests of votes use more of it")]
+mod authenticator;
 #[path = "console/browser.rs"]
 mod browser;
+#[path = "console/doors.rs"]
+mod doors;
 #[path = "console/rooms.rs"]
 mod rooms;
 #[path = "service/support.rs"]

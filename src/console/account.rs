@@ -1,20 +1,24 @@
-//! One's own account: how one is known, and signing out.
+//! One's own account: where one is signed in and how, and signing out.
 
 use super::Console;
+use super::doors::leave;
 use super::page::{Page, Place, show};
-use super::visitor::{COOKIE_NAME, Posted, Visitor};
-use crate::desk::sessions::KnownBy;
+use super::visitor::{Posted, Visitor};
+use crate::desk::sessions::{KnownBy, Listed};
+use crate::operation::render::visible;
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
 
-/// `/account` and `/sign-out`.
+/// `/account`, and where its forms lead.
 pub(super) fn routes() -> Router<Arc<Console>> {
-    Router::new().route("/account", get(account)).route("/sign-out", post(sign_out))
+    Router::new()
+        .route("/account", get(account))
+        .route("/account/sessions", post(end_sessions))
+        .route("/sign-out", post(sign_out))
 }
 
 #[derive(Template)]
@@ -23,27 +27,71 @@ struct Account {
     page: Page,
     name: String,
     person: String,
-    by: String,
-    until: String,
+    sessions: Vec<Session>,
 }
 
-async fn account(visitor: Visitor) -> Response {
-    let by = match visitor.reviewer.by() {
-        KnownBy::Key(fingerprint) => format!("the key {fingerprint}"),
-        KnownBy::Provider(account) => format!("the account {account}"),
-    };
+/// A session in words.
+struct Session {
+    id: String,
+    by: String,
+    since: String,
+    used: String,
+    until: String,
+    own: bool,
+}
+
+impl Session {
+    fn of(listed: Listed) -> Self {
+        let Listed { id, by, since, used, until, own } = listed;
+        let [since, used, until] = [since, used, until].map(|moment| moment.to_string());
+        Self { id, by: known_by(&by), since, used, until, own }
+    }
+}
+
+/// How somebody signed in, in words.
+pub(super) fn known_by(by: &KnownBy) -> String {
+    match by {
+        KnownBy::Key(fingerprint) => format!("SSH key {fingerprint}"),
+        KnownBy::Passkey(credential) => format!("passkey {}", short(&credential.to_string())),
+        KnownBy::Provider(account) => format!("account {}", visible(account)),
+    }
+}
+
+/// The beginning of a long name, which is enough to tell it from the others.
+pub(super) fn short(name: &str) -> String {
+    let start: String = name.chars().take(12).collect();
+    if start.len() < name.len() { format!("{start}…") } else { start }
+}
+
+async fn account(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
+    let sessions = console.sessions.list(visitor.reviewer.person(), &visitor.session);
     show(&Account {
         page: Page::new("Account", Place::Account, &visitor),
         name: visitor.name.clone(),
         person: visitor.reviewer.person().to_string(),
-        by,
-        until: visitor.reviewer.until().to_string(),
+        sessions: sessions.into_iter().map(Session::of).collect(),
     })
 }
 
 async fn sign_out(State(console): State<Arc<Console>>, posted: Posted) -> Response {
     console.sessions.sign_out(&posted.visitor.session);
     tracing::info!(person = %posted.visitor.reviewer.person(), "signed out");
-    let gone = format!("{COOKIE_NAME}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
-    ([(SET_COOKIE, gone)], Redirect::to("/sign-in")).into_response()
+    leave()
+}
+
+/// Ends the session that the form names, or all of them.
+async fn end_sessions(State(console): State<Arc<Console>>, posted: Posted) -> Response {
+    let person = posted.visitor.reviewer.person();
+    match posted.fields.one("session") {
+        Some(id) => {
+            console.sessions.sign_out_there(person, id);
+            tracing::info!(%person, "ended a session");
+            Redirect::to("/account").into_response()
+        }
+        None => {
+            console.sessions.sign_out_everywhere(person);
+            tracing::info!(%person, "signed out everywhere");
+            leave()
+        }
+    }
 }

@@ -61,6 +61,19 @@ impl Fields {
     }
 }
 
+/// A form that a page of ours sent, in which nobody has to be signed in yet.
+impl FromRequest<Arc<Console>> for Fields {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, console: &Arc<Console>) -> Result<Self, Response> {
+        if !comes_from(request.headers(), &console.origin) {
+            return Err((StatusCode::FORBIDDEN, "the form comes from another page").into_response());
+        }
+        let fields = Form::<Vec<(String, String)>>::from_request(request, console).await;
+        Ok(Self(fields.map_err(|error| error.into_response())?.0))
+    }
+}
+
 impl FromRequest<Arc<Console>> for Posted {
     type Rejection = Response;
 
@@ -71,8 +84,7 @@ impl FromRequest<Arc<Console>> for Posted {
         let Some(visitor) = visitor(request.headers(), console) else {
             return Err((StatusCode::UNAUTHORIZED, "sign in first").into_response());
         };
-        let fields = Form::<Vec<(String, String)>>::from_request(request, console).await;
-        let fields = Fields(fields.map_err(|error| error.into_response())?.0);
+        let fields = Fields::from_request(request, console).await?;
         // A token of another session is as wrong as none.
         if fields.one("form_token") != Some(&*visitor.form_token) {
             return Err((StatusCode::FORBIDDEN, "the form is not one of this session").into_response());
@@ -88,7 +100,8 @@ fn comes_from(headers: &HeaderMap, origin: &str) -> bool {
     named == Some(true) && site != Some(false)
 }
 
-fn visitor(headers: &HeaderMap, console: &Console) -> Option<Visitor> {
+/// Who sends these headers.
+pub(super) fn visitor(headers: &HeaderMap, console: &Console) -> Option<Visitor> {
     let session = cookie(headers, COOKIE_NAME)?;
     let reviewer = console.sessions.reviewer(session).ok()?;
     let directory = console.desk.directory();

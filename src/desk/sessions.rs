@@ -1,12 +1,16 @@
-//! Who a reviewer is: signed in with their SSH key, or vouched for by the identity provider, and asked anew at each call.
+//! Who a reviewer is: signed in with a key or a passkey of theirs, or vouched for by the identity provider, and asked
+//! anew at each call.
 //!
 //! A challenge is not kept: its seal (HMAC-SHA256 under a key of this process) tells the desk's own from any other, so
 //! that whoever asks for a million of them fills nothing. Only those that a reviewer's own key answered are
 //! remembered, until they end. Of a session only the SHA-256 of its token is kept.
 
+mod held;
+mod passkey;
 mod provider;
 mod refusal;
 
+pub use held::Listed;
 pub use provider::{Provider, ProviderError};
 pub use refusal::SignInRefused;
 
@@ -18,18 +22,27 @@ use crate::escalation::Attestation;
 use crate::escalation::vote::Keys as _;
 use crate::moment::Moment;
 use crate::party::{PersonId, TrustDomain};
+use crate::presence::oidc;
+use crate::presence::passkey::CredentialId;
 use crate::presence::sign_in::{Challenge, SIGN_IN_NAMESPACE};
-use crate::presence::ssh::{PublicKey, Signature};
+use crate::presence::ssh::Signature;
+use crate::reviewer::Person;
 use crate::token::Assurance;
 use core::time::Duration;
+use held::{Means, Session, State};
 use ring::hmac;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How long a challenge may be answered.
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(60);
-/// How long a session lives.
+/// How long a session lives that began with an SSH key or with a word of the provider.
 pub const SESSION_LIFE: Duration = Duration::from_secs(3600);
+/// How long a session lives at most that began with a passkey: a working day.
+pub const DAY_LIFE: Duration = Duration::from_secs(10 * 3600);
+/// … and how long without being used.
+pub const IDLE_LIFE: Duration = Duration::from_secs(3600);
+/// How long a page may wait for a new passkey.
+pub const ENROL_LIFE: Duration = Duration::from_secs(600);
 /// How many sessions a person can have; a further one ends their oldest.
 pub const MAX_SESSIONS: usize = 16;
 /// How often a person can sign in within [`CHALLENGE_LIFE`].
@@ -53,6 +66,8 @@ pub enum KnownBy {
     Key(Box<str>),
     /// A token of the identity provider, for this account of theirs.
     Provider(Box<str>),
+    /// The passkey of theirs with this credential id, with which they signed in.
+    Passkey(CredentialId),
 }
 
 impl Reviewer {
@@ -88,7 +103,7 @@ impl Reviewer {
     #[must_use]
     pub const fn lends(&self) -> Assurance {
         match self.by {
-            KnownBy::Key(_) => Assurance::Signed,
+            KnownBy::Key(_) | KnownBy::Passkey(_) => Assurance::Signed,
             KnownBy::Provider(_) => Assurance::Session,
         }
     }
@@ -97,7 +112,7 @@ impl Reviewer {
     #[must_use]
     pub const fn attestation(&self) -> Attestation {
         match self.by {
-            KnownBy::Key(_) | KnownBy::Provider(_) => Attestation::Session,
+            KnownBy::Key(_) | KnownBy::Passkey(_) | KnownBy::Provider(_) => Attestation::Session,
         }
     }
 }
@@ -117,21 +132,6 @@ impl core::fmt::Debug for SignedIn {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "SignedIn({} until {})", self.person, self.until)
     }
-}
-
-struct Session {
-    person: PersonId,
-    key: PublicKey,
-    since: Moment,
-    until: Moment,
-}
-
-#[derive(Default)]
-struct State {
-    /// By the SHA-256 of its token.
-    sessions: HashMap<[u8; 32], Session>,
-    /// The challenges that were answered, until they end.
-    answered: HashMap<PersonId, Vec<([u8; 32], Moment)>>,
 }
 
 /// Who is signed in. A restart ends every session.
@@ -206,17 +206,45 @@ impl Sessions {
             return Err(SignInRefused::UnknownKey);
         }
         signature.verify(key, SIGN_IN_NAMESPACE, text.as_bytes()).map_err(SignInRefused::Signature)?;
+        let Challenge { person, until, nonce, .. } = challenge;
+        self.begin(&person, (nonce, until), Means::Key(key.clone()), SESSION_LIFE)
+    }
+
+    /// Begins a session with a token that was never there before, if the question was not answered before.
+    fn begin(
+        &self,
+        person: &PersonId,
+        (nonce, asked_until): ([u8; 32], Moment),
+        means: Means,
+        life: Duration,
+    ) -> Result<SignedIn, SignInRefused> {
         let mut token = [0; 32];
         self.entropy.fill(&mut token).map_err(|NoEntropy| SignInRefused::NoEntropy)?;
         let token = format!("{PREFIX}{}", base64url(&token));
-        let Challenge { person, until, nonce, .. } = challenge;
+        let now = self.clock.now();
         let mut state = self.state();
         state.forget(now);
-        state.answer(&person, nonce, until)?;
-        let until = now.plus(SESSION_LIFE);
-        let session = Session { person: person.clone(), key: key.clone(), since: now, until };
+        state.answer(person, nonce, asked_until)?;
+        let session = Session::new(person.clone(), means, now, life);
+        let until = session.until();
         state.begin(sha256(&[token.as_bytes()]), session);
-        Ok(SignedIn { token, person, until })
+        Ok(SignedIn { token, person: person.clone(), until })
+    }
+
+    /// Takes a token of the provider that was asked for with this nonce, and begins a session with it.
+    ///
+    /// # Errors
+    /// [`SignInRefused`]: what is wrong with it.
+    pub fn sign_in_by_provider(&self, token: &str, nonce: &str) -> Result<SignedIn, SignInRefused> {
+        let now = self.clock.now();
+        let provider = self.provider.as_ref().ok_or(SignInRefused::UnknownBearer)?;
+        let identity = provider.verify_for(token, nonce, now).map_err(SignInRefused::Token)?;
+        let person = self.person_of(identity.account()).ok_or(SignInRefused::UnknownAccount)?;
+        let means = Means::Provider(identity.account().into());
+        // Its nonce makes it unlike any other; it counts once, for as long as it counts at all.
+        let nonce = sha256(&[nonce.as_bytes()]);
+        let until = identity.until().plus(oidc::SKEW);
+        self.begin(&person, (nonce, until), means, SESSION_LIFE)
     }
 
     /// What a form of this session has to bring back: another page can't know it.
@@ -228,6 +256,30 @@ impl Sessions {
     /// Ends a session. One that has ended already is as good.
     pub fn sign_out(&self, token: &str) {
         self.state().sessions.remove(&sha256(&[token.as_bytes()]));
+    }
+
+    /// Ends every session of a person, however it began.
+    pub fn sign_out_everywhere(&self, person: &PersonId) {
+        self.state().sessions.retain(|_, session| session.person != *person);
+    }
+
+    /// Ends the session of this person that [`list`](Self::list) calls so.
+    pub fn sign_out_there(&self, person: &PersonId, id: &str) {
+        self.state().sessions.retain(|token, session| session.person != *person || held::name(token) != id);
+    }
+
+    /// The sessions of a person, the latest first; the one of this token is marked.
+    #[must_use]
+    pub fn list(&self, person: &PersonId, own: &str) -> Vec<Listed> {
+        self.state().list(person, &sha256(&[own.as_bytes()]), self.clock.now())
+    }
+
+    /// Whether a session lasts, asked without using it: what a browser does by itself keeps nobody signed in.
+    #[must_use]
+    pub fn lasts(&self, bearer: &str) -> bool {
+        let token = sha256(&[bearer.as_bytes()]);
+        let (state, directory, now) = (self.state(), self.roster.directory(), self.clock.now());
+        state.sessions.get(&token).is_some_and(|session| !session.over(now) && session.holds(&directory))
     }
 
     /// Whose bearer token this is, by the roster of this moment.
@@ -243,62 +295,35 @@ impl Sessions {
             return Err(SignInRefused::UnknownBearer);
         }
         let identity = provider.verify(bearer, self.clock.now()).map_err(SignInRefused::Token)?;
-        let directory = self.roster.directory();
-        let person = directory.person_known_as(identity.account());
-        // A person is known by their id and by aliases too, which keeps one from passing for two. A provider vouches for
-        // none of these: only for the account itself.
-        let theirs = person.filter(|person| {
-            person.accounts.iter().any(|account| account.eq_ignore_ascii_case(identity.account()))
-        });
-        let person = theirs.ok_or(SignInRefused::UnknownAccount)?.id.clone();
+        let person = self.person_of(identity.account()).ok_or(SignInRefused::UnknownAccount)?;
         Ok(Reviewer { person, by: KnownBy::Provider(identity.account().into()), until: identity.until() })
+    }
+
+    /// Whose account this is. A person is known by their id and by aliases too, which keeps one from passing for two. A
+    /// provider vouches for none of these: only for the account itself.
+    fn person_of(&self, account: &str) -> Option<PersonId> {
+        let directory = self.roster.directory();
+        let person = directory.person_known_as(account)?;
+        has_account(person, account).then(|| person.id.clone())
     }
 
     fn signed_in(&self, token: [u8; 32]) -> Result<Reviewer, SignInRefused> {
         let mut state = self.state();
-        let session = state.sessions.get(&token).ok_or(SignInRefused::UnknownSession)?;
-        let over = self.clock.now() >= session.until;
-        if over || !self.roster.directory().holds(&session.person, &session.key) {
+        let session = state.sessions.get_mut(&token).ok_or(SignInRefused::UnknownSession)?;
+        let now = self.clock.now();
+        let over = session.over(now);
+        if over || !session.holds(&self.roster.directory()) {
             state.sessions.remove(&token);
             return Err(if over { SignInRefused::SessionOver } else { SignInRefused::SessionRevoked });
         }
-        let Session { person, key, until, .. } = session;
-        Ok(Reviewer { person: person.clone(), by: KnownBy::Key(key.fingerprint().into()), until: *until })
+        session.used = now;
+        Ok(Reviewer { person: session.person.clone(), by: session.means.known_by(), until: session.until() })
     }
 }
 
-impl State {
-    /// Drops what is over. What is left is bounded by the people whose keys the roster has.
-    fn forget(&mut self, now: Moment) {
-        self.sessions.retain(|_, session| session.until > now);
-        self.answered.retain(|_, challenges| {
-            challenges.retain(|(_, until)| *until > now);
-            !challenges.is_empty()
-        });
-    }
-
-    fn answer(&mut self, person: &PersonId, nonce: [u8; 32], until: Moment) -> Result<(), SignInRefused> {
-        let answered = self.answered.entry(person.clone()).or_default();
-        if answered.iter().any(|(other, _)| *other == nonce) {
-            return Err(SignInRefused::Answered);
-        }
-        if answered.len() >= MAX_SIGN_INS {
-            return Err(SignInRefused::TooMany);
-        }
-        answered.push((nonce, until));
-        Ok(())
-    }
-
-    fn begin(&mut self, token: [u8; 32], session: Session) {
-        let theirs = self.sessions.iter().filter(|(_, other)| other.person == session.person);
-        let theirs: Vec<(Moment, [u8; 32])> = theirs.map(|(token, other)| (other.since, *token)).collect();
-        if theirs.len() >= MAX_SESSIONS
-            && let Some((_, oldest)) = theirs.into_iter().min()
-        {
-            self.sessions.remove(&oldest);
-        }
-        self.sessions.insert(token, session);
-    }
+/// Whether the roster gives this person the account, by itself and not by an alias.
+fn has_account(person: &Person, account: &str) -> bool {
+    person.accounts.iter().any(|own| own.eq_ignore_ascii_case(account))
 }
 
 #[cfg(test)]

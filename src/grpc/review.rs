@@ -123,8 +123,8 @@ impl proto::review_server::Review for ReviewService {
     ) -> Result<Response<proto::SignOutResponse>, Status> {
         let reviewer = self.readers.person(&request)?;
         match (reviewer.by(), identity::bearer(request.metadata())?) {
-            (KnownBy::Key(_), Some(token)) => self.readers.people.sign_out(token),
-            (KnownBy::Key(_) | KnownBy::Provider(_), _) => {
+            (KnownBy::Key(_) | KnownBy::Passkey(_), Some(token)) => self.readers.people.sign_out(token),
+            (KnownBy::Key(_) | KnownBy::Passkey(_) | KnownBy::Provider(_), _) => {
                 return Err(Status::failed_precondition("only a session can be ended here"));
             }
         }
@@ -138,8 +138,9 @@ impl proto::review_server::Review for ReviewService {
     ) -> Result<Response<proto::WhoAmIResponse>, Status> {
         let reviewer = self.readers.person(&request)?;
         let (by, credential) = match reviewer.by() {
-            KnownBy::Key(fingerprint) => ("session", fingerprint),
-            KnownBy::Provider(account) => ("oidc", account),
+            KnownBy::Key(fingerprint) => ("session", fingerprint.to_string()),
+            KnownBy::Passkey(credential) => ("session", credential.to_string()),
+            KnownBy::Provider(account) => ("oidc", account.to_string()),
         };
         let directory = self.desk.directory();
         let person = directory.person(reviewer.person());
@@ -150,7 +151,7 @@ impl proto::review_server::Review for ReviewService {
             roles: person.roles.iter().map(ToString::to_string).collect(),
             teams: person.teams.iter().map(ToString::to_string).collect(),
             by: by.to_owned(),
-            credential: credential.to_string(),
+            credential,
             until: reviewer.until().unix_millis(),
         }))
     }
@@ -335,6 +336,8 @@ fn not_signed_in(error: SignInRefused) -> Status {
         | SignInRefused::Answered
         | SignInRefused::Signature(_)
         | SignInRefused::UnknownKey
+        | SignInRefused::Passkey(_)
+        | SignInRefused::UnknownPasskey
         | SignInRefused::UnknownSession
         | SignInRefused::SessionOver
         | SignInRefused::SessionRevoked

@@ -66,6 +66,30 @@ impl Identity {
 /// # Errors
 /// [`OidcError`]: the first thing that is wrong with it.
 pub fn verify(text: &str, issuer: &Issuer, keys: &KeySet, now: Moment) -> Result<Identity, OidcError> {
+    let (claims, until) = claims(text, issuer, keys, now)?;
+    Ok(Identity { account: account(&claims, &issuer.claim)?.into(), until })
+}
+
+/// Checks an identity token that was asked for with this nonce (OpenID Connect Core §3.1.3.7, step 11).
+///
+/// # Errors
+/// [`OidcError`]: the first thing that is wrong with it.
+pub fn verify_for(
+    text: &str,
+    nonce: &str,
+    issuer: &Issuer,
+    keys: &KeySet,
+    now: Moment,
+) -> Result<Identity, OidcError> {
+    let (claims, until) = claims(text, issuer, keys, now)?;
+    if string(&claims, "nonce") != Some(nonce) {
+        return Err(OidcError::Nonce);
+    }
+    Ok(Identity { account: account(&claims, &issuer.claim)?.into(), until })
+}
+
+/// What a good token says, and when it ends.
+fn claims(text: &str, issuer: &Issuer, keys: &KeySet, now: Moment) -> Result<(Object, Moment), OidcError> {
     if text.len() > MAX_TOKEN {
         return Err(OidcError::Size);
     }
@@ -96,7 +120,7 @@ pub fn verify(text: &str, issuer: &Issuer, keys: &KeySet, now: Moment) -> Result
     }
     audience(&claims, &issuer.audience, access)?;
     let until = times(&claims, now)?;
-    Ok(Identity { account: account(&claims, &issuer.claim)?.into(), until })
+    Ok((claims, until))
 }
 
 fn object(part: &str) -> Result<Object, OidcError> {

@@ -1,37 +1,154 @@
-//! The console's server.
+//! The console's server: TLS where it is configured, a bound on connections and on how long their headers take.
 
 use super::{ServeFailed, failed};
 use crate::config;
 use crate::console::{Console, router};
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use core::time::Duration;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
 
-/// The address that the console is bound to, and the origin under which browsers reach it.
-pub(super) async fn bind(
-    console: &config::Console,
-) -> Result<(TcpListener, SocketAddr, Box<str>), ServeFailed> {
+/// How many connections there may be at a time; the others wait to be accepted.
+const MOST_CONNECTIONS: usize = 2048;
+/// How long the TLS handshake, and the headers of a request, may take.
+const HEADERS: Duration = Duration::from_secs(10);
+/// How long what is under way may take to end when the service stops.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How many requests one connection may have open at a time.
+const MOST_STREAMS: u32 = 64;
+
+/// The console's address, and how it is reached.
+pub(super) struct Bound {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    /// The origin under which browsers reach it.
+    pub(super) origin: Box<str>,
+}
+
+/// Binds the address of the console.
+pub(super) async fn bind(console: &config::Console) -> Result<Bound, ServeFailed> {
+    let tls = console.tls.as_ref().map(acceptor).transpose()?;
     let bound = TcpListener::bind(console.tcp).await;
     let listener = bound
         .map_err(|error| failed(format!("cannot listen on {} for the console: {error}", console.tcp)))?;
     let address = listener.local_addr().map_err(failed)?;
     let origin = console.url.clone().unwrap_or_else(|| format!("http://localhost:{}", address.port()));
-    Ok((listener, address, origin.into()))
+    Ok(Bound { listener, tls, origin: origin.into() })
+}
+
+fn acceptor(tls: &config::Tls) -> Result<TlsAcceptor, ServeFailed> {
+    let wrong = |path: &Path, what: &dyn core::fmt::Display| failed(format!("`{}`: {what}", path.display()));
+    let chain = CertificateDer::pem_file_iter(&tls.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| wrong(&tls.certificate, &error))?;
+    crate::files::refuse_exposed(&tls.key).map_err(failed)?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| wrong(&tls.key, &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(failed)?;
+    let config = config.with_no_client_auth().with_single_cert(chain, key);
+    let mut config = config.map_err(|error| wrong(&tls.certificate, &error))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// Answers browsers until `stop` turns true.
-pub(super) fn serve(
-    listener: TcpListener,
-    console: Arc<Console>,
-    mut stop: watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
-        let served = axum::serve(listener, router(console)).with_graceful_shutdown(stopped).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the console stopped");
+pub(super) fn serve(bound: Bound, console: Arc<Console>, stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(accept(bound, router(console), stop))
+}
+
+async fn accept(bound: Bound, router: axum::Router, mut stop: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let most = u32::try_from(MOST_CONNECTIONS).unwrap_or(u32::MAX);
+    loop {
+        let place = tokio::select! {
+            place = room.clone().acquire_owned() => place,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let Ok(place) = place else { return };
+        let accepted = tokio::select! {
+            accepted = bound.listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (router, tls, stop) = (router.clone(), bound.tls.clone(), stop.clone());
+                tokio::spawn(async move {
+                    let _place = place;
+                    connected(stream, peer, tls, router, stop).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection to the console could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
-    })
+    }
+    // Those that are under way are told to end; who follows a page is let go by the page.
+    drop(tokio::time::timeout(FAREWELL, room.acquire_many(most)).await);
+}
+
+async fn connected(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: axum::Router,
+    stop: watch::Receiver<bool>,
+) {
+    // Small answers, and a browser that waits for each of them.
+    drop(stream.set_nodelay(true));
+    let Some(tls) = tls else { return answer(stream, peer, router, stop).await };
+    match tokio::time::timeout(HEADERS, tls.accept(stream)).await {
+        Ok(Ok(stream)) => answer(stream, peer, router, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake with the console failed"),
+        Err(_) => tracing::debug!("a TLS handshake with the console took too long"),
+    }
+}
+
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    router: axum::Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = router.map_request(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .keep_alive_interval(Duration::from_secs(30));
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut connection = core::pin::pin!(connection);
+    let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection to the console ended early");
+    }
 }

@@ -120,6 +120,20 @@ impl Browser {
         }
     }
 
+    /// Reads a page of this machine under another name of it.
+    pub(crate) async fn meant_for(&mut self, host: &str, path: &str) -> Answer {
+        let port = self.origin.rsplit(':').next().unwrap();
+        let stream = TcpStream::connect(format!("127.0.0.1:{port}")).await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request =
+            Request::builder().uri(path).header("host", host).body(Full::new(Bytes::new())).unwrap();
+        let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
     /// Sends anything, and leaves what comes back to be read: for what never ends.
     pub(crate) async fn open(
         &mut self,

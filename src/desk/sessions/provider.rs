@@ -67,6 +67,11 @@ impl Provider {
         Ok(true)
     }
 
+    /// … a token that was asked for with this nonce.
+    pub(super) fn verify_for(&self, token: &str, nonce: &str, now: Moment) -> Result<Identity, OidcError> {
+        oidc::verify_for(token, nonce, &self.issuer, &self.keys.load(), now)
+    }
+
     pub(super) fn verify(&self, token: &str, now: Moment) -> Result<Identity, OidcError> {
         oidc::verify(token, &self.issuer, &self.keys.load(), now)
     }

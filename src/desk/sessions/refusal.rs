@@ -1,6 +1,7 @@
 //! Why nobody is taken for a reviewer.
 
 use crate::presence::oidc::OidcError;
+use crate::presence::passkey::PasskeyError;
 use crate::presence::ssh::SshError;
 use core::fmt;
 
@@ -19,6 +20,10 @@ pub enum SignInRefused {
     Signature(SshError),
     /// The key that signed is not one of this person's.
     UnknownKey,
+    /// The passkey's answer is not good.
+    Passkey(PasskeyError),
+    /// The passkey is nobody's.
+    UnknownPasskey,
     /// They sign in too often.
     TooMany,
     /// There is no randomness.
@@ -27,7 +32,7 @@ pub enum SignInRefused {
     UnknownSession,
     /// The session's time is over.
     SessionOver,
-    /// The person, or the key that they signed in with, has left the roster.
+    /// The person, or what they signed in with, has left the roster.
     SessionRevoked,
     /// The identity provider's token is not good.
     Token(OidcError),
@@ -48,6 +53,8 @@ impl SignInRefused {
             Self::Answered => "sign_in.answered",
             Self::Signature(error) => error.code(),
             Self::UnknownKey => "sign_in.unknown_key",
+            Self::Passkey(error) => error.code(),
+            Self::UnknownPasskey => "sign_in.unknown_passkey",
             Self::TooMany => "sign_in.too_many",
             Self::NoEntropy => "sign_in.no_entropy",
             Self::UnknownSession => "session.unknown",
@@ -69,11 +76,15 @@ impl fmt::Display for SignInRefused {
             Self::Answered => "the challenge was answered before; ask for a new one",
             Self::Signature(error) => return error.fmt(f),
             Self::UnknownKey => "the key that signed is not one of this person's in the roster",
+            Self::Passkey(error) => return error.fmt(f),
+            Self::UnknownPasskey => "the passkey is not known here: it was never enrolled, or it was removed",
             Self::TooMany => "this person signs in too often; wait a minute",
             Self::NoEntropy => "the system's source of randomness failed",
             Self::UnknownSession => "the session is not known or was ended; sign in again",
             Self::SessionOver => "the session has expired; sign in again",
-            Self::SessionRevoked => "the person or their key has left the roster, so the session has ended",
+            Self::SessionRevoked => {
+                "the person, or what they signed in with, has left the roster, so the session has ended"
+            }
             Self::Token(error) => return error.fmt(f),
             Self::UnknownAccount => "the token's account is nobody's in the roster",
             Self::UnknownBearer => "the bearer token is not known",

@@ -41,6 +41,8 @@ pub enum OidcError {
     Claim,
     /// The provider does not vouch for the address.
     EmailUnverified,
+    /// It was asked for by another browser, or not by us.
+    Nonce,
     /// The set of keys is larger, or has more keys, than any that is accepted.
     KeysSize,
     /// The set is not a JWK set.
@@ -57,7 +59,7 @@ pub enum OidcError {
 
 impl OidcError {
     /// Every error, for tests and documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Size,
         Self::Form,
         Self::Base64,
@@ -76,6 +78,7 @@ impl OidcError {
         Self::Life,
         Self::Claim,
         Self::EmailUnverified,
+        Self::Nonce,
         Self::KeysSize,
         Self::KeysJson,
         Self::KeysDuplicate,
@@ -106,6 +109,7 @@ impl OidcError {
             Self::Life => "oidc.life",
             Self::Claim => "oidc.claim",
             Self::EmailUnverified => "oidc.email_unverified",
+            Self::Nonce => "oidc.nonce",
             Self::KeysSize => "oidc.keys.size",
             Self::KeysJson => "oidc.keys.json",
             Self::KeysDuplicate => "oidc.keys.duplicate",
@@ -137,6 +141,7 @@ impl fmt::Display for OidcError {
             Self::Life => "the token lives longer than a day",
             Self::Claim => "the token does not name an account",
             Self::EmailUnverified => "the provider has not verified the token's address",
+            Self::Nonce => "the token was not asked for by this browser",
             Self::KeysSize => "the set of keys is too large",
             Self::KeysJson => "not a JWK set",
             Self::KeysDuplicate => "two keys of the set have the same `kid`",

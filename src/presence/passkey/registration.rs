@@ -66,6 +66,12 @@ impl Registration {
         }
     }
 
+    /// The credential's id.
+    #[must_use]
+    pub const fn credential(&self) -> &CredentialId {
+        &self.credential
+    }
+
     /// How often the authenticator has counted.
     #[must_use]
     pub const fn counter(&self) -> Counter {
