@@ -3,7 +3,14 @@
 //! An adapter tries once and says what came of it. When to try again, whom else to tell, and what is recorded is the
 //! desk's affair. A message may be brought twice (its notice's id tells the receiver so), never by halves.
 
+pub mod chat;
+pub mod email;
 pub mod http;
+pub mod push;
+pub mod slack;
+pub mod sms;
+pub mod subscriptions;
+mod text;
 
 use crate::notice::Message;
 use core::fmt;

@@ -5,4 +5,8 @@ pub mod oidc;
 pub mod passkey;
 mod point;
 pub mod sign_in;
+#[cfg(feature = "server")]
+pub mod slack;
 pub mod ssh;
+#[cfg(feature = "server")]
+pub mod webhook;
