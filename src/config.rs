@@ -265,6 +265,7 @@ impl Config {
             console.check().map_err(|what| format!("`listen.console`: {what}"))?;
         }
         self.channels.check().map_err(|what| format!("`channels`: {what}"))?;
+        self.check_links()?;
         self.telemetry.check().map_err(|what| format!("`telemetry`: {what}"))?;
         let agents = self.agents.iter().map(|agent| &agent.id).chain(&self.unsafe_anyone_on_loopback_is);
         let executors = self.executors.iter().map(|executor| executor.id.as_str());
@@ -310,6 +311,25 @@ impl Config {
         match self.executors.is_empty() {
             true => Err("`executors` is empty: no token could be used anywhere".to_owned()),
             false => Ok(()),
+        }
+    }
+
+    /// What is sent leads people to the console, and programs send to it.
+    fn check_links(&self) -> Result<(), String> {
+        let reached = self.listen.console.as_ref().map(|console| console.url.is_some());
+        match (self.channels.link(), reached) {
+            (true, None) => {
+                Err("`channels`: messages lead to the console, so give `listen.console`".to_owned())
+            }
+            (true, Some(false)) => {
+                Err("`channels`: messages lead to the console, so say in `listen.console.url` \
+                                        where that is"
+                    .to_owned())
+            }
+            (false, None) if !self.channels.hooks.is_empty() => {
+                Err("`channels`: `hooks` are answered by the console, so give `listen.console`".to_owned())
+            }
+            (true | false, _) => Ok(()),
         }
     }
 

@@ -10,7 +10,9 @@ mod assets;
 pub mod doors;
 mod filters;
 mod headers;
+mod hooks;
 mod host;
+mod links;
 mod page;
 mod passkeys;
 mod people;
@@ -19,6 +21,7 @@ mod sorry;
 mod visitor;
 
 use crate::desk::LocalDesk;
+use crate::desk::incoming::Incoming;
 use crate::desk::queue::Queue;
 use crate::desk::reading::{Reading, ReadingError};
 use crate::desk::sessions::Sessions;
@@ -64,6 +67,8 @@ pub struct Console {
     pub figures: Figures,
     /// The record.
     pub reading: Reading,
+    /// What comes back from other channels.
+    pub incoming: Incoming,
     /// Turns true when the service stops; whoever follows a page is let go then.
     pub stopping: watch::Receiver<bool>,
 }
@@ -86,7 +91,9 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(people::routes())
         .merge(agents::routes())
         .merge(sign_in::routes())
+        .merge(links::routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
+        .merge(hooks::routes())
         .layer(axum::middleware::from_fn_with_state(console.clone(), host::own_only))
         .layer(axum::middleware::map_response(move |response| headers::add(response, secure)))
         .with_state(console)

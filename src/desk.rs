@@ -1,13 +1,17 @@
 //! The desk: where escalations are opened and people decide. A sidecar reaches it through one port.
 
+pub mod answer;
 mod asking;
 mod away;
 mod budget;
 mod diligence;
 mod drills;
+pub mod hooks;
+pub mod incoming;
 pub mod limit;
 pub mod links;
 mod local;
+pub mod once;
 mod opening;
 mod port;
 pub mod queue;

@@ -1,5 +1,9 @@
 //! How people are told beside the console, as the configuration has it.
 
+mod providers;
+
+pub use providers::{Email, Hook, Push, Security, Slack, Sms};
+
 use crate::escalation::Channel;
 use core::time::Duration;
 use serde::Deserialize;
@@ -10,8 +14,18 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Channels {
+    /// The mail server.
+    pub email: Option<Email>,
+    /// The Slack workspace.
+    pub slack: Option<Slack>,
+    /// The SMS provider.
+    pub sms: Option<Sms>,
+    /// Browsers' push services.
+    pub push: Option<Push>,
     /// Services of one's own that are told.
     pub webhooks: Vec<Webhook>,
+    /// Programs of one's own that send votes in.
+    pub hooks: Vec<Hook>,
     /// Where the team reads what concerns nobody in particular: what expired, emergencies, that too much is asked.
     pub team: Vec<String>,
     /// After how long the next channel takes over where the first has not delivered; 20 s if nothing is said.
@@ -22,7 +36,17 @@ pub struct Channels {
 
 impl Default for Channels {
     fn default() -> Self {
-        Self { webhooks: Vec::new(), team: Vec::new(), fail_over_after_seconds: 20, limit: Limit::default() }
+        Self {
+            email: None,
+            slack: None,
+            sms: None,
+            push: None,
+            webhooks: Vec::new(),
+            hooks: Vec::new(),
+            team: Vec::new(),
+            fail_over_after_seconds: 20,
+            limit: Limit::default(),
+        }
     }
 }
 
@@ -80,11 +104,15 @@ impl Channels {
     /// The kinds of channels that are configured, the console among them.
     #[must_use]
     pub fn kinds(&self) -> Vec<&'static str> {
-        let mut kinds = vec!["console"];
-        if !self.webhooks.is_empty() {
-            kinds.push("webhook");
-        }
-        kinds
+        let kinds = [
+            ("console", true),
+            ("email", self.email.is_some()),
+            ("slack", self.slack.is_some()),
+            ("sms", self.sms.is_some()),
+            ("push", self.push.is_some()),
+            ("webhook", !self.webhooks.is_empty()),
+        ];
+        kinds.into_iter().filter(|(_, there)| *there).map(|(kind, _)| kind).collect()
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
@@ -99,6 +127,7 @@ impl Channels {
         if self.limit.messages == 0 || self.limit.within_seconds == 0 {
             return Err("`limit`: nobody would be told anything".to_owned());
         }
+        self.check_providers()?;
         let mut names = HashSet::new();
         for webhook in &self.webhooks {
             let place = format!("webhook:{}", webhook.name);
@@ -113,6 +142,9 @@ impl Channels {
     }
 
     pub(super) fn start_paths_at(&mut self, folder: &Path) {
+        for path in self.provider_paths() {
+            *path = folder.join(&path);
+        }
         for webhook in &mut self.webhooks {
             for path in [&mut webhook.secret_file, &mut webhook.authority].into_iter().flatten() {
                 *path = folder.join(&path);

@@ -1,7 +1,7 @@
 //! What stands before the console: how often one may knock, who that is, and where one is sent from there.
 
 use super::visitor::{COOKIE_NAME, cookie};
-use super::{Console, page};
+use super::{Console, links, page};
 use crate::clock::Clock;
 use crate::desk::limit::{Limit, TooOften};
 use crate::desk::sessions::SignedIn;
@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse as _, Redirect, Response};
 use core::convert::Infallible;
 use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
@@ -125,13 +125,16 @@ pub(super) fn enter(console: &Console, headers: &HeaderMap, signed_in: &SignedIn
     let life = crate::desk::sessions::DAY_LIFE.as_secs();
     let set =
         format!("{COOKIE_NAME}={}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={life}", signed_in.token);
-    ([(SET_COOKIE, set)], Redirect::to(to)).into_response()
+    // By which this browser is known for them when they follow a link in a mail.
+    let known = links::mark(console, &signed_in.person);
+    (AppendHeaders([(SET_COOKIE, set), (SET_COOKIE, known)]), Redirect::to(to)).into_response()
 }
 
-/// Takes the cookie of the session away.
+/// Takes the cookie of the session away, and the mark of the browser.
 pub(super) fn leave() -> Response {
     let gone = format!("{COOKIE_NAME}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
-    ([(SET_COOKIE, gone)], Redirect::to("/sign-in")).into_response()
+    (AppendHeaders([(SET_COOKIE, gone), (SET_COOKIE, links::unmark())]), Redirect::to("/sign-in"))
+        .into_response()
 }
 
 #[cfg(test)]

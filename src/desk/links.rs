@@ -221,7 +221,13 @@ impl LocalDesk {
         match docket.escalation.status(self.now()) {
             Status::Pending if case.opening().shown != offered.shown => Err(LinkRefused::Changed),
             Status::Pending => Ok(docket),
-            status => Err(LinkRefused::Ended(status)),
+            status @ (Status::Approved
+            | Status::Denied
+            | Status::Expired
+            | Status::Cancelled
+            | Status::Blocked
+            | Status::Claimed
+            | Status::Lapsed) => Err(LinkRefused::Ended(status)),
         }
     }
 }

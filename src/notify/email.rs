@@ -66,7 +66,7 @@ impl Email {
     ///
     /// # Errors
     /// What is wrong with the mailbox or the authority.
-    pub fn new(server: Server, from: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
+    pub fn new(server: &Server, from: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let from: Mailbox = from.parse().map_err(|error| format!("`{from}` is no mailbox: {error}"))?;
         let tls = |server: &Server| {
             let mut tls = TlsParameters::builder(server.host.clone());
@@ -77,8 +77,8 @@ impl Email {
             tls.build_rustls().map_err(|error| error.to_string())
         };
         let tls = match server.security {
-            Security::Tls => Tls::Wrapper(tls(&server)?),
-            Security::StartTls => Tls::Required(tls(&server)?),
+            Security::Tls => Tls::Wrapper(tls(server)?),
+            Security::StartTls => Tls::Required(tls(server)?),
             Security::Plain => Tls::None,
         };
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&server.host)

@@ -16,7 +16,7 @@ fn email() -> Email {
         login: None,
     };
     let clock = ManualClock::at(Moment::from_rfc3339("2026-11-22T02:30:00Z").unwrap());
-    Email::new(server, "Countersign <approvals@acme.example>", Arc::new(clock)).unwrap()
+    Email::new(&server, "Countersign <approvals@acme.example>", Arc::new(clock)).unwrap()
 }
 
 fn letter(to: &str, headline: &str, text: &str) -> Letter {
