@@ -1,10 +1,10 @@
 //! Putting it together: the one file that names concrete adapters, starts them in order, and stops them in order.
 
-mod channels;
 mod console;
 mod keys;
 mod load;
 mod log;
+mod providers;
 mod saturation;
 mod watched;
 
@@ -301,7 +301,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let auditors = Auditors { auditors: proofs(&config.auditors)?, operators: operators.clone() };
     let reading = reading::Reading::new(store.clone());
     let audit = AuditService::new(reading.clone(), Arc::new(auditors), stopping.clone());
-    let providers = channels::providers(config, &clock)?;
+    let providers = providers::providers(config, &clock)?;
     if let Some(at) = &config.listen.console {
         let bound = console::bind(at).await?;
         addresses.console = Some(bound.origin.clone());
@@ -317,7 +317,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             reloader: reloader.clone(),
             figures: Figures::new(store.clone()),
             reading,
-            incoming: channels::incoming(config, &providers, &desk, &clock)?,
+            incoming: providers::incoming(config, &providers, &desk, &clock)?,
             stopping: stopping.clone(),
         };
         servers.push(console::serve(bound, Arc::new(console), stopping.clone()));

@@ -1,4 +1,4 @@
-//! The channels: whoever brings messages, by the configuration, and what comes back from there.
+//! Whoever brings messages, by the configuration: mail, Slack, SMS, push; and what comes back from there.
 
 use super::{ServeFailed, failed};
 use crate::clock::Clock;
