@@ -13,12 +13,18 @@ mod headers;
 mod hooks;
 mod host;
 mod links;
+mod live;
 mod page;
 mod passkeys;
 mod people;
+mod problem;
+mod proposal;
+mod queue;
 mod sign_in;
 mod sorry;
 mod visitor;
+mod vote;
+mod words;
 
 use crate::desk::LocalDesk;
 use crate::desk::incoming::Incoming;
@@ -92,6 +98,10 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(agents::routes())
         .merge(sign_in::routes())
         .merge(links::routes())
+        .merge(live::routes())
+        .merge(proposal::routes())
+        .merge(queue::routes())
+        .merge(vote::routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(hooks::routes())
         .layer(axum::middleware::from_fn_with_state(console.clone(), host::own_only))

@@ -18,6 +18,7 @@ pub mod queue;
 pub mod reading;
 pub mod sessions;
 mod show;
+mod voter;
 mod voting;
 mod words;
 
@@ -27,6 +28,7 @@ pub use drills::{Drill, DrillResult};
 pub use local::LocalDesk;
 pub(crate) use opening::rendering;
 pub use show::View;
+pub use voter::Voter;
 pub use voting::{VoteRefused, attested};
 
 use crate::audit::event::Decided;

@@ -15,6 +15,10 @@ mod authenticator;
 mod browser;
 #[path = "console/doors.rs"]
 mod doors;
+#[path = "console/markup.rs"]
+mod markup;
+#[path = "console/pages.rs"]
+mod pages;
 #[path = "console/rooms.rs"]
 mod rooms;
 #[path = "service/support.rs"]
@@ -24,3 +28,5 @@ mod service;
 mod site;
 #[path = "console/skeleton.rs"]
 mod skeleton;
+#[path = "console/votes.rs"]
+mod votes;

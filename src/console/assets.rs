@@ -23,6 +23,11 @@ const ASSETS: &[Asset] = &[
     },
     Asset { name: "icon.svg", media_type: "image/svg+xml", bytes: include_bytes!("assets/icon.svg") },
     Asset {
+        name: "live.js",
+        media_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("assets/live.js"),
+    },
+    Asset {
         name: "passkey.js",
         media_type: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/passkey.js"),

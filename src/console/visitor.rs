@@ -50,6 +50,12 @@ pub(super) struct Posted {
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// These.
+    #[cfg(test)]
+    pub(super) const fn of(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
     /// The first of this name; nothing where it is empty.
     pub(super) fn one(&self, name: &str) -> Option<&str> {
         self.all(name).next().filter(|value| !value.is_empty())
@@ -128,7 +134,7 @@ fn sign_in_first(parts: &Parts) -> Response {
 }
 
 /// Percent-encoded, all but what is plain everywhere in a query.
-fn percent(text: &str) -> String {
+pub(super) fn percent(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
     text.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })

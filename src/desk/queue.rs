@@ -78,6 +78,15 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+/// How many wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// For this person.
+    pub yours: usize,
+    /// For anybody.
+    pub open: usize,
+}
+
 /// Why there is no page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoPage {
@@ -228,6 +237,23 @@ impl Queue {
         let (chosen, next) = page::page(&items, order, limit, cursor);
         let lines = chosen.into_iter().filter_map(|at| lines.get(at).cloned()).collect();
         Ok(Page { lines, next: next.map(|cursor| cursor.to_token()) })
+    }
+
+    /// How many wait for this person, and how many for anybody.
+    ///
+    /// # Errors
+    /// [`DeskError`] if they can't be read.
+    pub fn tally(&self, person: &PersonId) -> Result<Tally, DeskError> {
+        let here = self.desk.here();
+        let here = here.attendance();
+        let filter = Filter::default();
+        let mut tally = Tally::default();
+        for id in self.candidates(&filter)? {
+            let line = self.line(id)?;
+            tally.open += usize::from(filter.takes(&line, &here));
+            tally.yours += usize::from(line.awaits(person, &here));
+        }
+        Ok(tally)
     }
 
     fn candidates(&self, filter: &Filter) -> Result<Vec<EscalationId>, DeskError> {

@@ -222,7 +222,8 @@ impl Case {
     }
 
     /// From when on an approval of this person counts where there is no emergency.
-    pub(super) fn counts_from(&self, person: &PersonId) -> Moment {
+    #[must_use]
+    pub fn counts_from(&self, person: &PersonId) -> Moment {
         self.opening.before(person).plus(self.opening.terms.min_review)
     }
 
@@ -379,7 +380,10 @@ impl Case {
 
     /// Why a vote of this person can't count at this moment, or the least assurance with which an ordinary approval
     /// of theirs does.
-    pub(super) fn admits(
+    ///
+    /// # Errors
+    /// [`VoteRefusal`]: why.
+    pub fn admits(
         &self,
         person: &PersonId,
         choice: &Choice,

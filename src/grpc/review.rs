@@ -58,22 +58,9 @@ impl ReviewService {
     fn summary(&self, line: &Line, reader: &Reader) -> proto::Summary {
         let summary = list::summary(line, reader.person(), &self.desk);
         if let Some(person) = reader.person().filter(|_| summary.awaits_you) {
-            self.delivered(line, person);
+            self.desk.delivered(line, person);
         }
         summary
-    }
-
-    /// Notes that a line has reached somebody whom it waits for, the first time. Nobody waits for that.
-    fn delivered(&self, line: &Line, person: &PersonId) {
-        if line.escalation.case().attention_of(person).delivered_at.is_some() {
-            return;
-        }
-        let (desk, id, person) = (self.desk.clone(), line.id, person.clone());
-        tokio::spawn(async move {
-            if let Err(error) = desk.seen(id, &person, &[Sight::Delivered]).await {
-                tracing::debug!(escalation = %id, %person, %error, "that it was delivered is not recorded");
-            }
-        });
     }
 
     fn news(&self, news: News, reader: &Reader) -> Result<proto::WatchResponse, Status> {

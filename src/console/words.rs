@@ -1,0 +1,110 @@
+//! Words: lengths of time, levels and states as a page says them.
+
+use crate::escalation::{Escalation, Status};
+use crate::moment::Moment;
+use crate::risk::Kind;
+use core::time::Duration;
+
+/// A length of time at a glance: `45 s`, `12 min`, `2 h 5 min`, `3 d 4 h`.
+pub(super) fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, 0) => format!("{hours} h"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (_, 0, _) => format!("{days} d"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// How long ago: `12 min ago`, `just now`.
+pub(super) fn ago(then: Moment, now: Moment) -> String {
+    match now.since(then) {
+        short if short < Duration::from_secs(5) => "just now".to_owned(),
+        length => format!("{} ago", span(length)),
+    }
+}
+
+/// How much is left: `12 min left`, `time is over`.
+pub(super) fn left(until: Moment, now: Moment) -> String {
+    if until > now { format!("{} left", span(until.since(now))) } else { "time is over".to_owned() }
+}
+
+/// `1 character`, `2 characters`.
+pub(super) fn count(number: usize, one: &str, more: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {more}") }
+}
+
+/// A state in a word that needs no glossary.
+pub(super) const fn state(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "waiting",
+        Status::Approved => "approved",
+        Status::Denied => "denied",
+        Status::Expired => "expired",
+        Status::Cancelled => "withdrawn",
+        Status::Blocked => "blocked",
+        Status::Claimed => "approved and handed out",
+        Status::Lapsed => "approved, not collected",
+    }
+}
+
+/// What a state means for whoever looks, where nothing is to be decided.
+pub(super) fn ended(escalation: &Escalation, status: Status) -> &'static str {
+    match status {
+        Status::Pending if escalation.case().amendment().is_some() => {
+            "A changed operation was proposed. The agent takes it, or gives up."
+        }
+        Status::Pending => "People are deciding.",
+        Status::Approved => "Enough people agreed. The agent has not collected its token yet.",
+        Status::Denied => "It was denied. The agent got no token.",
+        Status::Expired => "Nobody decided in time, so the answer was no.",
+        Status::Cancelled => "The agent took it back.",
+        Status::Blocked => "It can't be carried out, whatever anyone approves.",
+        Status::Claimed => "It was approved, and the agent got its token.",
+        Status::Lapsed => "It was approved, but the agent did not collect its token in time.",
+    }
+}
+
+/// What is done to a resource, as a verb that goes before it.
+pub(super) const fn verb(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Read => "read from",
+        Kind::Write => "write to",
+        Kind::Update => "change",
+        Kind::ExternalCall => "reach out to",
+        Kind::Delete => "delete in",
+        Kind::Admin => "take control of",
+        Kind::Unknown => "act on",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_said_at_a_glance() {
+        for (seconds, words) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3599, "59 min"),
+            (3600, "1 h"),
+            (7500, "2 h 5 min"),
+            (86_400, "1 d"),
+            (273_600, "3 d 4 h"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), words);
+        }
+        let at = Moment::from_unix_seconds;
+        assert_eq!(ago(at(100), at(101)), "just now");
+        assert_eq!(ago(at(100), at(220)), "2 min ago");
+        assert_eq!(left(at(220), at(100)), "2 min left");
+        assert_eq!(left(at(100), at(100)), "time is over");
+        assert_eq!(count(1, "line", "lines"), "1 line");
+        assert_eq!(count(0, "line", "lines"), "0 lines");
+    }
+}
