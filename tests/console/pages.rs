@@ -1,19 +1,12 @@
 //! The queue and a proposal as a reviewer meets them: what is on the page, what becomes of a form, and what an agent
 //! may write without touching either.
 
-use crate::browser::{Answer, Browser, unescaped};
+use crate::browser::{Answer, unescaped};
 use crate::markup::Markup;
 use crate::service::{POLICY, ask, deploy};
 use crate::site::Site;
 
 use countersign::client::{Ask, Context};
-
-/// Has one look, and votes as the page's own form does.
-async fn decide(browser: &mut Browser, id: &str, choice: &str, reason: &str) -> Answer {
-    let page = browser.get(&format!("/e/{id}")).await;
-    let shown = page.input("shown");
-    browser.post(&format!("/e/{id}/vote"), &[("choice", choice), ("reason", reason), ("shown", &shown)]).await
-}
 
 #[track_caller]
 fn has(answer: &Answer, words: &[&str]) {
