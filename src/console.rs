@@ -10,6 +10,7 @@ mod assets;
 pub mod doors;
 mod filters;
 mod headers;
+mod history;
 mod hooks;
 mod host;
 mod links;
@@ -44,7 +45,6 @@ use axum::routing::get;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio::task::JoinError;
 
 /// The largest form in bytes: a changed operation with its payload, and what surrounds it.
 const MAX_FORM: usize = 1 << 20;
@@ -102,6 +102,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(proposal::routes())
         .merge(queue::routes())
         .merge(vote::routes())
+        .merge(history::routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(hooks::routes())
         .layer(axum::middleware::from_fn_with_state(console.clone(), host::own_only))
@@ -114,8 +115,12 @@ fn clock(console: &Console, visitor: &visitor::Visitor) -> Wall {
     console.desk.directory().person(visitor.reviewer.person()).map_or_else(Wall::default, Wall::of)
 }
 
-/// What a thread that may wait for the disk came back with.
-fn awaited<T>(done: Result<Result<T, ReadingError>, JoinError>) -> Result<T, ReadingError> {
+/// Reads the record where it holds up nobody: it waits for the disk.
+async fn read<T: Send + 'static>(
+    console: &Console,
+    with: impl FnOnce(Reading) -> Result<T, ReadingError> + Send + 'static,
+) -> Result<T, ReadingError> {
+    let reading = console.reading.clone();
     let stopping = |_| Err(StoreError::Unavailable("the service is stopping".to_owned()).into());
-    done.unwrap_or_else(stopping)
+    tokio::task::spawn_blocking(move || with(reading)).await.unwrap_or_else(stopping)
 }

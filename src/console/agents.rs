@@ -127,12 +127,12 @@ async fn page(
     let wall = super::clock(console, visitor);
     let suspensions = console.brake.list().await;
     let reader = console.clone();
-    let read = tokio::task::spawn_blocking(move || {
+    let read = super::read(console, move |reading| {
         let known: BTreeSet<AgentId> = reader.sidecar.operators.keys().cloned().collect();
         let since = reader.desk.now().minus(LATELY);
-        Ok((reader.reading.agents(&known, LOOKED_AT, since)?, waiting(&reader)))
+        Ok((reading.agents(&known, LOOKED_AT, since)?, waiting(&reader)))
     });
-    let (activities, waiting) = match super::awaited(read.await) {
+    let (activities, waiting) = match read.await {
         Ok(read) => read,
         Err(error) => return super::sorry::failed(visitor, &error),
     };

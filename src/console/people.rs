@@ -138,14 +138,10 @@ fn page(
     let (directory, now) = (console.desk.directory(), console.desk.now());
     let wall = super::clock(console, visitor);
     let whereabouts = console.desk.whereabouts();
+    let is_away = |one: &Whereabouts| matches!(one.presence, Presence::Away { .. });
+    let away = whereabouts.iter().any(|one| one.person == *visitor.reviewer.person() && is_away(one));
     let me = visitor.reviewer.person();
-    let rows: Vec<Row> =
-        whereabouts.into_iter().filter_map(|one| row(&directory, one, me, &wall, now)).collect();
-    let away = console
-        .desk
-        .whereabouts()
-        .iter()
-        .any(|one| one.person == *me && matches!(one.presence, Presence::Away { .. }));
+    let rows: Vec<Row> = whereabouts.iter().filter_map(|one| row(&directory, one, me, &wall, now)).collect();
     People {
         page: Page::new("People", Place::People, visitor),
         done,
@@ -186,7 +182,7 @@ fn announced(directory: &Directory, absence: &Absence, wall: &Wall) -> String {
     }
 }
 
-fn row(directory: &Directory, one: Whereabouts, me: &PersonId, wall: &Wall, now: Moment) -> Option<Row> {
+fn row(directory: &Directory, one: &Whereabouts, me: &PersonId, wall: &Wall, now: Moment) -> Option<Row> {
     let person: &Person = directory.person(&one.person)?;
     let (presence, stands_in) = match &one.presence {
         Presence::There { .. } => ("There", None),

@@ -5,9 +5,9 @@ mod agents;
 pub use agents::Activity;
 
 use crate::audit::chain::{Chain, Glance, Key, Overview};
-use crate::audit::event::{Record, RecordError};
+use crate::audit::event::{Event, Record, RecordError};
 use crate::audit::filter::Filter;
-use crate::party::TxnId;
+use crate::party::{TokenId, TxnId};
 use crate::store::{Index, Store, StoreError};
 use core::fmt;
 use std::sync::Arc;
@@ -134,6 +134,22 @@ impl Reading {
             chain.add(leaf.index, leaf.record.clone());
         }
         Ok((chain.overview(), leaves))
+    }
+
+    /// The decision whose token this is, if it was minted within so many of the latest records.
+    ///
+    /// # Errors
+    /// [`ReadingError::Store`] if the record could not be read.
+    pub fn minted_lately(&self, token: TokenId, records: u64) -> Result<Option<TxnId>, ReadingError> {
+        let end = self.store.len();
+        for index in (end.saturating_sub(records)..end).rev() {
+            if let Event::Minted(minted) = self.store.record(index)?.event
+                && minted.jti == token
+            {
+                return Ok(Some(minted.txn));
+            }
+        }
+        Ok(None)
     }
 
     fn txn(&self, key: Key) -> Result<Option<TxnId>, StoreError> {

@@ -19,8 +19,8 @@ use crate::party::LogOrigin;
 use crate::signer::SignError;
 use crate::store::{Index, Store, StoreError};
 use crate::tlog::{
-    self, Checkpoint, KeyName, NoteSignature, SignatureKind, SignedCheckpoint, TreeError, VerifierKey,
-    verify_consistency,
+    self, Checkpoint, KeyName, LogProof, NoteSignature, SignatureKind, SignedCheckpoint, TreeError,
+    VerifierKey, verify_consistency,
 };
 use crate::token::PublicKey;
 use crate::witness::Witness;
@@ -151,6 +151,27 @@ impl Checkpoints {
         made.unwrap_or_else(|_| {
             Err(CheckpointFault::Store(StoreError::Unavailable("the service is stopping".to_owned())))
         })
+    }
+
+    /// The proof that the record at this place stands in the log, under the latest signed checkpoint; a new one is signed
+    /// where that does not cover it yet. It reads files.
+    ///
+    /// # Errors
+    /// [`CheckpointFault`] if it can't be read, or nothing can be signed.
+    pub fn prove(&self, index: Index) -> Result<LogProof, CheckpointFault> {
+        let entry = self.store.leaf(index).map_err(CheckpointFault::Store)?;
+        let covers = |signed: &SignedCheckpoint| signed.checkpoint().size > index;
+        let checkpoint = match self.last().filter(covers) {
+            Some(last) => last,
+            None => self.make()?,
+        };
+        LogProof::of(entry, index, checkpoint, self.store.as_ref()).map_err(tree_fault)
+    }
+
+    /// The public key with which the log signs now, as its verifiers take it.
+    #[must_use]
+    pub fn verifier_key(&self) -> Option<VerifierKey> {
+        Some(log_key(&self.origin, self.issuance.log()?.certified().key.clone()))
     }
 
     /// Signs again and again, whenever the log has grown, and has witnesses cosign; until the record is not what was

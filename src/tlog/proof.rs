@@ -7,6 +7,7 @@ use super::note::MAX_NOTE;
 use super::policy::{Accepted, LogPolicy, PolicyRefusal};
 use super::text::{base64, decimal, from_base64};
 use super::tile::MAX_ENTRY;
+use super::tree::{Hashes, TreeError, inclusion};
 use core::fmt;
 
 /// The most bytes of a proof's extra data: room for an entry.
@@ -87,6 +88,20 @@ pub struct LogProof {
 }
 
 impl LogProof {
+    /// The proof that the entry at this index is among those that a checkpoint covers, with the entry beside it.
+    ///
+    /// # Errors
+    /// [`TreeError`] if the checkpoint does not cover it, or the hashes are not all there.
+    pub fn of<H: Hashes + ?Sized>(
+        entry: Vec<u8>,
+        index: u64,
+        checkpoint: SignedCheckpoint,
+        hashes: &H,
+    ) -> Result<Self, TreeError<H::Error>> {
+        let hashes = inclusion(index, checkpoint.checkpoint().size, hashes)?;
+        Ok(Self { extra: Some(entry), index, hashes, checkpoint })
+    }
+
     /// Reads a proof.
     ///
     /// # Errors

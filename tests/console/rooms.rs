@@ -2,6 +2,8 @@
 
 #[path = "rooms/agents.rs"]
 mod agents;
+#[path = "rooms/history.rs"]
+mod history;
 #[path = "rooms/people.rs"]
 mod people;
 

@@ -7,7 +7,7 @@ use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::Output;
 use crate::cli::policy::record::Progress;
 use crate::party::TxnId;
-use crate::tlog::{Hash, LogProof, SignedCheckpoint, inclusion, leaf_hash};
+use crate::tlog::{Hash, LogProof, SignedCheckpoint, leaf_hash};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -60,9 +60,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
     let Entry { index, leaf } = entry.ok_or_else(|| {
         Failed::plain(format!("there is no `{}` among the {size} entries that the log has signed", args.id))
     })?;
-    let path = inclusion(index, size, &hashes[..])
+    let proof = LogProof::of(leaf, index, checkpoint, &hashes[..])
         .map_err(|error| Failed::plain(format!("entry {index} can't be proved: {error}")))?;
-    let proof = LogProof { extra: Some(leaf), index, hashes: path, checkpoint };
     let Some(path) = &args.output else {
         Output::new(false).line(proof.to_string().trim_end_matches('\n'));
         return Ok(Exit::Success);
