@@ -20,6 +20,7 @@ mod passkeys;
 mod people;
 mod problem;
 mod proposal;
+mod push;
 mod queue;
 mod sign_in;
 mod sorry;
@@ -103,6 +104,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(queue::routes())
         .merge(vote::routes())
         .merge(history::routes())
+        .merge(push::routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(hooks::routes())
         .layer(axum::middleware::from_fn_with_state(console.clone(), host::own_only))

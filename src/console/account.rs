@@ -28,6 +28,8 @@ struct Account {
     name: String,
     person: String,
     sessions: Vec<Session>,
+    /// Whether notices go to browsers.
+    browsers: bool,
 }
 
 /// A session in words.
@@ -70,6 +72,7 @@ async fn account(State(console): State<Arc<Console>>, visitor: Visitor) -> Respo
         name: visitor.name.clone(),
         person: visitor.reviewer.person().to_string(),
         sessions: sessions.into_iter().map(Session::of).collect(),
+        browsers: console.incoming.browsers.is_some(),
     })
 }
 

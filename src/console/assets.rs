@@ -32,6 +32,11 @@ const ASSETS: &[Asset] = &[
         media_type: "text/javascript; charset=utf-8",
         bytes: include_bytes!("assets/passkey.js"),
     },
+    Asset {
+        name: "push.js",
+        media_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("assets/push.js"),
+    },
 ];
 
 /// The names with the digests of what is in them: `console.3f2a….css`.
