@@ -15,10 +15,16 @@ mod authenticator;
 mod browser;
 #[path = "console/doors.rs"]
 mod doors;
+#[path = "console/hooks.rs"]
+mod hooks;
+#[path = "console/links.rs"]
+mod links;
 #[path = "console/markup.rs"]
 mod markup;
 #[path = "console/pages.rs"]
 mod pages;
+#[path = "console/push.rs"]
+mod push;
 #[path = "console/rooms.rs"]
 mod rooms;
 #[path = "service/support.rs"]

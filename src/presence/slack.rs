@@ -37,8 +37,6 @@ pub enum SlackError {
     Form,
     /// The payload lacks something that each of its kind has, or has it in another form.
     Payload,
-    /// Whoever did it belongs to another workspace than the one it was done in.
-    OtherTeam,
 }
 
 impl fmt::Display for SlackError {
@@ -51,7 +49,6 @@ impl fmt::Display for SlackError {
             Self::Signature => "the signature does not match",
             Self::Form => "the body is not one field `payload` with JSON",
             Self::Payload => "the payload is not a complete one of its kind",
-            Self::OtherTeam => "the user belongs to another workspace",
         })
     }
 }
@@ -209,7 +206,7 @@ impl Authentic<'_> {
     /// What was done.
     ///
     /// # Errors
-    /// [`SlackError::Form`], [`SlackError::Payload`] and [`SlackError::OtherTeam`].
+    /// [`SlackError::Form`] and [`SlackError::Payload`].
     pub fn interaction(&self) -> Result<Interaction, SlackError> {
         let payload = form::field(self.0, "payload").ok_or(SlackError::Form)?;
         let payload = json::read(&payload, &LIMITS).map_err(|_| SlackError::Form)?;
@@ -230,13 +227,12 @@ impl Authentic<'_> {
 /// Who it was: never by a name or an address that they gave themselves.
 fn member(payload: &Object) -> Result<Member, SlackError> {
     let user = object(payload, "user")?;
-    let team = id(object(payload, "team")?, "id")?;
-    // In a channel that is shared between workspaces, their own is another one.
-    match user.get("team_id") {
-        None | Some(Value::Null) => {}
-        Some(own) if own.as_str() == Some(team) => {}
-        Some(_) => return Err(SlackError::OtherTeam),
-    }
+    let here = id(object(payload, "team")?, "id")?;
+    // In a channel that is shared between workspaces, their own may be another one than the one it was done in.
+    let team = match user.get("team_id") {
+        None | Some(Value::Null) => here,
+        Some(_) => id(user, "team_id")?,
+    };
     Ok(Member { team: team.into(), user: id(user, "id")?.into() })
 }
 

@@ -42,6 +42,14 @@ impl Site {
         Self { service, origin }
     }
 
+    /// Says in the configuration where the console is reached, and this: what can be said only of a service with a console.
+    pub(crate) fn configure(&self, lines: &str) {
+        let file = self.service.path("countersign.yaml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        let url = format!("console: {{url: \"{}\", ", self.origin);
+        std::fs::write(&file, format!("{}\n{lines}", config.replace("console: {", &url))).unwrap();
+    }
+
     /// A browser in which nobody is signed in.
     pub(crate) fn browser(&self) -> Browser {
         Browser::at(&self.origin)

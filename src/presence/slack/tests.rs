@@ -69,6 +69,12 @@ fn a_button_that_was_pressed_says_who_where_and_what() {
 }
 
 #[test]
+fn somebody_of_another_workspace_is_somebody_else() {
+    let other = read(&PRESSED.replace(r#""team_id":"T1""#, r#""team_id":"T2""#)).unwrap();
+    assert_eq!(other.by.account(), "slack:T2:U1");
+}
+
+#[test]
 fn a_dialog_that_was_sent_off_brings_what_was_filled_in() {
     let submitted = read(
         r#"{"type":"view_submission","user":{"id":"U1"},"team":{"id":"T1"},"trigger_id":"t.2","view":{"id":"V1",
@@ -89,7 +95,6 @@ fn what_is_incomplete_or_ambiguous_is_refused() {
         (two.as_str(), SlackError::Payload),
         (twice.as_str(), SlackError::Form),
         (&PRESSED.replace(r#""team":{"id":"T1","domain":"acme"}"#, r#""team":null"#), SlackError::Payload),
-        (&PRESSED.replace(r#""team_id":"T1""#, r#""team_id":"T2""#), SlackError::OtherTeam),
         (&PRESSED.replace(r#""id":"U1""#, r#""id":"U1:x""#), SlackError::Payload),
         (&PRESSED.replace(r#""id":"U1""#, r#""id":7"#), SlackError::Payload),
         (&PRESSED.replace(r#""trigger_id":"t.1""#, r#""trigger":"t.1""#), SlackError::Payload),
