@@ -104,7 +104,7 @@ pub fn run() -> u8 {
             Command::Verify(args) => verify::run(&args),
             Command::Review(command) => review::run(command).await,
             Command::Policy(command) => policy::run(command).await,
-            Command::Reviewers(command) => reviewers::run(&command),
+            Command::Reviewers(command) => reviewers::run(command).await,
             Command::Drill(command) => drill::run(command).await,
             Command::Audit(command) => audit::run(command).await,
             Command::Stats(args) => stats::run(&args),

@@ -156,6 +156,9 @@ pub struct Oidc {
     /// The claim that holds one of a person's accounts in the roster.
     #[serde(default = "email")]
     pub claim: String,
+    /// Whether who signs in there may enrol passkeys at the console, with which they sign votes then.
+    #[serde(default)]
+    pub enrol: bool,
 }
 
 fn email() -> String {

@@ -8,6 +8,7 @@ mod account;
 mod agents;
 mod assets;
 pub mod doors;
+mod enrol;
 mod filters;
 mod headers;
 mod history;
@@ -30,6 +31,7 @@ mod words;
 
 use crate::desk::LocalDesk;
 use crate::desk::incoming::Incoming;
+use crate::desk::invitations::Invitations;
 use crate::desk::queue::Queue;
 use crate::desk::reading::{Reading, ReadingError};
 use crate::desk::sessions::Sessions;
@@ -38,6 +40,7 @@ use crate::reviewer::Wall;
 use crate::sidecar::Sidecar;
 use crate::sidecar::brake::Brake;
 use crate::sidecar::figures::Figures;
+use crate::sidecar::profiles::ProfileBook;
 use crate::sidecar::reload::Reloader;
 use crate::store::StoreError;
 use axum::Router;
@@ -58,6 +61,12 @@ pub struct Console {
     pub rights: Rights,
     /// What stands before the pages.
     pub doors: doors::Doors,
+    /// Makes one-time links.
+    pub invitations: Arc<Invitations>,
+    /// What people set up themselves.
+    pub profiles: Arc<ProfileBook>,
+    /// Whether who signs in at the identity provider may enrol passkeys.
+    pub provider_enrols: bool,
     /// The story of the sidecar.
     pub sidecar: Arc<Sidecar>,
     /// The desk.
@@ -95,6 +104,7 @@ pub fn router(console: Arc<Console>) -> Router {
     Router::new()
         .route("/static/{name}", get(assets::serve))
         .merge(account::routes())
+        .merge(enrol::routes())
         .merge(people::routes())
         .merge(agents::routes())
         .merge(sign_in::routes())

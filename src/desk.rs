@@ -8,6 +8,7 @@ mod diligence;
 mod drills;
 pub mod hooks;
 pub mod incoming;
+pub mod invitations;
 pub mod limit;
 pub mod links;
 mod local;

@@ -34,7 +34,7 @@ use crate::presence::passkey::{CredentialId, Passkey, RelyingParty};
 use crate::presence::ssh::PublicKey;
 use crate::token::Assurance;
 use profile::{Enrolled, Profiles};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// What keeps a roster's digest apart from every other SHA-256.
 const LABEL: &[u8] = b"countersign/roster/v1\n";
@@ -81,16 +81,33 @@ impl Directory {
         if self.relying_party.is_none() {
             return self;
         }
+        let (mut ids, mut points) = (HashSet::new(), HashSet::new());
+        for person in self.people() {
+            ids.extend(person.passkeys.iter().map(|passkey| passkey.id.clone()));
+            points.extend(person.points());
+        }
         for (id, profile) in profiles.iter() {
             for passkey in profile.passkeys.iter().filter_map(Enrolled::passkey) {
                 let point = passkey.key.point_bytes();
-                let taken = self.people().any(|person| person.has(&passkey.id, &point));
-                if let Some(person) = self.people.get_mut(id).filter(|_| !taken) {
+                if let Some(person) = self.people.get_mut(id)
+                    && !ids.contains(&passkey.id)
+                    && !points.contains(&point)
+                {
+                    ids.insert(passkey.id.clone());
+                    points.insert(point);
                     person.passkeys.push(passkey);
                 }
             }
         }
         self
+    }
+
+    /// Whether this credential is somebody's already, or its key is, in whatever form.
+    #[must_use]
+    pub fn is_taken(&self, passkey: &Passkey) -> bool {
+        let point = passkey.key.point_bytes();
+        self.owner(&passkey.id).is_some()
+            || self.people().any(|person| person.points().any(|own| own == point))
     }
 
     /// The person of this id.

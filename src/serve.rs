@@ -18,6 +18,7 @@ use crate::config::{Access, Config, Endpoint, PolicyChanges, Telemetry, Tls};
 use crate::console::doors::Doors;
 use crate::console::{Console, Rights};
 use crate::desk::LocalDesk;
+use crate::desk::invitations::Invitations;
 use crate::desk::queue::Queue;
 use crate::desk::reading;
 use crate::desk::sessions::Sessions;
@@ -25,7 +26,7 @@ use crate::entropy::SystemEntropy;
 use crate::grpc::identity::{Agents, Auditors, Operators, Proof, Readers};
 use crate::grpc::listen::Listening;
 use crate::grpc::{
-    AdminService, AuditService, AuthorityService, ReviewService, serve_agents, serve_reviewers,
+    AdminService, AuditService, AuthorityService, Inviting, ReviewService, serve_agents, serve_reviewers,
 };
 use crate::metrics::Metrics;
 use crate::party::ExecutorId;
@@ -35,6 +36,7 @@ use crate::sidecar::checkpoints::Checkpoints;
 use crate::sidecar::figures::Figures;
 use crate::sidecar::issuance::Issuance;
 use crate::sidecar::memory::Memories;
+use crate::sidecar::profiles::{self, ProfileBook};
 use crate::sidecar::reload::{Changes, Files, Outcome, ROUNDS, Reloader};
 use crate::sidecar::{Caller, InForce, OWN_NAME, Sidecar};
 use crate::store::embedded::{EmbeddedStore, RECORDS};
@@ -218,12 +220,15 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let executors = executors(config)?;
     let enforced = config.executors.iter().map(|e| (e.id.clone(), e.condition_kinds().into_iter().collect()));
     let enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>> = enforced.collect();
-    let in_force = Arc::new(ArcSwap::from_pointee(InForce {
-        policy: Arc::new(loaded.policy),
-        directory: Arc::new(loaded.directory),
-        roster: Directory::digest_of(&loaded.roster),
-        since: now,
-    }));
+    let profiles = profiles::recall(store.as_ref()).map_err(failed)?;
+    let in_force = Arc::new(ArcSwap::from_pointee(InForce::new(
+        Arc::new(loaded.policy),
+        Arc::new(loaded.directory),
+        Directory::digest_of(&loaded.roster),
+        now,
+        Arc::new(profiles),
+    )));
+    let profiles = Arc::new(ProfileBook::new(store.clone(), clock.clone(), in_force.clone()));
     let desk = LocalDesk::new(store.clone(), in_force.clone(), enforced, clock.clone()).map_err(failed)?;
     let desk = Arc::new(desk);
     let entropy = Arc::new(SystemEntropy);
@@ -235,6 +240,9 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         entropy.clone(),
     );
     let sessions = Arc::new(sessions.map_err(failed)?);
+    let invitations =
+        Invitations::open(&config.data, config.trust_domain.clone(), clock.clone(), entropy.as_ref());
+    let invitations = Arc::new(invitations.map_err(failed)?);
     let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone());
     let brake = Arc::new(brake.map_err(failed)?);
     for suspension in brake.list().await {
@@ -309,6 +317,9 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             origin: bound.origin.clone(),
             rights: rights(config),
             doors: Doors::new(&clock),
+            invitations: invitations.clone(),
+            profiles: profiles.clone(),
+            provider_enrols: config.oidc.as_ref().is_some_and(|oidc| oidc.enrol),
             sidecar: sidecar.clone(),
             desk: desk.clone(),
             queue: Arc::new(Queue::new(desk.clone())),
@@ -322,8 +333,16 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         };
         servers.push(console::serve(bound, Arc::new(console), stopping.clone()));
     }
-    let admin =
-        AdminService::new(sidecar, desk.clone(), brake, reloader.clone(), sidecar_in_force, operators);
+    let inviting = Inviting { invitations, profiles, console: addresses.console.clone() };
+    let admin = AdminService::new(
+        sidecar,
+        desk.clone(),
+        brake,
+        reloader.clone(),
+        sidecar_in_force,
+        operators,
+        Arc::new(inviting),
+    );
     servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail.clone()));
     let keepers = vec![
         tokio::spawn(end_when_unsound(store.unsound(), fail.clone())),

@@ -288,6 +288,12 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] if that could not be found out.
     fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError>;
 
+    /// Where the latest profile of each person was recorded who has one, in the order in which they were.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    fn profiles(&self) -> Result<Vec<Index>, StoreError>;
+
     /// A counter that changes whenever this escalation does.
     fn watch(&self, id: EscalationId) -> tokio::sync::watch::Receiver<u64>;
 

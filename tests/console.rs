@@ -15,6 +15,8 @@ mod authenticator;
 mod browser;
 #[path = "console/doors.rs"]
 mod doors;
+#[path = "console/enrolment.rs"]
+mod enrolment;
 #[path = "console/hooks.rs"]
 mod hooks;
 #[path = "console/links.rs"]

@@ -157,6 +157,9 @@ impl Auditor {
             Event::Absence { person, absence, absences } => {
                 self.documents.absence(&person, absence, absences, at, &mut findings);
             }
+            Event::ProfileChanged { person, by: _, profile } => {
+                self.documents.profile(person, *profile, at, &mut findings);
+            }
             Event::KeyCertified { kid, certificate } => {
                 self.keys.certified(kid, &certificate, at, &mut findings);
             }
@@ -189,11 +192,7 @@ impl Auditor {
             Event::Suspended { suspension } => self.service.suspended(*suspension, &mut findings),
             Event::Resumed { id, by } => self.service.resumed(id, by.as_deref(), at, &mut findings),
             // They measure and note, and nothing follows from them.
-            Event::Saturated(_)
-            | Event::Erased { .. }
-            | Event::ProfileChanged { .. }
-            | Event::Told(_)
-            | Event::ClockInDoubt { .. } => {}
+            Event::Saturated(_) | Event::Erased { .. } | Event::Told(_) | Event::ClockInDoubt { .. } => {}
         }
         findings.into_inner()
     }

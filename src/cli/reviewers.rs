@@ -1,8 +1,10 @@
-//! `countersign reviewers`: the roster before it is used: checked, listed, and tried out on a simulated month; and how
-//! its people voted, counted from the record.
+//! `countersign reviewers`: the roster before it is used: checked, listed, and tried out on a simulated month; how its
+//! people voted, counted from the record; and the passkeys that they enrol.
 
 mod check;
+mod invite;
 mod list;
+mod passkeys;
 mod recount;
 mod simulate;
 
@@ -12,7 +14,9 @@ use super::exit::{Exit, Failed};
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     Check(check::Args),
+    Invite(invite::Args),
     List(list::Args),
+    Passkeys(passkeys::Args),
     Simulate(simulate::Args),
     Recount(recount::Args),
 }
@@ -21,11 +25,13 @@ pub(super) enum Command {
 ///
 /// # Errors
 /// [`Failed`] with what was wrong.
-pub(super) fn run(command: &Command) -> Result<Exit, Failed> {
+pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
     match command {
-        Command::Check(args) => check::run(args),
-        Command::List(args) => list::run(args),
-        Command::Simulate(args) => simulate::run(args),
-        Command::Recount(args) => recount::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Invite(args) => invite::run(args).await,
+        Command::List(args) => list::run(&args),
+        Command::Passkeys(args) => passkeys::run(args).await,
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Recount(args) => recount::run(&args),
     }
 }

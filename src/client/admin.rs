@@ -1,8 +1,10 @@
 //! An operator's connection: stop agents, let them go on, and see to the policy.
 
 mod figures;
+mod people;
 
 pub use figures::{IncidentSeverity, StatisticsOf};
+pub use people::{Invited, Passkeys, ReviewerPasskey};
 
 use super::{Ask, ClientError, Connect, Pending};
 use crate::proto::{self, admin_client::AdminClient as Inner};

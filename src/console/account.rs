@@ -2,10 +2,14 @@
 
 use super::Console;
 use super::doors::leave;
+use super::enrol::{is_fresh, may_add, question};
 use super::page::{Page, Place, show};
+use super::passkeys::SCRIPT;
 use super::visitor::{Posted, Visitor};
 use crate::desk::sessions::{KnownBy, Listed};
 use crate::operation::render::visible;
+use crate::party::PersonId;
+use crate::presence::passkey::Passkey;
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
@@ -30,6 +34,21 @@ struct Account {
     sessions: Vec<Session>,
     /// Whether notices go to browsers.
     browsers: bool,
+    passkeys: Vec<OwnPasskey>,
+    /// What a browser is asked for, where one may be added: the question and the options.
+    add: Option<(String, String)>,
+    /// Whether one would have to sign in again first.
+    stale: bool,
+}
+
+/// A passkey in words.
+struct OwnPasskey {
+    id: String,
+    title: String,
+    /// When and how it was enrolled; nothing for one of the roster, which only the roster takes away.
+    enrolled: Option<String>,
+    /// Whether nothing else signs its owner in.
+    last: bool,
 }
 
 /// A session in words.
@@ -65,10 +84,31 @@ pub(super) fn short(name: &str) -> String {
     if start.len() < name.len() { format!("{start}…") } else { start }
 }
 
+fn own_passkeys(console: &Console, person: &PersonId) -> Vec<OwnPasskey> {
+    let (profile, directory) = (console.profiles.of(person), console.desk.directory());
+    let Some(person) = directory.person(person) else { return Vec::new() };
+    let last = person.keys.is_empty() && person.passkeys.len() == 1;
+    let own = |passkey: &Passkey| {
+        let id = passkey.id.to_string();
+        let enrolled = profile.passkeys.iter().find(|enrolled| enrolled.id == id);
+        let enrolled =
+            enrolled.map(|enrolled| format!("since {}, by {}", enrolled.at, visible(&enrolled.by)));
+        let title = passkey.name.as_deref().map_or_else(|| short(&id), |name| visible(name).to_string());
+        OwnPasskey { id, title, enrolled, last }
+    };
+    person.passkeys.iter().map(own).collect()
+}
+
 async fn account(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
     let sessions = console.sessions.list(visitor.reviewer.person(), &visitor.session);
+    let (may, fresh) = (may_add(&console, &visitor), is_fresh(&console, &visitor));
+    // Where no passkey can be made, there is no form for it.
+    let add = (may && fresh).then(|| question(&console, visitor.reviewer.person()).ok()).flatten();
     show(&Account {
-        page: Page::new("Account", Place::Account, &visitor),
+        page: Page::new("Account", Place::Account, &visitor).with(&[SCRIPT]),
+        passkeys: own_passkeys(&console, visitor.reviewer.person()),
+        add,
+        stale: may && !fresh,
         name: visitor.name.clone(),
         person: visitor.reviewer.person().to_string(),
         sessions: sessions.into_iter().map(Session::of).collect(),

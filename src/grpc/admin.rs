@@ -1,6 +1,9 @@
 //! The operators' service: `countersign.v1.Admin`.
 
 mod figures;
+mod people;
+
+pub use people::Inviting;
 
 use super::convert;
 use super::identity::Operators;
@@ -31,6 +34,7 @@ pub struct AdminService {
     in_force: Arc<ArcSwap<InForce>>,
     operators: Arc<Operators>,
     figures: Figures,
+    inviting: Arc<Inviting>,
 }
 
 impl AdminService {
@@ -43,9 +47,10 @@ impl AdminService {
         reloader: Arc<Reloader>,
         in_force: Arc<ArcSwap<InForce>>,
         operators: Arc<Operators>,
+        inviting: Arc<Inviting>,
     ) -> Self {
         let figures = Figures::new(sidecar.store.clone());
-        Self { sidecar, desk, brake, reloader, in_force, operators, figures }
+        Self { sidecar, desk, brake, reloader, in_force, operators, figures, inviting }
     }
 
     async fn status(&self) -> proto::PolicyStatusResponse {
@@ -106,6 +111,22 @@ impl proto::admin_server::Admin for AdminService {
         };
         let lifted = self.brake.resume(which, by).await.map_err(refused)?;
         Ok(Response::new(proto::ResumeResponse { lifted: lifted.iter().map(message).collect() }))
+    }
+
+    async fn invite_reviewer(
+        &self,
+        request: Request<proto::InviteReviewerRequest>,
+    ) -> Result<Response<proto::InviteReviewerResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        self.inviting.invite(&request.get_ref().person, &by).map(Response::new)
+    }
+
+    async fn list_passkeys(
+        &self,
+        request: Request<proto::ListPasskeysRequest>,
+    ) -> Result<Response<proto::ListPasskeysResponse>, Status> {
+        self.operators.admit(&request)?;
+        Ok(Response::new(self.inviting.passkeys()))
     }
 
     async fn list_suspensions(

@@ -6,7 +6,7 @@ use crate::escalation::requirement::{RoleName, TeamName};
 use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::policy::Channel;
-use crate::presence::passkey::{CredentialId, Passkey};
+use crate::presence::passkey::Passkey;
 use crate::presence::ssh::PublicKey;
 use crate::risk::pattern::{Glob, Named};
 use core::fmt;
@@ -57,10 +57,10 @@ impl Person {
         self.expertise.iter().find(|expertise| expertise.covers(action, resource))
     }
 
-    /// Whether this credential is theirs, or the key of this point is, in whatever form.
-    pub(super) fn has(&self, credential: &CredentialId, point: &[u8]) -> bool {
-        self.passkeys.iter().any(|own| own.id == *credential || own.key.point_bytes() == point)
-            || self.keys.iter().any(|own| own.point_bytes() == point)
+    /// The points of all their keys, in whatever form each of them comes.
+    pub(super) fn points(&self) -> impl Iterator<Item = Vec<u8>> {
+        let passkeys = self.passkeys.iter().map(|own| own.key.point_bytes());
+        passkeys.chain(self.keys.iter().map(PublicKey::point_bytes))
     }
 
     /// The hour of the clock on their wall, where it is known in which time zone that hangs.

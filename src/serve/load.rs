@@ -80,7 +80,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, ServeFailed> {
 
 /// The identity provider with its keys.
 pub(super) fn provider(config: &Config) -> Result<Option<Provider>, ServeFailed> {
-    let Some(Oidc { issuer, audience, jwks, claim }) = config.oidc.clone() else { return Ok(None) };
+    let Some(Oidc { issuer, audience, jwks, claim, .. }) = config.oidc.clone() else { return Ok(None) };
     let issuer = Issuer { issuer: issuer.into(), audience: audience.into(), claim: claim.into() };
     Provider::open(issuer, jwks).map(Some).map_err(failed)
 }

@@ -338,7 +338,10 @@ impl Reloader {
             Event::RosterLoaded { text: roster_text.clone(), approved }
         });
         self.sidecar.store.commit(Change::of(now, policy_event.into_iter().chain(roster_event))).await?;
-        self.sidecar.in_force.store(Arc::new(InForce { policy, directory, roster, since: now }));
+        // Somebody may be enrolling meanwhile.
+        self.sidecar.in_force.rcu(|before| {
+            InForce::new(policy.clone(), directory.clone(), roster, now, before.profiles.clone())
+        });
         self.sidecar.metrics.reloaded("taken");
         tracing::info!(policy = %new, %roster, "a changed policy or roster came into force");
         if roster_changed {

@@ -65,6 +65,7 @@ pub const CHECKS: &[Check] = checks![
     rules::anomalies_are_counted_from_a_moment_on_and_not_without_end,
     rules::a_suspension_is_found_until_it_is_lifted,
     rules::the_documents_in_force_are_the_last_ones,
+    rules::the_latest_profile_of_each_person_is_found,
     rules::a_change_of_nothing_changes_nothing,
     rules::a_missing_record_is_an_error,
     concurrency::one_of_many_same_requests_is_recorded,

@@ -501,6 +501,10 @@ impl Store for EmbeddedStore {
         found.map(|value| key::read_place(&value).ok_or_else(|| self.unreadable())).transpose()
     }
 
+    fn profiles(&self) -> Result<Vec<Index>, StoreError> {
+        self.indices(key::all_profiles(), false, usize::MAX)
+    }
+
     fn watch(&self, id: EscalationId) -> watch::Receiver<u64> {
         self.watchers.watch(id)
     }

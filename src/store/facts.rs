@@ -36,6 +36,8 @@ pub(super) struct Facts {
     pub(super) opens: Option<TxnId>,
     /// Who takes part with it in the escalation whose step it is.
     pub(super) participant: Option<PersonKey>,
+    /// It is the whole profile of this person.
+    pub(super) profile: Option<PersonKey>,
     /// With it this document came into force.
     pub(super) document: Option<Document>,
 }
@@ -181,6 +183,7 @@ impl Facts {
             Event::Escalation { step: escalation::Event::Opened(opening), .. } => {
                 facts.opens = Some(opening.txn);
             }
+            Event::ProfileChanged { person, .. } => facts.profile = Some(PersonKey::new(person)),
             Event::Absence { .. } => facts.document = Some(Document::Absences),
             Event::Started { .. }
             | Event::Stopped {}
@@ -190,7 +193,6 @@ impl Facts {
             | Event::KeyRevoked { .. }
             | Event::Saturated(_)
             | Event::Erased { .. }
-            | Event::ProfileChanged { .. }
             | Event::ClockInDoubt { .. } => {}
         }
         facts

@@ -160,12 +160,13 @@ impl World {
         let keys = keys_in(folder.path());
         keys.init(noon()).unwrap();
         let anchor = Anchor::new(domain.clone(), [keys.root().unwrap()]).unwrap();
-        let in_force = Arc::new(ArcSwap::from_pointee(InForce {
-            policy: policy_of(policy),
-            directory: directory_of(roster),
-            roster: Directory::digest_of(roster),
-            since: noon(),
-        }));
+        let in_force = Arc::new(ArcSwap::from_pointee(InForce::new(
+            policy_of(policy),
+            directory_of(roster),
+            Directory::digest_of(roster),
+            noon(),
+            Arc::default(),
+        )));
         let fleet = ExecutorId::new(FLEET).unwrap();
         let enforced = HashMap::from([(fleet.clone(), BTreeSet::from(ENFORCED))]);
         let executor = Executor::new(fleet.clone(), ENFORCED).unwrap();
@@ -252,7 +253,10 @@ impl World {
         let directory = directory_of(roster);
         let loaded = Event::RosterLoaded { text: roster.to_owned(), approved: None };
         self.beside.lock().unwrap().push((self.store.len(), Record::new(self.now(), loaded)));
-        self.in_force.rcu(|before| InForce { directory: directory.clone(), ..InForce::clone(before) });
+        self.in_force.rcu(|before| {
+            let (policy, profiles) = (before.policy.clone(), before.profiles.clone());
+            InForce::new(policy, directory.clone(), before.roster, before.since, profiles)
+        });
     }
 
     /// From here on its record holds what nothing made happen, so that no auditor is asked about it.

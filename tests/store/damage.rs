@@ -99,6 +99,9 @@ impl Store for Patient {
     fn suspensions(&self) -> Result<Vec<Index>, StoreError> {
         patiently(|| self.0.suspensions())
     }
+    fn profiles(&self) -> Result<Vec<Index>, StoreError> {
+        patiently(|| self.0.profiles())
+    }
     fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
         patiently(|| self.0.in_force(document))
     }

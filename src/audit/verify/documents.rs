@@ -7,6 +7,7 @@ use crate::digest::PolicyDigest;
 use crate::moment::Moment;
 use crate::party::{PersonId, TxnId};
 use crate::policy::Policy;
+use crate::reviewer::profile::{Profile, Profiles};
 use crate::reviewer::{Absence, Absences, Attendance, Directory};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,8 +23,19 @@ pub(super) struct Rules {
 /// Who could be asked, and who was away.
 #[derive(Clone, Default)]
 struct People {
+    /// With the passkeys that they enrolled.
     directory: Arc<Directory>,
     absences: Arc<Absences>,
+    /// As the roster has them.
+    listed: Arc<Directory>,
+    profiles: Arc<Profiles>,
+}
+
+impl People {
+    fn merged(self) -> Self {
+        let directory = Arc::new(Directory::clone(&self.listed).with(&self.profiles));
+        Self { directory, ..self }
+    }
 }
 
 #[derive(Default)]
@@ -116,8 +128,8 @@ impl Documents {
         }
         match Directory::parse(text, "(record)") {
             Ok(directory) => {
-                let next = People { directory: Arc::new(directory), ..self.people.clone() };
-                self.people_are(next, at);
+                let next = People { listed: Arc::new(directory), ..self.people.clone() };
+                self.people_are(next.merged(), at);
             }
             Err(error) => {
                 findings.finding("roster.unreadable", format!("the roster cannot be read: {error}"));
@@ -175,6 +187,30 @@ impl Documents {
             format!("what is said of all absences does not follow from what `{person}` and others announced")
         });
         self.people_are(People { absences: Arc::new(recorded), ..self.people.clone() }, at);
+    }
+
+    /// Somebody set up something else: from now on the passkeys that they enrolled count, and no other.
+    pub(super) fn profile(
+        &mut self,
+        person: PersonId,
+        profile: Profile,
+        at: Moment,
+        findings: &mut Findings,
+    ) {
+        let before = self.people.profiles.of(&person);
+        findings.require(
+            before.revision.checked_add(1) == Some(profile.revision),
+            "profile.not_followed",
+            || format!("what `{person}` set up does not follow what they had set up before"),
+        );
+        let unusable = profile.passkeys.iter().filter(|enrolled| enrolled.passkey().is_none()).count();
+        findings.require(unusable == 0, "profile.unreadable", || {
+            format!("{unusable} of the passkeys that `{person}` enrolled are none")
+        });
+        let mut profiles = Profiles::clone(&self.people.profiles);
+        profiles.set(person, profile);
+        let next = People { profiles: Arc::new(profiles), ..self.people.clone() };
+        self.people_are(next.merged(), at);
     }
 
     /// The policies that a decision recorded at this moment may have been made under, the likelier first.

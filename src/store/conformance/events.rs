@@ -8,6 +8,7 @@ use crate::escalation::requirement::{Pool, Requirement, Seat};
 use crate::moment::Moment;
 use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
 use crate::reviewer::Absences;
+use crate::reviewer::profile::Profile;
 use crate::risk::facts::{Environment, Fact, Facts, Kind, Scope, Sensitivity, Source, Touched};
 use crate::risk::{Assessment, Claims, Level, Novelty, Score, Totals};
 use crate::suspension::Suspension;
@@ -163,6 +164,14 @@ pub fn receipted(txn: TxnId, number: u64) -> Event {
 #[must_use]
 pub fn absence() -> Event {
     Event::Absence { person: PersonId::new("ada").unwrap(), absence: None, absences: Absences::default() }
+}
+
+/// Somebody changed what they set up themselves.
+#[must_use]
+pub fn profile(person: usize, revision: u64) -> Event {
+    let person = PersonId::new(&format!("person-{person}")).unwrap();
+    let profile = Box::new(Profile { revision, ..Profile::default() });
+    Event::ProfileChanged { person, by: "a test".to_owned(), profile }
 }
 
 /// The opening of an escalation.

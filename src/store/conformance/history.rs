@@ -1,8 +1,8 @@
 //! Checks of whole histories: whatever happened, the store answers as one who reads everything would.
 
 use super::events::{
-    Dice, agent, allowed, denied, ending, escalated, minted, opened, policy, refused_vote, reported, resumed,
-    roster, step, stopped, suspended,
+    Dice, agent, allowed, denied, ending, escalated, minted, opened, policy, profile, refused_vote, reported,
+    resumed, roster, step, stopped, suspended,
 };
 use super::model::Model;
 use super::rules::at;
@@ -51,7 +51,8 @@ impl History {
             8 => self.report(),
             9 => self.suspension(who, now),
             10 if who < 3 => vec![policy("p"), roster("r"), policy("q")],
-            10 => vec![roster("s")],
+            10 if who < 5 => vec![profile(who, 1), roster("s"), profile(self.dice.below(4), 2)],
+            10 => vec![profile(self.dice.below(4), 3)],
             _ => vec![Event::ClockInDoubt { wall: now }],
         };
         Change::of(now, events)

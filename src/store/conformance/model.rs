@@ -80,6 +80,18 @@ impl Model {
         in_force.map(|(index, _)| index).collect()
     }
 
+    fn profiles(&self) -> Vec<Index> {
+        let mut latest = BTreeMap::new();
+        for (index, record) in (0..).zip(&self.records) {
+            if let Event::ProfileChanged { person, .. } = &record.event {
+                latest.insert(person, index);
+            }
+        }
+        let mut latest: Vec<Index> = latest.into_values().collect();
+        latest.sort_unstable();
+        latest
+    }
+
     /// Everything that a store could be asked about these records, with the right answers.
     #[must_use]
     pub fn answers(&self) -> Answers {
@@ -108,6 +120,7 @@ impl Model {
         let policies = self.places(|event| matches!(event, Event::PolicyLoaded { .. }));
         let rosters = self.places(|event| matches!(event, Event::RosterLoaded { .. }));
         let absences = self.places(|event| matches!(event, Event::Absence { .. }));
+        answers.profiles = self.profiles();
         answers.in_force = vec![
             (Document::Policy, policies.last().copied()),
             (Document::Roster, rosters.last().copied()),
@@ -157,6 +170,7 @@ pub struct Answers {
     habits: Vec<(AgentId, bool)>,
     suspensions: Vec<Index>,
     in_force: Vec<(Document, Option<Index>)>,
+    profiles: Vec<Index>,
 }
 
 impl Answers {
@@ -200,6 +214,7 @@ impl Answers {
             }
         }
         same(&store.suspensions().unwrap(), &self.suspensions, "what is suspended");
+        same(&store.profiles().unwrap(), &self.profiles, "what people set up");
         for (document, index) in &self.in_force {
             assert_eq!(store.in_force(*document).unwrap(), *index, "the {document:?} in force");
         }

@@ -2,8 +2,8 @@
 
 use super::Place;
 use super::events::{
-    Dice, absence, agent, allowed, denied, ending, minted, opened, policy, receipted, refused_vote, reported,
-    resumed, roster, step, stopped, suspended,
+    Dice, absence, agent, allowed, denied, ending, minted, opened, policy, profile, receipted, refused_vote,
+    reported, resumed, roster, step, stopped, suspended,
 };
 use super::model::Model;
 use crate::audit::event::{Changes, Event, Outcome, Record, RequestKey};
@@ -265,6 +265,19 @@ pub(super) async fn the_documents_in_force_are_the_last_ones(place: &mut dyn Pla
         assert_eq!(store.in_force(Document::Policy), Ok(Some(3)));
         assert_eq!(store.in_force(Document::Roster), Ok(Some(2)));
         assert_eq!(store.in_force(Document::Absences), Ok(Some(4)));
+        drop(store);
+        store = place.open().await;
+    }
+}
+
+pub(super) async fn the_latest_profile_of_each_person_is_found(place: &mut dyn Place) {
+    let mut store = place.open().await;
+    assert_eq!(store.profiles(), Ok(Vec::new()));
+    store.commit(Change::of(at(0), [profile(1, 1), profile(2, 1), profile(1, 2)])).await.unwrap();
+    assert_eq!(store.profiles(), Ok(vec![1, 2]), "two in one change");
+    store.commit(Change::of(at(0), [profile(2, 2), started("a"), profile(3, 1)])).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.profiles(), Ok(vec![2, 3, 5]));
         drop(store);
         store = place.open().await;
     }

@@ -4,7 +4,7 @@ use super::key::{self, Key, Line, State, Txn, Value};
 use super::shelf::Trouble;
 use crate::audit::filter::Effect;
 use crate::party::{EscalationId, SuspensionId};
-use crate::store::facts::{Decided, Facts, Step};
+use crate::store::facts::{Decided, Facts, PersonKey, Step};
 use crate::store::{Index, StoreError};
 
 /// An entry of the views, as it was and as it is from now on.
@@ -111,11 +111,28 @@ impl<'a> Draft<'a> {
         if let Some(id) = facts.resumed {
             self.resume(id)?;
         }
+        if let Some(person) = facts.profile {
+            self.profile(person, index)?;
+        }
         if let Some(document) = facts.document {
             let key = key::document(document);
             let before = self.get(&key, Expected::Known)?;
             self.entries.push(Entry { key, before, after: Some(key::place(index)) });
         }
+        Ok(())
+    }
+
+    /// Puts a profile in the place of what its person had before.
+    fn profile(&mut self, person: PersonKey, index: Index) -> Result<(), Trouble> {
+        let key = key::profile_of(person);
+        let before = self.get(&key, Expected::Known)?;
+        if let Some(place) = before {
+            let key = key::profile(key::read_place(&place).ok_or_else(nonsense)?);
+            let before = self.get(&key, Expected::Known)?;
+            self.entries.push(Entry { key, before, after: None });
+        }
+        self.entries.push(Entry { key, before, after: Some(key::place(index)) });
+        self.add(key::profile(index), key::nothing());
         Ok(())
     }
 

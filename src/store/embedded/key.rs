@@ -16,6 +16,8 @@
 //! u record                     → nothing: the record suspends something, and nobody has lifted that
 //! p suspension                 → where it was recorded, until it is lifted
 //! c document                   → where it last came into force
+//! m person                     → where their profile was last recorded
+//! j record                     → nothing: the record is the latest profile of its person
 //! ```
 
 use crate::audit::event::RequestKey;
@@ -224,6 +226,18 @@ pub(super) fn document(document: Document) -> Key {
     Key::of(&[name])
 }
 
+pub(super) fn profile_of(person: PersonKey) -> Key {
+    Key::of(&[b"m", person.as_bytes()])
+}
+
+pub(super) fn profile(index: Index) -> Key {
+    Key::of(&[b"j", &index.to_be_bytes()])
+}
+
+pub(super) fn all_profiles() -> Span {
+    Span { from: profile(0), to: profile(Index::MAX) }
+}
+
 /// The record that a key names with its last eight bytes.
 pub(super) fn index_in(key: &Key) -> Option<Index> {
     key.as_slice().last_chunk().copied().map(Index::from_be_bytes)
@@ -355,6 +369,8 @@ mod tests {
             suspended(1),
             suspension(SuspensionId::from_random([7; 16])),
             document(Document::Policy),
+            profile_of(PersonKey::new(&person)),
+            profile(1),
         ];
         let letters: std::collections::BTreeSet<u8> = keys.iter().map(|key| key.as_slice()[0]).collect();
         assert_eq!(letters.len(), keys.len());

@@ -93,7 +93,7 @@ pub(super) struct Mark {
 pub(super) type Hash = [u8; 16];
 
 /// Changes whenever the entries do, so that older views are rebuilt.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 const MARK: &[u8] = b"h";
 
 impl Mark {

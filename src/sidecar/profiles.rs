@@ -1,0 +1,208 @@
+//! What people set up themselves comes into force: it is recorded first, and counts at once and after every restart.
+
+use super::InForce;
+use crate::audit::event::Event;
+use crate::clock::Clock;
+use crate::party::PersonId;
+use crate::presence::passkey::{CredentialId, Passkey};
+use crate::reviewer::profile::{Enrolled, MAX_ENROLLED, Profile, Profiles};
+use crate::store::{Change, Store, StoreError};
+use arc_swap::ArcSwap;
+use core::fmt;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// The longest name of a passkey, in characters.
+pub const MAX_NAME: usize = 64;
+
+/// Why what somebody set up did not change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileRefused {
+    /// They are not in the roster.
+    NoSuchPerson,
+    /// The roster does not say for which pages passkeys are.
+    NoRelyingParty,
+    /// What they set up changed meanwhile; an invitation is used up by that.
+    Changed,
+    /// They have as many passkeys as anybody can enrol.
+    TooMany,
+    /// The passkey, or its key, is somebody's already.
+    Taken,
+    /// They enrolled no such passkey.
+    NoSuchPasskey,
+    /// Without it they could not sign in any more, and they did not say that they know.
+    LastWay,
+    /// It could not be recorded.
+    Store(StoreError),
+}
+
+impl fmt::Display for ProfileRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSuchPerson => "this person is not in the roster",
+            Self::NoRelyingParty => "the roster does not say for which pages passkeys are (`passkeys:`)",
+            Self::Changed => "what they set up has changed meanwhile",
+            Self::TooMany => "they have enrolled as many passkeys as anybody can",
+            Self::Taken => "this passkey is enrolled already",
+            Self::NoSuchPasskey => "they have enrolled no such passkey",
+            Self::LastWay => "it is the last way in: without it they can't sign in any more",
+            Self::Store(error) => return error.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for ProfileRefused {}
+
+/// The profiles as they were last recorded.
+///
+/// # Errors
+/// [`StoreError`] if they can't be read.
+pub fn recall(store: &dyn Store) -> Result<Profiles, StoreError> {
+    let mut profiles = Profiles::default();
+    for index in store.profiles()? {
+        match store.record(index)?.event {
+            Event::ProfileChanged { person, profile, .. } => profiles.set(person, *profile),
+            other => {
+                let what = format!("record {index} is not what it was found as, but `{}`", other.kind());
+                return Err(StoreError::Damaged(what));
+            }
+        }
+    }
+    Ok(profiles)
+}
+
+/// The profiles, and how they change.
+pub struct ProfileBook {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    in_force: Arc<ArcSwap<InForce>>,
+    /// Held while one is changed.
+    changing: Mutex<()>,
+}
+
+impl ProfileBook {
+    /// What is in force is what they are merged into.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, in_force: Arc<ArcSwap<InForce>>) -> Self {
+        Self { store, clock, in_force, changing: Mutex::default() }
+    }
+
+    /// All profiles.
+    #[must_use]
+    pub fn all(&self) -> Arc<Profiles> {
+        self.in_force.load().profiles.clone()
+    }
+
+    /// What somebody set up.
+    #[must_use]
+    pub fn of(&self, person: &PersonId) -> Profile {
+        self.in_force.load().profiles.of(person)
+    }
+
+    /// What is in force.
+    #[must_use]
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
+    }
+
+    /// Changes what somebody set up; `by` says who did it and how they were known.
+    ///
+    /// # Errors
+    /// [`ProfileRefused`], also whatever `change` says.
+    pub async fn change(
+        &self,
+        person: &PersonId,
+        by: &str,
+        change: impl FnOnce(&mut Profile, &InForce) -> Result<(), ProfileRefused> + Send,
+    ) -> Result<Profile, ProfileRefused> {
+        let _alone = self.changing.lock().await;
+        let in_force = self.in_force.load_full();
+        if in_force.directory.person(person).is_none() {
+            return Err(ProfileRefused::NoSuchPerson);
+        }
+        let before = in_force.profiles.of(person);
+        let mut profile = before.clone();
+        change(&mut profile, &in_force)?;
+        if profile == before {
+            return Ok(before);
+        }
+        profile.revision = before.revision.saturating_add(1);
+        let event = Event::ProfileChanged {
+            person: person.clone(),
+            by: by.to_owned(),
+            profile: Box::new(profile.clone()),
+        };
+        self.store.commit(Change::of(self.clock.now(), [event])).await.map_err(ProfileRefused::Store)?;
+        // The roster may have been swapped meanwhile; profiles change nowhere else.
+        self.in_force.rcu(|now| {
+            let mut profiles = Profiles::clone(&now.profiles);
+            profiles.set(person.clone(), profile.clone());
+            now.with(Arc::new(profiles))
+        });
+        tracing::info!(%person, %by, revision = profile.revision, "what somebody set up has changed");
+        Ok(profile)
+    }
+
+    /// Enrols a passkey of somebody. `revision` is that of the profile which an invitation was made for.
+    ///
+    /// # Errors
+    /// [`ProfileRefused`].
+    pub async fn enrol(
+        &self,
+        person: &PersonId,
+        by: &str,
+        revision: Option<u64>,
+        passkey: Passkey,
+    ) -> Result<(), ProfileRefused> {
+        let at = self.clock.now();
+        let change = |profile: &mut Profile, in_force: &InForce| {
+            if revision.is_some_and(|revision| revision != profile.revision) {
+                return Err(ProfileRefused::Changed);
+            }
+            if in_force.directory.relying_party().is_none() {
+                return Err(ProfileRefused::NoRelyingParty);
+            }
+            if profile.passkeys.len() >= MAX_ENROLLED {
+                return Err(ProfileRefused::TooMany);
+            }
+            if in_force.directory.is_taken(&passkey) {
+                return Err(ProfileRefused::Taken);
+            }
+            profile.passkeys.push(Enrolled {
+                id: passkey.id.to_string(),
+                key: passkey.key.to_string(),
+                name: passkey.name.as_deref().map(|name| name.chars().take(MAX_NAME).collect()),
+                at,
+                by: by.to_owned(),
+            });
+            Ok(())
+        };
+        self.change(person, by, change).await.map(drop)
+    }
+
+    /// Removes a passkey that somebody enrolled. `knowing` says that they know what it means if it is the last way in.
+    ///
+    /// # Errors
+    /// [`ProfileRefused`].
+    pub async fn remove(
+        &self,
+        person: &PersonId,
+        by: &str,
+        credential: &CredentialId,
+        knowing: bool,
+    ) -> Result<(), ProfileRefused> {
+        let named = credential.to_string();
+        let change = |profile: &mut Profile, in_force: &InForce| {
+            let before = profile.passkeys.len();
+            profile.passkeys.retain(|enrolled| enrolled.id != named);
+            if profile.passkeys.len() == before {
+                return Err(ProfileRefused::NoSuchPasskey);
+            }
+            let person = in_force.directory.person(person).ok_or(ProfileRefused::NoSuchPerson)?;
+            let others = person.passkeys.iter().any(|passkey| passkey.id != *credential);
+            let last = !others && person.keys.is_empty();
+            if last && !knowing { Err(ProfileRefused::LastWay) } else { Ok(()) }
+        };
+        self.change(person, by, change).await.map(drop)
+    }
+}
