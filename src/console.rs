@@ -7,6 +7,7 @@
 mod account;
 mod agents;
 mod assets;
+mod change;
 pub mod doors;
 mod enrol;
 mod filters;
@@ -109,6 +110,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(agents::routes())
         .merge(sign_in::routes())
         .merge(links::routes())
+        .merge(change::routes())
         .merge(live::routes())
         .merge(proposal::routes())
         .merge(queue::routes())

@@ -13,6 +13,8 @@
 mod authenticator;
 #[path = "console/browser.rs"]
 mod browser;
+#[path = "console/changes.rs"]
+mod changes;
 #[path = "console/doors.rs"]
 mod doors;
 #[path = "console/enrolment.rs"]
@@ -21,6 +23,10 @@ mod enrolment;
 mod hooks;
 #[path = "console/links.rs"]
 mod links;
+#[path = "console/hostile_pages.rs"]
+mod hostile_pages;
+#[path = "console/live.rs"]
+mod live;
 #[path = "console/markup.rs"]
 mod markup;
 #[path = "console/pages.rs"]

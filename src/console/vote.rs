@@ -1,14 +1,14 @@
 //! Voting: what somebody says about a proposal, in their own name, as a form brings it.
 
 mod conditions;
-mod confirm;
+pub(super) mod confirm;
 
 use super::Console;
 use super::problem::{desk_problem, problem};
 use super::proposal::{self, Intent, Look, Note, id_of};
 use super::visitor::{Fields, Posted, Visitor};
 use crate::desk::{Desk as _, DeskError, Docket, VoteRefused};
-use crate::escalation::vote::{Choice, Nonce, Reason, SignedVote, Statement};
+use crate::escalation::vote::{Choice, Nonce, Reason, ReasonError, SignedVote, Statement};
 use crate::escalation::{Flag, TransitionError, VoteRefusal};
 use crate::operation::render::visible;
 use crate::party::{EscalationId, PersonId};
@@ -99,7 +99,7 @@ async fn cast(
         }
         Some(_) | None => return Err(NotYet::Form("say what you decide".to_owned())),
     };
-    let reason = reason_of(fields)?;
+    let reason = reason_in(fields).map_err(|error| NotYet::Form(error.to_string()))?;
     let nonce =
         console.sidecar.entropy.bits128().map_err(|_| NotYet::Form("try again in a moment".to_owned()))?;
     let statement = Statement {
@@ -152,9 +152,9 @@ fn did(choice: &Choice, flags: &[Flag]) -> &'static str {
 }
 
 /// The reason of a form, on one line.
-fn reason_of(fields: &Fields) -> Result<Reason, NotYet> {
+pub(super) fn reason_in(fields: &Fields) -> Result<Reason, ReasonError> {
     let text: Vec<&str> = fields.one("reason").unwrap_or_default().split_whitespace().collect();
-    Reason::new(&text.join(" ")).map_err(|error| NotYet::Form(error.to_string()))
+    Reason::new(&text.join(" "))
 }
 
 pub(super) fn back(id: EscalationId, did: &str) -> Response {
@@ -333,7 +333,7 @@ async fn review(State(console): State<Arc<Console>>, Path(id): Path<String>, pos
         Ok(id) => id,
         Err(response) => return *response,
     };
-    let (justified, note) = match (fields.one("justified"), reason_of(&fields)) {
+    let (justified, note) = match (fields.one("justified"), reason_in(&fields)) {
         (Some("yes"), Ok(note)) => (true, note),
         (Some("no"), Ok(note)) => (false, note),
         (Some(_) | None, _) => {

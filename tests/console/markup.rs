@@ -46,12 +46,6 @@ impl Markup {
     pub(crate) fn text(&self) -> String {
         unescaped(&self.text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
-
-    /// What the page is made of, without any of its words: tags, and the names of their attributes.
-    pub(crate) fn bones(&self) -> Vec<(String, Vec<String>)> {
-        let names = |tag: &Tag| tag.attributes.iter().map(|(name, _)| name.clone()).collect();
-        self.tags.iter().map(|tag| (tag.name.clone(), names(tag))).collect()
-    }
 }
 
 fn word(text: &str) -> (&str, &str) {

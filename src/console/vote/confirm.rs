@@ -28,8 +28,8 @@ struct Confirm {
     statement: String,
     /// What the browser is asked for; nothing where they have no passkey.
     options: Option<String>,
-    /// How the same is said at a terminal; nothing where that is said otherwise.
-    command: Option<String>,
+    /// How the same is said at a terminal.
+    command: String,
     /// What goes along: a changed operation.
     carried: Vec<(String, String)>,
 }
@@ -43,7 +43,7 @@ pub(super) fn page(console: &Console, visitor: &Visitor, statement: &Statement) 
         visitor,
         statement,
         (format!("/e/{id}/signed"), format!("/e/{id}")),
-        Some(command),
+        command,
         Vec::new(),
     )
 }
@@ -54,7 +54,7 @@ pub(in crate::console) fn carrying(
     visitor: &Visitor,
     statement: &Statement,
     (action, back): (String, String),
-    command: Option<String>,
+    command: String,
     carried: Vec<(String, String)>,
 ) -> Response {
     let directory = console.desk.directory();
