@@ -14,8 +14,9 @@ use super::page::{Page, Place, show};
 use super::problem::{desk_problem, problem};
 use super::queue::progress;
 use super::visitor::Visitor;
-use super::words::{ago, ended, left, state, verb};
+use super::words::{ago, ended, left, ours, state, verb};
 use crate::audit::filter::Filter;
+use crate::decision::Decision;
 use crate::desk::queue::Line;
 use crate::desk::{DeskError, View, Voter, WhoCan};
 use crate::escalation::{Sight, Status};
@@ -292,7 +293,7 @@ impl Parts<'_> {
             state: state(status),
             words: progress(&Line::of(docket.clone()), status),
             ended: ended(&docket.escalation, status),
-            reasons: docket.reasons.iter().map(|reason| visible(reason)).collect(),
+            reasons: docket.reasons.iter().map(|reason| ours(reason)).collect(),
             age: ago(opening.opened_at, now),
             opened_at: opening.opened_at.to_string(),
             left: left(opening.decide_by(), now),
@@ -308,7 +309,7 @@ impl Parts<'_> {
             claims: claims.map(|(name, text)| (name, Text::of(text, claim))).collect(),
             risk: Risk::of(&decided.decision.assessment),
             rule: visible(decided.decision.rule.as_deref().unwrap_or_default()),
-            why: decided.decision.reasons.iter().map(|reason| visible(reason)).collect(),
+            why: why(&decided.decision),
             people,
             conditions: opening.terms.conditions.iter().map(|one| visible(&one.describe())).collect(),
             offer: offer.map(|offer| offered(&offer, &directory)),
@@ -319,6 +320,13 @@ impl Parts<'_> {
             policy: opening.policy.to_string(),
         }
     }
+}
+
+/// Why people are asked; what each factor adds stands in the picture of the risk.
+fn why(decision: &Decision) -> Vec<String> {
+    let factors: Vec<String> = decision.assessment.factors.iter().map(ToString::to_string).collect();
+    let reasons = decision.reasons.iter().filter(|reason| !factors.contains(reason));
+    reasons.map(|reason| ours(reason)).collect()
 }
 
 fn offered(offer: &Offer, directory: &crate::reviewer::Directory) -> OfferShown {

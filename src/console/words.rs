@@ -2,6 +2,7 @@
 
 use crate::escalation::{Escalation, Status};
 use crate::moment::Moment;
+use crate::operation::render::visible;
 use crate::risk::Kind;
 use core::time::Duration;
 
@@ -30,6 +31,22 @@ pub(super) fn ago(then: Moment, now: Moment) -> String {
 /// How much is left: `12 min left`, `time is over`.
 pub(super) fn left(until: Moment, now: Moment) -> String {
     if until > now { format!("{} left", span(until.since(now))) } else { "time is over".to_owned() }
+}
+
+/// Words of ours with somebody else's in them: nothing hidden, and our own dash between two numbers.
+pub(super) fn ours(text: &str) -> String {
+    let shown = visible(text);
+    let mut parts = shown.split("⟨U+2013⟩").peekable();
+    let mut words = String::with_capacity(shown.len());
+    while let Some(part) = parts.next() {
+        words.push_str(part);
+        if let Some(next) = parts.peek() {
+            let between = part.ends_with(|c: char| c.is_ascii_digit())
+                && next.starts_with(|c: char| c.is_ascii_digit());
+            words.push_str(if between { "–" } else { "⟨U+2013⟩" });
+        }
+    }
+    words
 }
 
 /// `1 character`, `2 characters`.
@@ -104,6 +121,7 @@ mod tests {
         assert_eq!(ago(at(100), at(220)), "2 min ago");
         assert_eq!(left(at(220), at(100)), "2 min left");
         assert_eq!(left(at(100), at(100)), "time is over");
+        assert_eq!(ours("22:00–06:00 –x a\u{202e}"), "22:00–06:00 ⟨U+2013⟩x a⟨U+202E⟩");
         assert_eq!(count(1, "line", "lines"), "1 line");
         assert_eq!(count(0, "line", "lines"), "0 lines");
     }

@@ -96,7 +96,7 @@ fn hostile() -> Ask {
     Ask {
         request_id: "<pwned>'".to_owned(),
         action: "deploy.release".to_owned(),
-        resource: format!("shop/production/{}", tricks().replace(['\u{7}', '\u{1b}', '\0'], "")),
+        resource: format!("shop/production/{}", tricks().replace(char::is_control, "")),
         parameters: Some(format!("{{{words}: {words}, \"list\": [{words}, {{{words}: 1}}]}}").into_bytes()),
         executor: FLEET.to_owned(),
         context: Context {
@@ -166,11 +166,14 @@ async fn nothing_in_an_address_or_a_form_becomes_part_of_a_page() {
     let mut ada = site.signed_in("ada").await;
     let trick = "%22%3E%3Cpwned%20pwned%3D%221%22%3E%E2%80%AE";
     for path in [
-        format!("/?show=open&agent={trick}&action={trick}"),
+        "/?show=open&agent=%22%3E%3Cpwned%20pwned%3D%221%22%3E&action=%27%3E%3Cpwned%3E".to_owned(),
         format!("/e/{id}?did={trick}&intent={trick}&evidence={trick}"),
     ] {
         visit(&mut ada, &path).await;
     }
+    let answer = ada.get(&format!("/?agent={trick}")).await;
+    assert_eq!((answer.status, answer.header("content-type")), (400, "text/plain; charset=utf-8"));
+    assert!(answer.body.is_ascii());
     let answer = ada.get(&format!("/e/{trick}")).await;
     assert_eq!(answer.status, 404);
     is_unharmed("no id", &answer);

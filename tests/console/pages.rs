@@ -123,6 +123,7 @@ async fn a_proposal_has_everything_that_matters() {
             "Risk 0.",
             "environment",
             "Why people are asked",
+            "it takes 1 of role oncall",
             "0 of 1 agreed",
             "These can still complete it",
             "left",

@@ -1,5 +1,6 @@
 //! Risk as a picture: how much each factor adds, and what else lifts or is known.
 
+use crate::console::words::ours;
 use crate::operation::render::visible;
 use crate::risk::{Assessment, Facts, Level};
 
@@ -53,7 +54,7 @@ impl Risk {
                 width,
                 adds: factor.contribution.to_string(),
                 sum: format!("{} × {}", factor.value, factor.weight),
-                reason: visible(&format!("{} ({})", factor.reason, factor.source)),
+                reason: ours(&format!("{} ({})", factor.reason, factor.source)),
             });
             from += width;
         }
@@ -82,7 +83,7 @@ fn known(facts: &Facts) -> Vec<Known> {
     let cost = facts.cost.value.map_or_else(|| "nobody said".to_owned(), |cost| cost.to_string());
     let undone = if facts.irreversible.value { "no" } else { "nothing says that it can't" };
     let kind = facts.kind.value.as_str().replace('_', " ");
-    let fact = |name, value: String, reason: &str| Known { name, value, reason: visible(reason) };
+    let fact = |name, value: String, reason: &str| Known { name, value, reason: ours(reason) };
     vec![
         fact("What it does", kind, &facts.kind.reason),
         fact("Where", facts.environment.value.to_string(), &facts.environment.reason),

@@ -51,7 +51,12 @@ impl Wanted {
         let mut wanted = Self::default();
         let said = query.iter().filter(|(_, value)| !value.is_empty());
         for (name, value) in said {
-            let pattern = || Glob::new(value).map(Some).ok_or("the pattern is too long");
+            let pattern = || {
+                // Names have no other characters, and what can't be seen would come back unseen.
+                let plain = value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+                let pattern = plain.then(|| Glob::new(value)).flatten();
+                pattern.map(Some).ok_or("a pattern is printable ASCII, and not long")
+            };
             match name.as_str() {
                 "show" => {
                     let show = Show::ALL.into_iter().find(|show| show.name() == value);
@@ -174,7 +179,13 @@ mod tests {
             assert_eq!(wanted.link(None), link, "{query}");
             assert_eq!(wanted.link(Some("t")), format!("{link}&after=t"));
         }
-        for query in ["show=all", "level=severe", "state=pending", &format!("agent={}", "a".repeat(513))] {
+        for query in [
+            "show=all",
+            "level=severe",
+            "state=pending",
+            "agent=a\u{202e}",
+            &format!("agent={}", "a".repeat(513)),
+        ] {
             assert!(read(query).is_err(), "{query}");
         }
     }
