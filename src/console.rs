@@ -6,9 +6,11 @@
 
 mod account;
 mod agents;
+mod analytics;
 mod assets;
 mod change;
 pub mod doors;
+mod drills;
 mod enrol;
 mod filters;
 mod headers;
@@ -108,6 +110,8 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(enrol::routes())
         .merge(people::routes())
         .merge(agents::routes())
+        .merge(analytics::routes())
+        .merge(drills::routes())
         .merge(sign_in::routes())
         .merge(links::routes())
         .merge(change::routes())

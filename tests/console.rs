@@ -21,10 +21,10 @@ mod doors;
 mod enrolment;
 #[path = "console/hooks.rs"]
 mod hooks;
-#[path = "console/links.rs"]
-mod links;
 #[path = "console/hostile_pages.rs"]
 mod hostile_pages;
+#[path = "console/links.rs"]
+mod links;
 #[path = "console/live.rs"]
 mod live;
 #[path = "console/markup.rs"]

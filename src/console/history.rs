@@ -88,7 +88,7 @@ async fn history(
             return match Key::parse(id) {
                 Some(key) => Redirect::to(&format!("/history/{key}")).into_response(),
                 None => {
-                    let problem = "an id is txn_…, esc_…, or a token’s jti".to_owned();
+                    let problem = "an id is txn_…, esc_…, or a token's jti".to_owned();
                     let page = page(&visitor, wanted, Some(problem), &super::clock(&console, &visitor), None);
                     (StatusCode::UNPROCESSABLE_ENTITY, show(&page)).into_response()
                 }
@@ -114,11 +114,11 @@ async fn history(
 fn filter(wanted: &Wanted, wall: &Wall, everything: bool) -> Result<(Filter, Option<u64>), String> {
     let pattern = |label: &str, text: &str| match text.trim() {
         "" => Ok(None),
-        text => Glob::new(text).map(Some).ok_or_else(|| format!("“{label}” is too long")),
+        text => Glob::new(text).map(Some).ok_or_else(|| format!("`{label}` is too long")),
     };
     let moment = |label: &str, text: &str| match text {
         "" => Ok(None),
-        text => wall.read(text).map(Some).ok_or_else(|| format!("“{label}” is not a date with a time")),
+        text => wall.read(text).map(Some).ok_or_else(|| format!("`{label}` is not a date with a time")),
     };
     let effect = match wanted.effect.as_str() {
         "" => None,

@@ -119,7 +119,7 @@ fn absence(console: &Console, posted: &Posted) -> Result<(Moment, Moment, Option
     let moment = |name: &str, label: &str| {
         let field = posted.fields.one(name);
         field
-            .map(|text| wall.read(text).ok_or_else(|| format!("“{label}” is not a date with a time")))
+            .map(|text| wall.read(text).ok_or_else(|| format!("`{label}` is not a date with a time")))
             .transpose()
     };
     let from = moment("from", "From")?.unwrap_or_else(|| console.desk.now());

@@ -2,6 +2,10 @@
 
 #[path = "rooms/agents.rs"]
 mod agents;
+#[path = "rooms/analytics.rs"]
+mod analytics;
+#[path = "rooms/drills.rs"]
+mod drills;
 #[path = "rooms/history.rs"]
 mod history;
 #[path = "rooms/people.rs"]
@@ -57,6 +61,7 @@ async fn who_may_be_in_which_room() {
     }
     for (path, fields, expected) in [
         ("/agents/suspend", &[("agent", "a"), ("reason", "r")][..], [403, 200, 403]),
+        ("/drills", &[("agent", "a b")], [403, 422, 403]),
         ("/agents/lift", &[("id", "sus_AAAAAAAAAAAAAAAAAAAAAA")], [403, 404, 403]),
     ] {
         let statuses = [

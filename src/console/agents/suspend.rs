@@ -94,9 +94,9 @@ fn order(console: &Console, visitor: &Visitor, form: &Form, by: String) -> Resul
     let lasts = match form.until.as_str() {
         "" => None,
         text => {
-            let until = clock(console, visitor).read(text).ok_or("“Until” is not a date with a time")?;
+            let until = clock(console, visitor).read(text).ok_or("`Until` is not a date with a time")?;
             if until <= now {
-                return Err("“Until” is over already".to_owned());
+                return Err("`Until` is over already".to_owned());
             }
             Some(until.since(now))
         }
@@ -108,7 +108,7 @@ fn order(console: &Console, visitor: &Visitor, form: &Form, by: String) -> Resul
     let written = Written { agent, action, everything: *everything, reason, lasts };
     Order::read(written, by).map_err(|error| match error {
         OrderError::Nothing => "say which agent or which action, or that you mean everything".to_owned(),
-        OrderError::Both => "“everything” goes without an agent and an action".to_owned(),
+        OrderError::Both => "`everything` goes without an agent and an action".to_owned(),
         OrderError::Characters(_) | OrderError::Long(_) | OrderError::Reason(_) | OrderError::TooLong => {
             error.to_string()
         }

@@ -151,7 +151,7 @@ fn page(
         page: Page::new("History", Place::History, visitor),
         id,
         title: match overview.action.as_str() {
-            "" => "an operation that can’t be read".to_owned(),
+            "" => "an operation that cannot be read".to_owned(),
             action => format!("{action} on {}", overview.resource),
         },
         state,
@@ -211,7 +211,7 @@ fn claims(decided: &Decided) -> Vec<(&'static str, String)> {
     let context = &decided.context;
     let said = [
         ("Its reason", &context.reason),
-        ("The user’s request", &context.user_request),
+        ("The user's request", &context.user_request),
         ("Its reasoning", &context.reasoning),
         ("Blast radius", &context.blast_radius),
         ("Undoing it", &context.reversibility),
