@@ -74,13 +74,13 @@ impl Hours {
         (open_until.is_some(), open_until.filter(|end| end.since(now) < A_WEEK))
     }
 
-    /// As a person reads them: `Mon–Fri 09:00–17:30, Sat 10:00–12:00`.
+    /// As a person reads them: `Mon-Fri 09:00-17:30, Sat 10:00-12:00`.
     #[must_use]
     pub fn words(&self) -> String {
         let time = |minute: u16| format!("{:02}:{:02}", minute % DAY / 60, minute % 60);
         let words = self.spans.iter().map(|span| match span.until - span.from {
             DAY if span.from == 0 => format!("{} all day", days(&span.days)),
-            _ => format!("{} {}–{}", days(&span.days), time(span.from), time(span.until)),
+            _ => format!("{} {}-{}", days(&span.days), time(span.from), time(span.until)),
         });
         words.collect::<Vec<_>>().join(", ")
     }
@@ -96,14 +96,14 @@ impl Hours {
     }
 }
 
-/// `Mon–Fri`, `Mon, Wed–Thu`; days that follow each other from Monday on are told together.
+/// `Mon-Fri`, `Mon, Wed-Thu`; days that follow each other from Monday on are told together.
 fn days(days: &[bool; 7]) -> String {
     const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     let named: Vec<(&str, bool)> = NAMES.into_iter().zip(*days).collect();
     let runs = named.chunk_by(|a, b| a.1 == b.1).filter(|run| run.first().is_some_and(|(_, works)| *works));
     let words = runs.filter_map(|run| match run {
         [(only, _)] => Some((*only).to_owned()),
-        [(first, _), .., (last, _)] => Some(format!("{first}–{last}")),
+        [(first, _), .., (last, _)] => Some(format!("{first}-{last}")),
         [] => None,
     });
     words.collect::<Vec<_>>().join(", ")
@@ -174,13 +174,13 @@ mod tests {
     fn hours_are_told_in_words() {
         let odd = [true, false, true, true, false, false, true];
         for (spans, words) in [
-            (&[(WORKDAYS, 9 * 60, 17 * 60 + 30)][..], "Mon–Fri 09:00–17:30"),
-            (&[([true; 7], 0, DAY)], "Mon–Sun all day"),
+            (&[(WORKDAYS, 9 * 60, 17 * 60 + 30)][..], "Mon-Fri 09:00-17:30"),
+            (&[([true; 7], 0, DAY)], "Mon-Sun all day"),
             (
                 &[(odd, 22 * 60, DAY + 360), (WORKDAYS, 60, 90)],
-                "Mon–Fri 01:00–01:30, Mon, Wed–Thu, Sun 22:00–06:00",
+                "Mon-Fri 01:00-01:30, Mon, Wed-Thu, Sun 22:00-06:00",
             ),
-            (&[(WORKDAYS, 600, DAY)], "Mon–Fri 10:00–00:00"),
+            (&[(WORKDAYS, 600, DAY)], "Mon-Fri 10:00-00:00"),
         ] {
             assert_eq!(hours("UTC", spans).words(), words);
         }

@@ -274,6 +274,6 @@ fn timing(table: &TimingTable, minute: u16) -> (Score, String) {
     let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
     let quiet = within(minute, table.from, table.to);
     let (value, within) = if quiet { (table.quiet, "within") } else { (table.otherwise, "outside") };
-    let reason = format!("{} is {within} {}–{}", clock(minute), clock(table.from), clock(table.to));
+    let reason = format!("{} is {within} {}-{}", clock(minute), clock(table.from), clock(table.to));
     (value, reason)
 }

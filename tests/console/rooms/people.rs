@@ -24,7 +24,7 @@ async fn everyone_is_shown_with_what_they_have_to_do() {
     is_clean(&page);
     assert!(page.body.contains("3 of 3 are there"), "{}", page.body);
     assert!(page.body.contains("Ada &#60;b&#62;of ⟨U+202E⟩Berlin&#60;/b&#62;"), "{}", page.body);
-    for words in ["oncall, platform-lead", "Mon–Sun all day", "(Europe/Berlin)", "1 of 20", "(you)"] {
+    for words in ["oncall, platform-lead", "Mon-Sun all day", "(Europe/Berlin)", "1 of 20", "(you)"] {
         assert!(page.body.contains(words), "{words}: {}", page.body);
     }
     // Times are told by the clock of whoever looks.
