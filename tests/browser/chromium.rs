@@ -205,6 +205,18 @@ impl Window {
         self.run(script).await == Value::Bool(true)
     }
 
+    /// Keeps a picture of the page and says what is wrong with it: what axe or the browser objects to, and what is wider
+    /// than the window.
+    pub(crate) async fn flaws(&self, name: &str) -> Vec<String> {
+        self.picture(name).await;
+        let mut flaws = self.barriers().await;
+        flaws.extend(self.troubles().await);
+        if !self.fits().await {
+            flaws.push("something is wider than the window".to_owned());
+        }
+        flaws.into_iter().map(|flaw| format!("{name}: {flaw}")).collect()
+    }
+
     /// Closes it.
     pub(crate) async fn close(self) {
         let path = format!("/session/{}", self.session);
