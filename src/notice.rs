@@ -4,8 +4,12 @@
 //! notices are owed. What was delivered is recorded too ([`Told`]), so that a restart owes nothing twice for long.
 
 mod message;
+mod plan;
+mod reach;
 
 pub use message::{Action, Excerpt, Line, Message, Urgency};
+pub use plan::{Course, Owed, plan, revision};
+pub use reach::{Reachable, routes};
 
 use crate::digest::{base64url, from_base64url, sha256};
 use crate::escalation::Channel;

@@ -30,7 +30,7 @@ pub use crate::escalation::{Channel, Terms};
 pub use crate::risk::span::{NotASpan, Span};
 pub use changes::Changes;
 pub use check::{Concern, Finding, Never, Severity};
-pub(crate) use model::{minute, weekday};
+pub(crate) use model::{minute, minute_of, weekday};
 pub use outcome::Outcome;
 pub use rule::{Found, Match, Matching, Query, Rule, Unlike};
 pub use source::{At, Problem, SourceError};

@@ -168,7 +168,7 @@ impl Case {
     }
 
     /// Why this person may not vote, whichever of their names they are asked under.
-    pub(super) fn barred(&self, person: &PersonId, roster: &dyn Membership) -> Option<VoteRefusal> {
+    pub(crate) fn barred(&self, person: &PersonId, roster: &dyn Membership) -> Option<VoteRefusal> {
         let is = |name: &str| name == person.as_str() || roster.known_as(name).as_ref() == Some(person);
         let opening = &self.opening;
         let asks = is(opening.agent.as_str()) || opening.operators.iter().any(|one| is(one.as_str()));

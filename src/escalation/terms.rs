@@ -243,4 +243,16 @@ impl Channel {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its kind, one of [`KINDS`](Self::KINDS).
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.0.split_once(':').map_or(self.0.as_str(), |(kind, _)| kind)
+    }
+
+    /// Which one of that kind, where that is said: `#agent-approvals` in `slack:#agent-approvals`.
+    #[must_use]
+    pub fn which(&self) -> Option<&str> {
+        self.0.split_once(':').map(|(_, which)| which)
+    }
 }

@@ -209,13 +209,15 @@ fn names(node: &Node) -> Result<Vec<Field>, Fault> {
 /// A time of day, `22:00`.
 pub(crate) fn minute(node: &Node) -> Result<u16, Fault> {
     let text = text(node).map_err(|_| expected(node, "a time of day such as `\"22:00\"`"))?;
-    let read = || {
-        let (hour, minute) = text.split_once(':')?;
-        let number = |part: &str, below: u16| {
-            let digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-            part.parse::<u16>().ok().filter(|n| digits && *n < below)
-        };
-        Some(number(hour, 24)? * 60 + number(minute, 60)?)
+    minute_of(text).ok_or_else(|| malformed(node, text, "a time of day such as `22:00`"))
+}
+
+/// The minute of the day that `22:00` is.
+pub(crate) fn minute_of(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let number = |part: &str, below: u16| {
+        let digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+        part.parse::<u16>().ok().filter(|n| digits && *n < below)
     };
-    read().ok_or_else(|| malformed(node, text, "a time of day such as `22:00`"))
+    Some(number(hour, 24)? * 60 + number(minute, 60)?)
 }

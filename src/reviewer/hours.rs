@@ -114,6 +114,17 @@ pub(super) fn local_date(zone: &TimeZone, now: Moment) -> Date {
     local(zone, now).date()
 }
 
+/// When the quiet hours end that this moment is in, `from` and `until` being minutes of the day; `None` if it is in none.
+pub(super) fn quiet_until(zone: &TimeZone, from: u16, until: u16, now: Moment) -> Option<Moment> {
+    let today = local_date(zone, now);
+    let until = if until > from { until } else { until + DAY };
+    // Those that began yesterday, where they go over midnight, and those that begin today.
+    [today.yesterday().ok()?, today].into_iter().find_map(|day| {
+        let (begin, end) = (moment(zone, day, from)?, moment(zone, day, until)?);
+        (begin <= now && now < end).then_some(end)
+    })
+}
+
 /// The hour of this moment.
 pub(super) fn local_hour(zone: &TimeZone, now: Moment) -> u8 {
     local(zone, now).hour().unsigned_abs()
@@ -192,6 +203,25 @@ mod tests {
         assert!(nights.contain(at("11-28T05:59:00")), "Friday's night");
         assert!(!nights.contain(at("11-28T23:00:00")), "Saturday");
         assert_eq!(nights.change_after(at("11-27T23:00:00")), Some(at("11-28T06:00:00")));
+    }
+
+    #[test]
+    fn quiet_hours_are_told_by_the_clock_on_the_wall() {
+        let berlin = Calendar::zone("Europe/Berlin").unwrap();
+        for (from, until, now, end) in [
+            (22, 7, "11-23T20:59:00", None),
+            (22, 7, "11-23T21:00:00", Some("11-24T06:00:00")),
+            (22, 7, "11-24T05:59:59", Some("11-24T06:00:00")),
+            (22, 7, "11-24T06:00:00", None),
+            (0, 6, "11-23T23:30:00", Some("11-24T05:00:00")),
+            (13, 14, "11-23T12:30:00", Some("11-23T13:00:00")),
+            (13, 14, "11-23T13:30:00", None),
+            // The night in which summer time ends is an hour longer.
+            (22, 7, "10-24T20:00:00", Some("10-25T06:00:00")),
+        ] {
+            let found = quiet_until(&berlin, from * 60, until * 60, at(now));
+            assert_eq!(found, end.map(at), "{from}-{until} at {now}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A person who may be asked: what they hold, what they know, and when they are there.
 
 use super::absence::Absence;
-use super::hours::{Hours, local_date, local_hour, moment};
+use super::hours::{Hours, local_date, local_hour, moment, quiet_until};
+use super::profile::Preferences;
 use crate::escalation::requirement::{RoleName, TeamName};
 use crate::moment::Moment;
 use crate::party::PersonId;
@@ -44,6 +45,8 @@ pub struct Person {
     pub time_zone: TimeZone,
     /// When they work; at any time where nothing is said.
     pub hours: Option<Hours>,
+    /// From when to when, in minutes of their day, only what is urgent is sent to them. It may go over midnight.
+    pub quiet: Option<(u16, u16)>,
     /// When they are away, earliest first; none overlaps another.
     pub away: Vec<Absence>,
     /// How often they are asked a day at most.
@@ -55,6 +58,14 @@ impl Person {
     #[must_use]
     pub fn knows(&self, action: &Named<'_>, resource: &Named<'_>) -> Option<&Expertise> {
         self.expertise.iter().find(|expertise| expertise.covers(action, resource))
+    }
+
+    /// Until when they want to be left alone at this moment; `None` if they don't. What they prefer goes before what the
+    /// roster says.
+    #[must_use]
+    pub fn quiet_until(&self, preferences: Option<&Preferences>, now: Moment) -> Option<Moment> {
+        let (from, until) = preferences.and_then(|preferences| preferences.quiet).or(self.quiet)?;
+        quiet_until(&self.time_zone, from, until, now)
     }
 
     /// The points of all their keys, in whatever form each of them comes.

@@ -31,6 +31,7 @@ const PERSON: &[&str] = &[
     "expertise",
     "time_zone",
     "hours",
+    "quiet",
     "away",
     "daily_cap",
 ];
@@ -160,6 +161,7 @@ impl Roster {
             channels: fields.read("channels", |node| one_or_more(node, channel))?.unwrap_or_default(),
             expertise: fields.read("expertise", expertise)?.unwrap_or_default(),
             hours: fields.read("hours", |node| time::hours(node, &zone))?,
+            quiet: fields.read("quiet", time::quiet)?,
             time_zone: zone,
             away,
             daily_cap: fields.read("daily_cap", daily_cap)?.unwrap_or(self.daily_cap),

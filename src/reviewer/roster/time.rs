@@ -5,7 +5,7 @@ use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::policy::parse::{Node, Yaml};
 use crate::policy::read::{Fields, expected, list, malformed, one_or_more, out_of_range, text};
-use crate::policy::{At, Fault, Problem, weekday};
+use crate::policy::{At, Fault, Problem, minute_of, weekday};
 use crate::reviewer::absence::Absence;
 use crate::reviewer::hours::{self, DAY, Hours, Span};
 use crate::risk::calendar::Calendar;
@@ -64,6 +64,18 @@ fn minute(node: &Node) -> Result<u16, Fault> {
             crate::policy::minute(node)
         }
     }
+}
+
+/// `quiet: "22:00-07:00"`, in minutes of the day.
+pub(super) fn quiet(node: &Node) -> Result<(u16, u16), Fault> {
+    const FORM: &str = "two times of day such as `22:00-07:00`";
+    let text = text(node).map_err(|_| expected(node, FORM))?;
+    let read = || {
+        let (from, until) = text.split_once('-')?;
+        let (from, until) = (minute_of(from)?, minute_of(until)?);
+        (from != until).then_some((from, until))
+    };
+    read().ok_or_else(|| malformed(node, text, FORM))
 }
 
 /// `away:`, none of which overlaps another; who stands in is looked up when everyone is known.
