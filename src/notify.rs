@@ -11,6 +11,7 @@ pub mod slack;
 pub mod sms;
 pub mod subscriptions;
 mod text;
+pub mod webhook;
 
 use crate::notice::Message;
 use core::fmt;
