@@ -6,7 +6,7 @@ mod telemetry;
 mod witness;
 
 pub use access::{Access, Operator};
-pub use channels::Channels;
+pub use channels::{Channels, Waits};
 pub use telemetry::{SaturationLimits, Telemetry};
 pub use witness::WitnessPlace;
 
@@ -58,6 +58,9 @@ pub struct Config {
     /// How people are told beside the console.
     #[serde(default)]
     pub channels: Channels,
+    /// How long escalations may wait.
+    #[serde(default)]
+    pub sla: Waits,
     /// What the service tells of itself.
     #[serde(default)]
     pub telemetry: Telemetry,

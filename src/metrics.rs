@@ -61,6 +61,10 @@ pub struct Now {
     pub checkpoint: Option<(u64, Moment)>,
     /// Until when there are keys, each by what it is for.
     pub keys: Vec<(&'static str, Moment)>,
+    /// How many escalations are late, by level.
+    pub late: Vec<(Level, usize)>,
+    /// How many messages wait for each channel, by its kind.
+    pub notices_waiting: Vec<(&'static str, usize)>,
     /// The policy in force.
     pub policy: PolicyDigest,
     /// Since when it is.
@@ -187,6 +191,13 @@ impl Metrics {
                 families.votes.get_or_create(&labels).inc();
             }
             Note::Saturated(saturated) => self.saturated(saturated),
+            Note::Told { channel, delivered, called } => {
+                let result = if *delivered { "delivered" } else { "given_up" };
+                families.notices.get_or_create(&[("channel", *channel), ("result", result)]).inc();
+                if let Some(took) = called.filter(|_| *delivered) {
+                    families.notice_time.get_or_create(&[("channel", *channel)]).observe(took.as_secs_f64());
+                }
+            }
             Note::Opened { .. } | Note::Widened(_) | Note::Left { .. } | Note::Ended { .. } => {}
         }
     }
@@ -326,6 +337,12 @@ impl Metrics {
         if let Some((records, at)) = now.checkpoint {
             families.checkpoint_records.set(count(records));
             families.checkpoint_time.set(timestamp(at));
+        }
+        for (level, late) in &now.late {
+            families.late.get_or_create(&[("level", level.as_str())]).set(count(*late as u64));
+        }
+        for (channel, waiting) in &now.notices_waiting {
+            families.notices_waiting.get_or_create(&[("channel", *channel)]).set(count(*waiting as u64));
         }
         families.clock_in_doubt.set(i64::from(now.clock_in_doubt));
         for (usage, expiry) in &now.keys {

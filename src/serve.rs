@@ -1,5 +1,6 @@
 //! Putting it together: the one file that names concrete adapters, starts them in order, and stops them in order.
 
+mod channels;
 mod console;
 mod keys;
 mod load;
@@ -8,6 +9,7 @@ mod providers;
 mod saturation;
 mod watched;
 
+pub use channels::webhook_key;
 pub use keys::key_directory;
 pub use load::check;
 
@@ -29,7 +31,7 @@ use crate::grpc::{
     AdminService, AuditService, AuthorityService, Inviting, ReviewService, serve_agents, serve_reviewers,
 };
 use crate::metrics::Metrics;
-use crate::party::ExecutorId;
+use crate::party::{ExecutorId, PersonId};
 use crate::reviewer::Directory;
 use crate::sidecar::brake::Brake;
 use crate::sidecar::checkpoints::Checkpoints;
@@ -289,27 +291,13 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         let proof = proof(&one.access()).transpose()?;
         Some(proof.map(|proof| (proof, one.title())))
     });
-    if let Some(address) = config.listen.metrics {
-        let bound = TcpListener::bind(address).await;
-        let listener =
-            bound.map_err(|error| failed(format!("cannot listen on {address} for metrics: {error}")))?;
-        addresses.metrics = listener.local_addr().ok();
-        let watched = Watched {
-            journal: config.data.join(RECORDS),
-            store: store.clone(),
-            sidecar: sidecar.clone(),
-            reloader: reloader.clone(),
-            checkpoints: checkpoints.clone(),
-            stop: stopping.clone(),
-        };
-        servers.push(tokio::spawn(endpoint::serve(listener, watched.source(), stopping.clone())));
-    }
     let operators: Vec<_> = operators.collect::<Result<_, ServeFailed>>()?;
     let operators = Arc::new(Operators(operators));
     let auditors = Auditors { auditors: proofs(&config.auditors)?, operators: operators.clone() };
     let reading = reading::Reading::new(store.clone());
     let audit = AuditService::new(reading.clone(), Arc::new(auditors), stopping.clone());
     let providers = providers::providers(config, &clock)?;
+    let queue = Arc::new(Queue::new(desk.clone()));
     if let Some(at) = &config.listen.console {
         let bound = console::bind(at).await?;
         addresses.console = Some(bound.origin.clone());
@@ -322,7 +310,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             provider_enrols: config.oidc.as_ref().is_some_and(|oidc| oidc.enrol),
             sidecar: sidecar.clone(),
             desk: desk.clone(),
-            queue: Arc::new(Queue::new(desk.clone())),
+            queue: queue.clone(),
             sessions: sessions.clone(),
             brake: brake.clone(),
             reloader: reloader.clone(),
@@ -333,6 +321,29 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         };
         servers.push(console::serve(bound, Arc::new(console), stopping.clone()));
     }
+    let book = profiles.clone();
+    let profile = Arc::new(move |person: &PersonId| book.of(person));
+    let console = addresses.console.clone();
+    let outbox = channels::outbox(config, providers, profile, desk.clone(), console, clock.clone())?;
+    if let Some(address) = config.listen.metrics {
+        let bound = TcpListener::bind(address).await;
+        let listener =
+            bound.map_err(|error| failed(format!("cannot listen on {address} for metrics: {error}")))?;
+        addresses.metrics = listener.local_addr().ok();
+        let watched = Watched {
+            journal: config.data.join(RECORDS),
+            store: store.clone(),
+            sidecar: sidecar.clone(),
+            reloader: reloader.clone(),
+            checkpoints: checkpoints.clone(),
+            queue: queue.clone(),
+            sla: channels::sla(config),
+            outbox: outbox.clone(),
+            stop: stopping.clone(),
+        };
+        servers.push(tokio::spawn(endpoint::serve(listener, watched.source(), stopping.clone())));
+    }
+    let told_until = stopping.clone();
     let inviting = Inviting { invitations, profiles, console: addresses.console.clone() };
     let admin = AdminService::new(
         sidecar,
@@ -344,6 +355,9 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         Arc::new(inviting),
     );
     servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail.clone()));
+    if outbox.has_channels() {
+        servers.push(tokio::spawn(outbox.clone().run(told_until)));
+    }
     let keepers = vec![
         tokio::spawn(end_when_unsound(store.unsound(), fail.clone())),
         tokio::spawn(async move {
@@ -355,6 +369,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             to_fold,
             store.clone(),
             clock.clone(),
+            outbox,
         )),
         tokio::spawn(look_at_the_clock(store.clone(), clock.clone())),
         tokio::spawn(look_at_the_files(reloader.clone(), sessions.clone())),

@@ -55,7 +55,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("classify", &["names", "operation"]),
     ("risk", &["classify", "digest", "moment", "names", "operation", "party"]),
     // What people are told, and that they were.
-    ("notice", &["digest", "escalation", "moment", "names", "party", "risk"]),
+    ("notice", &["digest", "escalation", "moment", "names", "party", "reviewer", "risk"]),
     // Who may not act for now, whatever else is said.
     ("suspension", &["moment", "party", "risk"]),
     (

@@ -66,6 +66,18 @@ impl Default for Limit {
     }
 }
 
+/// How long escalations may wait before they are late; half of the time to decide where nothing is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Waits {
+    /// Those of low risk.
+    pub low_seconds: Option<u64>,
+    /// Those of medium risk.
+    pub medium_seconds: Option<u64>,
+    /// Those of high risk.
+    pub high_seconds: Option<u64>,
+}
+
 /// A service of one's own that is told (Standard Webhooks).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -256,6 +256,15 @@ impl Queue {
         Ok(tally)
     }
 
+    pub(super) fn now(&self) -> Moment {
+        self.desk.now()
+    }
+
+    /// The escalations that are not over.
+    pub(super) fn open(&self) -> Result<Vec<EscalationId>, DeskError> {
+        Ok(self.desk.store.open()?)
+    }
+
     fn candidates(&self, filter: &Filter) -> Result<Vec<EscalationId>, DeskError> {
         let mut ids = self.desk.store.open()?;
         if filter.looks_back() {

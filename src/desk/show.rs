@@ -44,6 +44,15 @@ impl LocalDesk {
     /// [`DeskError::Unknown`] if there is none of this id; otherwise why it can't be read.
     pub async fn show(&self, id: EscalationId) -> Result<View, DeskError> {
         let docket = self.docket(id).await?;
+        self.view_of(id, docket)
+    }
+
+    /// … as it is recorded, without letting what is due take effect.
+    pub(super) fn view(&self, id: EscalationId) -> Result<View, DeskError> {
+        self.view_of(id, self.read(id)?)
+    }
+
+    fn view_of(&self, id: EscalationId, docket: Docket) -> Result<View, DeskError> {
         let (rendering, payload) = rendering(id, &docket.decided)?;
         let here = self.here();
         let enforced = self.enforced.get(&docket.decided.executor);

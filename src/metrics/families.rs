@@ -42,6 +42,10 @@ pub(super) struct Families {
     pub(super) decision_time: Histograms<1>,
     pub(super) stages: Counters<1>,
     pub(super) waits: Gauge,
+    pub(super) late: Gauges<1>,
+    pub(super) notices: Counters<2>,
+    pub(super) notices_waiting: Gauges<1>,
+    pub(super) notice_time: Histograms<1>,
     pub(super) votes: Counters<2>,
     pub(super) votes_refused: Counters<1>,
     pub(super) append: Histogram,
@@ -88,6 +92,11 @@ fn people() -> Histogram {
     ])
 }
 
+/// From a tenth of a second to half an hour: how long it takes to tell people.
+fn telling() -> Histogram {
+    Histogram::new([0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 300.0, 1800.0])
+}
+
 fn not_known() -> Real {
     let gauge = Real::default();
     gauge.set(f64::NAN);
@@ -100,6 +109,8 @@ fn sizes() -> Histogram {
 
 /// The stages of a ladder that are told apart; the last stands for all later ones.
 pub(super) const STAGES: [&str; 6] = ["0", "1", "2", "3", "4", "5+"];
+/// The channels that people are told by.
+const CHANNELS: [&str; 5] = ["slack", "email", "sms", "push", "webhook"];
 /// How an escalation can stop waiting for people.
 pub(super) const RESULTS: [&str; 5] = ["approved", "denied", "expired", "cancelled", "blocked"];
 
@@ -149,6 +160,9 @@ impl Families {
         let to = registry.sub_registry_with_prefix("countersign");
         let levels = Level::ALL.map(Level::as_str);
         let outcomes = ["allow", "deny", "escalate"];
+        let told = CHANNELS.into_iter().flat_map(|channel| {
+            ["delivered", "given_up"].map(|result| [("channel", channel), ("result", result)])
+        });
         let decisions = outcomes.into_iter().flat_map(|outcome| {
             levels.into_iter().map(move |level| [("outcome", outcome), ("level", level)])
         });
@@ -240,6 +254,31 @@ impl Families {
                 at_zero(each("stage", STAGES)),
             ),
             waits: add(to, "waits_in_flight", "Agents that wait for an escalation now", Gauge::default()),
+            late: add(
+                to,
+                "escalations_late",
+                "Escalations that should have been decided by now, by level",
+                gauges_at_zero(each("level", levels)),
+            ),
+            notices: add(
+                to,
+                "notices",
+                "Notices that were delivered to a channel's provider, or given up",
+                at_zero(told),
+            ),
+            notices_waiting: add(
+                to,
+                "notices_waiting",
+                "Messages that wait for a channel or are under way",
+                gauges_at_zero(each("channel", CHANNELS)),
+            ),
+            notice_time: add_unit(
+                to,
+                "notice_time",
+                Unit::Seconds,
+                "From when somebody had to be asked until a channel's provider had the message",
+                histograms_at_zero(each("channel", CHANNELS), telling),
+            ),
             votes: add(to, "votes", "Votes that were counted", at_zero(votes)),
             votes_refused: add(
                 to,

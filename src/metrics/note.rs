@@ -1,8 +1,9 @@
 //! Notes: the little of each record that the metrics need, taken before it is handed to the store.
 
 use crate::audit::event::{Event, Outcome, Record, Saturated};
-use crate::escalation::{Event as Step, Opening};
+use crate::escalation::{Channel, Event as Step, Opening};
 use crate::moment::Moment;
+use crate::notice::{Delivery, Topic};
 use crate::party::EscalationId;
 use crate::risk::Level;
 use crate::token::Assurance;
@@ -36,6 +37,13 @@ pub(super) enum Note {
     Suspended,
     Resumed,
     Saturated(Saturated),
+    /// Somebody was told something, or could not be.
+    Told {
+        channel: &'static str,
+        delivered: bool,
+        /// How long it took, where somebody was asked to decide.
+        called: Option<Duration>,
+    },
     /// An escalation was opened; when its later stages begin.
     Opened {
         id: EscalationId,
@@ -79,6 +87,12 @@ impl Note {
             })),
             Event::Suspended { .. } => Some(Self::Suspended),
             Event::Resumed { .. } => Some(Self::Resumed),
+            Event::Told(told) => Some(Self::Told {
+                channel: Channel::KINDS.iter().find(|kind| **kind == told.channel.kind())?,
+                delivered: matches!(told.delivery, Delivery::Delivered { .. }),
+                called: matches!(told.topic, Topic::Asked | Topic::Reminded | Topic::PassedOn)
+                    .then_some(told.after),
+            }),
             Event::Saturated(saturated) => Some(Self::Saturated(saturated.clone())),
             Event::Escalation { id, step } => Self::of_step(*id, step),
             Event::Started { .. }
@@ -93,7 +107,6 @@ impl Note {
             | Event::Incident(_)
             | Event::Erased { .. }
             | Event::ProfileChanged { .. }
-            | Event::Told(_)
             | Event::ClockInDoubt { .. } => None,
         }
     }

@@ -89,6 +89,7 @@ impl Waiting {
             | Note::Suspended
             | Note::Resumed
             | Note::Saturated(_)
+            | Note::Told { .. }
             | Note::Voted { .. } => None,
         }
     }

@@ -6,6 +6,7 @@ use super::EmbeddedStore;
 use crate::audit::analytics::saturation::{Limits, Saturation};
 use crate::audit::event::{Event, Record, Saturated, SaturationMeasure};
 use crate::clock::Clock;
+use crate::desk::outbox::Outbox;
 use crate::escalation;
 use crate::moment::Moment;
 use crate::party::EscalationId;
@@ -51,6 +52,7 @@ pub(super) async fn watch(
     mut seen: mpsc::Receiver<Seen>,
     store: Arc<EmbeddedStore>,
     clock: Arc<dyn Clock>,
+    outbox: Arc<Outbox>,
 ) {
     let mut saturation = Saturation::new(limits);
     loop {
@@ -62,6 +64,7 @@ pub(super) async fn watch(
         };
         for saturated in found {
             say(&saturated);
+            outbox.saturated(&saturated, clock.now());
             let change = Change::of(clock.now(), [Event::Saturated(saturated)]);
             if let Err(error) = store.commit(change).await {
                 tracing::error!(%error, "that people are asked too much, or not any more, could not be recorded");

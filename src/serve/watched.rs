@@ -4,6 +4,9 @@ use super::EmbeddedStore;
 use super::saturation::Seen;
 use crate::audit::event::{Event, Record};
 use crate::clock::{Clock, Reading};
+use crate::desk::outbox::Outbox;
+use crate::desk::queue::Queue;
+use crate::desk::sla::Sla;
 use crate::escalation;
 use crate::journal::{AppendError, Written};
 use crate::metrics::{Metrics, Noted, Now};
@@ -113,6 +116,9 @@ pub(super) struct Watched {
     pub(super) sidecar: Arc<Sidecar>,
     pub(super) reloader: Arc<Reloader>,
     pub(super) checkpoints: Arc<Checkpoints>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) sla: Sla,
+    pub(super) outbox: Arc<Outbox>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
@@ -138,10 +144,19 @@ impl Watched {
             store_writable: self.store.stopped().is_none(),
             checkpoint: self.checkpoints.latest().map(|(records, ago)| (records, now.minus(ago))),
             keys: self.keys(),
+            late: self.late(),
+            notices_waiting: self.outbox.standing().iter().map(|one| (one.kind, one.waiting)).collect(),
             policy: in_force.policy.digest(),
             policy_since: in_force.since,
             reload_failing: self.reloader.status().trouble.is_some(),
         }
+    }
+
+    /// How many of each level are late; nothing where that can't be read, so that what was told last stands.
+    fn late(&self) -> Vec<(Level, usize)> {
+        let Ok(late) = self.queue.late(&self.sla) else { return Vec::new() };
+        let of = |level: Level| late.iter().filter(|one| one.line.assessment.level == level).count();
+        Level::ALL.into_iter().map(|level| (level, of(level))).collect()
     }
 
     fn keys(&self) -> Vec<(&'static str, Moment)> {
