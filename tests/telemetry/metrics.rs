@@ -198,7 +198,7 @@ fn now() -> Now {
         log_bytes: Some(4096),
         store_writable: true,
         checkpoint: Some((7, Moment::from_unix_seconds(1_699_999_999))),
-        late: vec![(Level::High, 2)],
+        late: vec![(countersign::risk::Level::High, 2)],
         notices_waiting: vec![("slack", 3)],
         keys: vec![("authority", Moment::from_unix_seconds(1_700_003_600))],
         policy: PolicyDigest::from_bytes([7; 32]),
