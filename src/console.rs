@@ -27,6 +27,7 @@ mod proposal;
 mod push;
 mod queue;
 mod sign_in;
+mod slack;
 mod sorry;
 mod visitor;
 mod vote;
@@ -123,6 +124,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(push::routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(hooks::routes())
+        .merge(slack::routes())
         .layer(axum::middleware::from_fn_with_state(console.clone(), host::own_only))
         .layer(axum::middleware::map_response(move |response| headers::add(response, secure)))
         .with_state(console)

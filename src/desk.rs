@@ -4,6 +4,7 @@ pub mod answer;
 mod asking;
 mod away;
 mod budget;
+pub mod clicks;
 mod diligence;
 mod drills;
 pub mod hooks;

@@ -296,7 +296,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let auditors = Auditors { auditors: proofs(&config.auditors)?, operators: operators.clone() };
     let reading = reading::Reading::new(store.clone());
     let audit = AuditService::new(reading.clone(), Arc::new(auditors), stopping.clone());
-    let providers = providers::providers(config, &clock)?;
+    let mut providers = providers::providers(config, &clock)?;
     let queue = Arc::new(Queue::new(desk.clone()));
     if let Some(at) = &config.listen.console {
         let bound = console::bind(at).await?;
@@ -316,7 +316,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             reloader: reloader.clone(),
             figures: Figures::new(store.clone()),
             reading,
-            incoming: providers::incoming(config, &providers, &desk, &clock)?,
+            incoming: providers::incoming(config, &mut providers, &desk, &bound.origin, &clock)?,
             stopping: stopping.clone(),
         };
         servers.push(console::serve(bound, Arc::new(console), stopping.clone()));

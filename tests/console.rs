@@ -27,6 +27,9 @@ mod hostile_pages;
 mod links;
 #[path = "console/live.rs"]
 mod live;
+#[path = "providers/loopback.rs"]
+#[allow(dead_code, reason = "the tests of the providers use more of it")]
+mod loopback;
 #[path = "console/markup.rs"]
 mod markup;
 #[path = "console/pages.rs"]
@@ -42,5 +45,7 @@ mod service;
 mod site;
 #[path = "console/skeleton.rs"]
 mod skeleton;
+#[path = "console/slack.rs"]
+mod slack;
 #[path = "console/votes.rs"]
 mod votes;

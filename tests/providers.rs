@@ -12,6 +12,7 @@
 #[path = "providers/letters.rs"]
 mod letters;
 #[path = "providers/loopback.rs"]
+#[allow(dead_code, reason = "shared with tests/console.rs, which uses the rest")]
 mod loopback;
 #[path = "providers/mail.rs"]
 mod mail;

@@ -1,6 +1,7 @@
 //! What reaches people elsewhere than at the console, as far as the console has to do with it: links that come back,
 //! programs that send votes, browsers that are subscribed.
 
+use super::clicks::Clicks;
 use super::hooks::Hooks;
 use super::links::Links;
 use crate::clock::Clock;
@@ -14,6 +15,8 @@ pub struct Incoming {
     pub links: Arc<Links>,
     /// The programs that send votes in.
     pub hooks: Arc<Hooks>,
+    /// The buttons of the Slack workspace, where there is one.
+    pub clicks: Option<Arc<Clicks>>,
     /// The browsers that people subscribed, where that is configured.
     pub browsers: Option<Browsers>,
     /// The time.

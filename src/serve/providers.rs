@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::channels::{self as config, Security as Said};
 use crate::desk::LocalDesk;
+use crate::desk::clicks::{self, Clicks};
 use crate::desk::hooks::{Hook, Hooks};
 use crate::desk::incoming::{Browsers, Incoming, Subscriptions};
 use crate::desk::links::Links;
@@ -83,14 +84,29 @@ pub(super) fn providers(config: &Config, clock: &Arc<dyn Clock>) -> Result<Provi
 /// What comes back.
 pub(super) fn incoming(
     config: &Config,
-    providers: &Providers,
+    providers: &mut Providers,
     desk: &Arc<LocalDesk>,
+    console: &str,
     clock: &Arc<dyn Clock>,
 ) -> Result<Incoming, ServeFailed> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let hooks = config.channels.hooks.iter().map(hook).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let links = providers.links.clone();
+    let clicks = providers.slack.take().map(|Workspace { slack, secret, team }| {
+        Arc::new(Clicks::new(clicks::Workspace {
+            desk: desk.clone(),
+            chat: slack,
+            secret,
+            team,
+            links: links.clone(),
+            console: console.trim_end_matches('/').into(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        }))
+    });
     Ok(Incoming {
-        links: providers.links.clone(),
+        links,
+        clicks,
         hooks: Arc::new(Hooks::new(desk.clone(), hooks, clock.clone(), entropy.clone())),
         browsers: providers.browsers.clone(),
         clock: clock.clone(),

@@ -29,7 +29,7 @@ fn now() -> Moment {
 }
 
 /// Seals as this site does.
-fn seal(site: &Site) -> Links {
+pub(crate) fn seal(site: &Site) -> Links {
     let key = std::fs::read_to_string(site.service.path("data/keys/seal.key")).unwrap();
     Links::new(&from_base64url(&key).unwrap().try_into().unwrap())
 }
@@ -39,7 +39,7 @@ fn person(name: &str) -> PersonId {
 }
 
 /// What somebody is sent about this: yes, or no.
-async fn offered(site: &Site, id: &str, approves: bool) -> Offered {
+pub(crate) async fn offered(site: &Site, id: &str, approves: bool) -> Offered {
     let shown = site.service.reviewer().await.show(id).await.unwrap();
     Offered {
         escalation: EscalationId::parse(id).unwrap(),
@@ -61,12 +61,12 @@ fn known(site: &Site, who: &str) -> Browser {
     browser
 }
 
-async fn shown(site: &Site, id: &str) -> Escalation {
+pub(crate) async fn shown(site: &Site, id: &str) -> Escalation {
     site.service.reviewer().await.show(id).await.unwrap()
 }
 
 #[track_caller]
-fn untouched(shown: &Escalation) {
+pub(crate) fn untouched(shown: &Escalation) {
     assert_eq!((shown.summary.status, shown.votes.len()), (Status::Pending, 0));
 }
 

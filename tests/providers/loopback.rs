@@ -12,6 +12,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// What was sent.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ pub(crate) struct Loopback {
     pub(crate) url: String,
     sent: Arc<Mutex<Vec<Sent>>>,
     says: Arc<Mutex<Says>>,
+    came: Arc<Notify>,
 }
 
 impl Loopback {
@@ -52,18 +54,20 @@ impl Loopback {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let says = Says { status, retry_after: None, body: body.to_owned() };
         let (sent, says) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(says)));
-        let (keep, speak) = (sent.clone(), says.clone());
+        let came = Arc::new(Notify::new());
+        let (keep, speak, tell) = (sent.clone(), says.clone(), came.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (keep, speak) = (keep.clone(), speak.clone());
+                let (keep, speak, tell) = (keep.clone(), speak.clone(), tell.clone());
                 let answer = service_fn(move |request: Request<Incoming>| {
-                    let (keep, speak) = (keep.clone(), speak.clone());
+                    let (keep, speak, tell) = (keep.clone(), speak.clone(), tell.clone());
                     async move {
                         let (parts, body) = request.into_parts();
                         let body = body.collect().await.unwrap().to_bytes().to_vec();
                         let path = parts.uri.path_and_query().unwrap().to_string();
                         let method = parts.method.to_string();
                         keep.lock().unwrap().push(Sent { method, path, headers: parts.headers, body });
+                        tell.notify_waiters();
                         let says = speak.lock().unwrap().clone();
                         let mut response = Response::builder().status(says.status);
                         if let Some(seconds) = says.retry_after {
@@ -75,7 +79,7 @@ impl Loopback {
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
             }
         });
-        Self { url, sent, says }
+        Self { url, sent, says, came }
     }
 
     pub(crate) fn say(&self, status: u16, retry_after: Option<&'static str>, body: &str) {
@@ -84,6 +88,23 @@ impl Loopback {
 
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.sent.lock().unwrap().clone()
+    }
+
+    /// The first of all that was sent or will be of which this is so.
+    pub(crate) async fn wait_for(&self, wanted: impl Fn(&Sent) -> bool) -> Sent {
+        let waiting = async {
+            loop {
+                let came = self.came.notified();
+                tokio::pin!(came);
+                came.as_mut().enable();
+                if let Some(found) = self.sent().into_iter().find(&wanted) {
+                    return found;
+                }
+                came.await;
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+        found.unwrap_or_else(|_| panic!("it was not sent: {:?}", self.sent()))
     }
 
     pub(crate) fn last(&self) -> Sent {
