@@ -19,9 +19,11 @@ mod hooks;
 mod host;
 mod links;
 mod live;
+mod manifest;
 mod page;
 mod passkeys;
 mod people;
+mod policy;
 mod problem;
 mod proposal;
 mod push;
@@ -44,6 +46,7 @@ use crate::reviewer::Wall;
 use crate::sidecar::Sidecar;
 use crate::sidecar::brake::Brake;
 use crate::sidecar::figures::Figures;
+use crate::sidecar::previews::Previews;
 use crate::sidecar::profiles::ProfileBook;
 use crate::sidecar::reload::Reloader;
 use crate::store::StoreError;
@@ -85,6 +88,8 @@ pub struct Console {
     pub reloader: Arc<Reloader>,
     /// What the record says, in numbers.
     pub figures: Figures,
+    /// Tries drafts of the policy.
+    pub previews: Previews,
     /// The record.
     pub reading: Reading,
     /// What comes back from other channels.
@@ -110,6 +115,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(account::routes())
         .merge(enrol::routes())
         .merge(people::routes())
+        .merge(policy::routes())
         .merge(agents::routes())
         .merge(analytics::routes())
         .merge(drills::routes())
@@ -117,6 +123,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(links::routes())
         .merge(change::routes())
         .merge(live::routes())
+        .merge(manifest::routes())
         .merge(proposal::routes())
         .merge(queue::routes())
         .merge(vote::routes())

@@ -38,6 +38,7 @@ use crate::sidecar::checkpoints::Checkpoints;
 use crate::sidecar::figures::Figures;
 use crate::sidecar::issuance::Issuance;
 use crate::sidecar::memory::Memories;
+use crate::sidecar::previews::Previews;
 use crate::sidecar::profiles::{self, ProfileBook};
 use crate::sidecar::reload::{Changes, Files, Outcome, ROUNDS, Reloader};
 use crate::sidecar::{Caller, InForce, OWN_NAME, Sidecar};
@@ -315,6 +316,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             brake: brake.clone(),
             reloader: reloader.clone(),
             figures: Figures::new(store.clone()),
+            previews: Previews::new(store.clone(), sidecar.in_force.clone(), clock.clone()),
             reading,
             incoming: providers::incoming(config, &mut providers, &desk, &bound.origin, &clock)?,
             stopping: stopping.clone(),

@@ -13,6 +13,7 @@ mod incident;
 pub mod issuance;
 pub mod memory;
 mod mint;
+pub mod previews;
 pub mod profiles;
 mod propose;
 mod receipt;

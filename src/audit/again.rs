@@ -8,6 +8,7 @@ use crate::escalation::{self, Denial};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, TxnId};
+use crate::policy::Policy;
 use crate::risk::{Claims, Novelty};
 
 /// What happened, as far as decisions depend on it.
@@ -140,6 +141,47 @@ impl Step {
             Self::Over(escalation) => preview.over(*escalation),
         }
     }
+}
+
+/// What a changed policy would have done with what was decided at `since` or later, at most the latest `limit`; what is
+/// earlier is what it comes after. `told` hears of each decision, by its number.
+pub fn preview<'p>(
+    before: &'p Policy,
+    after: &'p Policy,
+    examples: usize,
+    steps: &[Step],
+    since: Moment,
+    limit: Option<usize>,
+    mut told: impl FnMut(usize),
+) -> Preview<'p> {
+    let mut preview = Preview::new(before, after, examples);
+    let decisions = steps.iter().filter(|step| matches!(step, Step::Decided(_))).count();
+    let skipped = limit.map_or(0, |limit| decisions.saturating_sub(limit));
+    let first = steps.iter().filter_map(|step| match step {
+        Step::Decided(kept) => Some(kept.at()),
+        Step::Refused(..) | Step::Denied(..) | Step::Over(_) => None,
+    });
+    let first = first.skip(skipped).find(|at| *at >= since).unwrap_or(since);
+    let reach = first.minus(preview.reach());
+    let mut number = 0;
+    for step in steps {
+        match step {
+            Step::Decided(kept) => {
+                number += 1;
+                told(number);
+                if number > skipped && kept.at() >= since {
+                    preview.compare(&kept.recorded());
+                } else if kept.at() >= reach {
+                    preview.remember(&kept.recorded());
+                }
+            }
+            Step::Refused(agent, at) if *at >= reach => preview.refused(agent, *at),
+            Step::Refused(..) => {}
+            Step::Denied(escalation, by) => preview.denied(*escalation, by),
+            Step::Over(escalation) => preview.over(*escalation),
+        }
+    }
+    preview
 }
 
 fn ended(id: EscalationId, step: escalation::Event) -> Option<Step> {

@@ -21,6 +21,18 @@ const ASSETS: &[Asset] = &[
         media_type: "text/css; charset=utf-8",
         bytes: include_bytes!("assets/console.css"),
     },
+    Asset {
+        name: "draft.js",
+        media_type: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("assets/draft.js"),
+    },
+    Asset { name: "icon-192.png", media_type: "image/png", bytes: include_bytes!("assets/icon-192.png") },
+    Asset { name: "icon-512.png", media_type: "image/png", bytes: include_bytes!("assets/icon-512.png") },
+    Asset {
+        name: "icon-maskable.png",
+        media_type: "image/png",
+        bytes: include_bytes!("assets/icon-maskable.png"),
+    },
     Asset { name: "icon.svg", media_type: "image/svg+xml", bytes: include_bytes!("assets/icon.svg") },
     Asset {
         name: "live.js",

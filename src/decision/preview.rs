@@ -51,6 +51,8 @@ pub struct Report {
     pub stricter: Group,
     /// See `looser`.
     pub otherwise: Group,
+    /// How often the changed policy decides what, by the effect and the rule.
+    pub decided: BTreeMap<String, u64>,
     /// How many the policy of now decides otherwise than was recorded: it was another policy then, or an executor
     /// could not enforce a condition.
     pub recorded_otherwise: u64,
@@ -183,6 +185,7 @@ impl<'p> Preview<'p> {
         report.span = Some(report.span.map_or((recorded.at, recorded.at), |(first, last)| {
             (first.min(recorded.at), last.max(recorded.at))
         }));
+        *report.decided.entry(said(&after).short()).or_default() += 1;
         let direction = Direction::of(&before.outcome, &after.outcome);
         let group = match direction.with_witnesses(before.witnesses, after.witnesses) {
             Direction::Unchanged => {

@@ -10,6 +10,8 @@ mod drills;
 mod history;
 #[path = "rooms/people.rs"]
 mod people;
+#[path = "rooms/policy.rs"]
+mod policy;
 
 use crate::browser::{Answer, Browser};
 use crate::service::POLICY;
@@ -48,7 +50,15 @@ async fn who_may_be_in_which_room() {
     let mut linus = site.signed_in("linus").await;
     let mut nobody = site.browser();
     // What is asked for, and what a reviewer, an operator, an auditor and a stranger get.
-    for (path, expected) in [("/people", [200, 200, 200, 303]), ("/agents", [200, 200, 200, 303])] {
+    for (path, expected) in [
+        ("/people", [200, 200, 200, 303]),
+        ("/agents", [200, 200, 200, 303]),
+        ("/history", [200, 200, 200, 303]),
+        ("/analytics", [403, 200, 200, 303]),
+        ("/drills", [200, 200, 200, 303]),
+        ("/policy", [200, 200, 200, 303]),
+        ("/policy/draft", [403, 200, 200, 303]),
+    ] {
         let mut statuses = Vec::new();
         for browser in [&mut ada, &mut grace, &mut linus, &mut nobody] {
             let answer = browser.get(path).await;
@@ -62,6 +72,8 @@ async fn who_may_be_in_which_room() {
     for (path, fields, expected) in [
         ("/agents/suspend", &[("agent", "a"), ("reason", "r")][..], [403, 200, 403]),
         ("/drills", &[("agent", "a b")], [403, 422, 403]),
+        ("/policy/reload", &[], [403, 303, 403]),
+        ("/policy/draft", &[("draft", "x")], [403, 422, 422]),
         ("/agents/lift", &[("id", "sus_AAAAAAAAAAAAAAAAAAAAAA")], [403, 404, 403]),
     ] {
         let statuses = [

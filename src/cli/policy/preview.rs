@@ -3,7 +3,7 @@
 use super::check::counted;
 use super::files;
 use super::record::{self, Progress, Source};
-use crate::audit::again::Step;
+use crate::audit::again::{self, Step};
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::output::{Output, Tone, visible};
 use crate::decision::preview::{Change, Group, Load, Preview, Report, Said};
@@ -87,35 +87,10 @@ fn compare<'p>(
     since: Moment,
     steps: &[Step],
 ) -> Preview<'p> {
-    let mut preview = Preview::new(before, after, args.examples);
-    let is_decision = |step: &&Step| matches!(step, Step::Decided(_));
-    let decisions = steps.iter().filter(is_decision).count();
-    let skipped = args.limit.map_or(0, |limit| decisions.saturating_sub(limit));
-    let first = steps.iter().filter_map(|step| match step {
-        Step::Decided(kept) => Some(kept.at()),
-        Step::Refused(..) | Step::Denied(..) | Step::Over(_) => None,
-    });
-    let first = first.skip(skipped).find(|at| *at >= since).unwrap_or(since);
-    let reach = first.minus(preview.reach());
+    let decisions = steps.iter().filter(|step| matches!(step, Step::Decided(_))).count();
     let mut progress = Progress::new("deciding again", u64::try_from(decisions).unwrap_or(u64::MAX));
-    let mut number = 0;
-    for step in steps {
-        match step {
-            Step::Decided(kept) => {
-                number += 1;
-                progress.at(u64::try_from(number).unwrap_or(u64::MAX));
-                if number > skipped && kept.at() >= since {
-                    preview.compare(&kept.recorded());
-                } else if kept.at() >= reach {
-                    preview.remember(&kept.recorded());
-                }
-            }
-            Step::Refused(agent, at) if *at >= reach => preview.refused(agent, *at),
-            Step::Refused(..) => {}
-            Step::Denied(escalation, by) => preview.denied(*escalation, by),
-            Step::Over(escalation) => preview.over(*escalation),
-        }
-    }
+    let told = |number| progress.at(u64::try_from(number).unwrap_or(u64::MAX));
+    let preview = again::preview(before, after, args.examples, steps, since, args.limit, told);
     progress.done();
     preview
 }

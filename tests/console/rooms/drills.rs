@@ -1,8 +1,8 @@
 //! Drills and emergencies.
 
 use super::{followed, house, is_clean};
-use crate::service::{FLEET, PLAIN, POLICY};
-use countersign::escalation::vote::Choice;
+use crate::service::{FLEET, PLAIN, POLICY, deploy};
+use countersign::escalation::vote::{Choice, Conditions};
 
 const DRILL: [(&str, &str); 6] = [
     ("agent", "agent:tester"),
@@ -80,4 +80,30 @@ async fn what_is_no_drill_is_said_and_the_form_stays_filled_in() {
     }
     let page = grace.get("/drills").await;
     assert!(page.body.contains("There was no drill yet") && page.body.contains(PLAIN), "{}", page.body);
+}
+
+#[tokio::test]
+async fn an_emergency_waits_for_a_review_by_somebody_else() {
+    const ONE: &str = "escalation: {approvals: 1, execute_within: 15m}";
+    assert!(POLICY.contains(ONE));
+    let glass = "escalation: {approvals: 2, execute_within: 15m, break_glass: {reviewers: [role:platform-lead], \
+                 execute_within: 2m, review: {reviewers: [role:oncall]}, review_within: 12h}}";
+    let site = house(&POLICY.replace(ONE, glass)).await;
+    let id = site.service.escalate(deploy("1")).await;
+    let emergency = Choice::BreakGlass(Conditions::new(&[]).unwrap());
+    site.service.vote(&id, "grace", emergency).await.unwrap();
+    site.service.end_of(&id).await;
+    let mut ada = site.signed_in("ada").await;
+    let form = format!("/e/{id}/review");
+    let page = site.signed_in("grace").await.get("/drills").await;
+    assert!(page.body.contains(&id) && !page.body.contains(&form), "nobody reviews their own: {}", page.body);
+    let page = ada.get("/drills").await;
+    is_clean(&page);
+    assert!(page.body.contains("approved by grace") && page.body.contains(&form), "{}", page.body);
+    let answer = ada.post(&form, &[("justified", "yes"), ("reason", "the shop was down")]).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let page = ada.get("/drills").await;
+    assert!(page.body.contains("None waits for a review"), "{}", page.body);
+    let page = ada.get(&format!("/history/{id}")).await;
+    assert!(page.body.contains("ada found the emergency justified: the shop was down"), "{}", page.body);
 }
