@@ -112,6 +112,7 @@ pub fn router(console: Arc<Console>) -> Router {
     let secure = console.origin.starts_with("https://");
     Router::new()
         .route("/static/{name}", get(assets::serve))
+        .route("/favicon.ico", get(assets::favicon))
         .merge(account::routes())
         .merge(enrol::routes())
         .merge(people::routes())

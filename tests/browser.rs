@@ -23,3 +23,5 @@ mod service;
 #[path = "console/site.rs"]
 #[allow(dead_code, reason = "the tests of the console use more of it")]
 mod site;
+#[path = "browser/story.rs"]
+mod story;

@@ -4,7 +4,7 @@ use crate::digest::sha256;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use std::sync::LazyLock;
 
 /// A file under `/static/`.
@@ -66,6 +66,11 @@ static NAMES: LazyLock<Vec<(String, &'static Asset)>> = LazyLock::new(|| {
 pub(super) fn path(name: &str) -> String {
     let found = NAMES.iter().find(|(_, asset)| asset.name == name);
     found.map_or_else(|| format!("/static/{name}"), |(hashed, _)| format!("/static/{hashed}"))
+}
+
+/// The icon, where a browser asks for it by the name that it makes up.
+pub(super) async fn favicon() -> Redirect {
+    Redirect::permanent(&path("icon.svg"))
 }
 
 pub(super) async fn serve(Path(name): Path<String>) -> Response {

@@ -76,7 +76,11 @@ impl FromRequest<Arc<Console>> for Fields {
             return Err((StatusCode::FORBIDDEN, "the form comes from another page").into_response());
         }
         let fields = Form::<Vec<(String, String)>>::from_request(request, console).await;
-        Ok(Self(fields.map_err(|error| error.into_response())?.0))
+        let mut fields = fields.map_err(|error| error.into_response())?.0;
+        // A browser sends every end of a line as two characters, also in what it was given with one (HTML, "constructing
+        // the entry list").
+        fields.iter_mut().for_each(|(_, value)| *value = value.replace("\r\n", "\n"));
+        Ok(Self(fields))
     }
 }
 

@@ -124,29 +124,32 @@ impl Window {
         );
     }
 
-    async fn element(&self, selector: &str) -> String {
-        let found = json!({"using": "css selector", "value": selector});
-        let element = self.post("element", found).await;
-        element.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+    async fn element(&self, using: &str, value: &str) -> (String, Value) {
+        let element = self.post("element", json!({"using": using, "value": value})).await;
+        let id = element.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
+        (id, element)
+    }
+
+    /// Scrolls to it as a person does, so that it is in the middle, and presses it.
+    async fn press_it(&self, (id, element): (String, Value)) {
+        let script = json!({"script": "arguments[0].scrollIntoView({block: 'center'})", "args": [element]});
+        self.post("execute/sync", script).await;
+        self.post(&format!("element/{id}/click"), json!({})).await;
     }
 
     /// Presses what a selector finds first.
     pub(crate) async fn press(&self, selector: &str) {
-        let element = self.element(selector).await;
-        self.post(&format!("element/{element}/click"), json!({})).await;
+        self.press_it(self.element("css selector", selector).await).await;
     }
 
     /// Presses the button with this text.
     pub(crate) async fn press_button(&self, text: &str) {
-        let found = json!({"using": "xpath", "value": format!("//button[normalize-space()='{text}']")});
-        let element = self.post("element", found).await;
-        let element = element.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned();
-        self.post(&format!("element/{element}/click"), json!({})).await;
+        self.press_it(self.element("xpath", &format!("//button[normalize-space()='{text}']")).await).await;
     }
 
     /// Types into what a selector finds first.
     pub(crate) async fn fill(&self, selector: &str, text: &str) {
-        let element = self.element(selector).await;
+        let (element, _) = self.element("css selector", selector).await;
         self.post(&format!("element/{element}/value"), json!({"text": text})).await;
     }
 
@@ -155,6 +158,9 @@ impl Window {
         let entries = self.post("se/log", json!({"type": "browser"})).await;
         let entries = entries.as_array().unwrap().iter();
         let serious = entries.filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")));
+        // RS256 is left out on purpose: nothing here takes it.
+        let serious =
+            serious.filter(|entry| !entry["message"].as_str().unwrap().contains("pubKeyCredParams"));
         serious.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
     }
 

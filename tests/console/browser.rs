@@ -174,11 +174,12 @@ impl Browser {
     }
 }
 
-/// `application/x-www-form-urlencoded`.
+/// `application/x-www-form-urlencoded`, with ends of lines as browsers send them.
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     let encode = |text: &str| -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        text.bytes()
+        text.replace('\n', "\r\n")
+            .bytes()
             .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
             .collect()
     };

@@ -86,7 +86,7 @@ async fn what_looks_at_mail_decides_nothing_and_learns_little() {
     says(&answer, 200, "This was sent to <strong>ada</strong>");
     says(&answer, 200, "deploy.release");
     assert!(!answer.body.contains("1.2.3") && !answer.body.contains("<form"), "{}", answer.body);
-    assert_eq!(answer.header("referrer-policy"), "no-referrer");
+    assert_eq!(answer.header("referrer-policy"), "same-origin");
     assert_eq!(answer.header("cache-control"), "no-store");
     for headers in
         [&[][..], &[("sec-purpose", "prefetch;prerender")], &[("user-agent", "Slackbot-LinkExpanding 1.0")]]
