@@ -92,7 +92,7 @@ fn event(console: &Console, person: &PersonId, only: Option<EscalationId>, news:
 fn told_of(console: &Console, person: &PersonId, line: &Line) -> serde_json::Value {
     let status = line.escalation.status(console.desk.now());
     let yours = console.desk.awaits(line, person);
-    let words = progress(line, status);
+    let words = progress(line, person, console.desk.now());
     serde_json::json!({
         "id": line.id.to_string(),
         "state": status.as_str(),

@@ -272,7 +272,7 @@ impl Parts<'_> {
         let pending = status == Status::Pending;
         let kind = decided.decision.assessment.facts.kind.value;
         let headline = format!("{} wants to {} {resource} ({action})", decided.agent, verb(kind));
-        let people = People::of(docket, &able, &directory, now);
+        let people = People::of(docket, &able, &directory, visitor.reviewer.person(), now);
         let note = look.note.or_else(|| look.did.and_then(|did| done(did, status)));
         let me = directory.person(visitor.reviewer.person());
         let passkeys = directory.relying_party().is_some() && me.is_some_and(|one| !one.passkeys.is_empty());
@@ -291,7 +291,7 @@ impl Parts<'_> {
             executor: decided.executor.to_string(),
             status,
             state: state(status),
-            words: progress(&Line::of(docket.clone()), status),
+            words: progress(&Line::of(docket.clone()), visitor.reviewer.person(), now),
             ended: ended(&docket.escalation, status),
             reasons: docket.reasons.iter().map(|reason| ours(reason)).collect(),
             age: ago(opening.opened_at, now),

@@ -87,7 +87,7 @@ async fn queue(
         if yours {
             console.desk.delivered(line, person);
         }
-        Row::of(line, yours, now)
+        Row::of(line, person, yours, now)
     };
     let groups = Group::of(found.lines.iter().map(row).collect());
     let others = Group::of(found.others.iter().map(row).collect());

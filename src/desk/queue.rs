@@ -138,7 +138,7 @@ impl Line {
         let voted = self.escalation.case().votes().iter().any(|vote| vote.person() == person);
         !voted
             && self.escalation.status(here.at()) == Status::Pending
-            && self.escalation.case().eligible(here, here.at()).contains(person)
+            && self.escalation.case().is_eligible(person, here, here.at())
     }
 
     /// Whether it is, or was, this person's to decide.
@@ -146,7 +146,7 @@ impl Line {
         let case = self.escalation.case();
         case.votes().iter().any(|vote| vote.person() == person)
             || case.was_asked(person)
-            || case.eligible(here, here.at()).contains(person)
+            || case.is_eligible(person, here, here.at())
             || self.escalation.awaits_review_by(person, here)
     }
 

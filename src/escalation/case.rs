@@ -378,6 +378,15 @@ impl Case {
         self.others(roster).into_iter().filter(|person| requirement.admits(person, &seen)).collect()
     }
 
+    /// Whether this person is one of the [`eligible`](Self::eligible), found without looking at everybody.
+    #[must_use]
+    pub fn is_eligible(&self, person: &PersonId, roster: &dyn Membership, now: Moment) -> bool {
+        let may = roster.knows(person) && !self.has_voted(person) && self.barred(person, roster).is_none();
+        may && self
+            .requirement_at(now)
+            .is_some_and(|requirement| requirement.admits(person, &self.seen_on(roster)))
+    }
+
     /// Why a vote of this person can't count at this moment, or the least assurance with which an ordinary approval
     /// of theirs does.
     ///

@@ -254,6 +254,15 @@ impl Escalation {
         }
     }
 
+    /// Whether what others said is hidden from this person, or from somebody who is not known: while people decide,
+    /// until they have voted themselves, where the rule says so.
+    #[must_use]
+    pub fn hides_votes_from(&self, person: Option<&PersonId>, now: Moment) -> bool {
+        let case = self.case();
+        let voted = person.is_some_and(|person| case.votes().iter().any(|vote| vote.person() == person));
+        case.opening().terms.hidden_votes && !voted && self.status(now) == Status::Pending
+    }
+
     /// Until when somebody has to review an emergency approval that was used; `None` where nobody has to any more.
     #[must_use]
     pub fn review_due(&self) -> Option<Moment> {

@@ -42,6 +42,9 @@ pub struct Terms {
     /// How the reviewers are told, in the policy's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<Channel>,
+    /// What others said is hidden from a reviewer until they have voted themselves, so that nobody follows anybody.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub hidden_votes: bool,
     /// What must hold when the operation is executed, whatever the reviewers add.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
@@ -159,6 +162,7 @@ impl Terms {
             diligence: Diligence::default(),
             break_glass: None,
             channels: Vec::new(),
+            hidden_votes: false,
             conditions: Vec::new(),
             decide_within: Duration::from_secs(30 * 60),
             min_review: Duration::ZERO,

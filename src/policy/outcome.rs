@@ -82,6 +82,7 @@ impl Outcome {
                         .extend(others.channels.iter().filter(|one| !terms.channels.contains(one)).cloned());
                     channels
                 },
+                hidden_votes: terms.hidden_votes || others.hidden_votes,
                 conditions: both()?,
                 decide_within: terms.decide_within.min(others.decide_within),
                 min_review: terms.min_review.max(others.min_review),

@@ -6,7 +6,7 @@ mod party;
 
 use super::keys::{DEFAULTS, ESCALATION, FURTHER, PARTY, STAGE};
 use super::parse::{Node, Yaml};
-use super::read::{Fields, list, malformed, one_or_more, out_of_range, span, text, whole, word};
+use super::read::{Fields, list, malformed, one_or_more, out_of_range, span, text, truth, whole, word};
 use super::source::{At, Fault, Problem};
 use crate::escalation::requirement::{MAX_PEOPLE, Pool, Requirement, RoleName};
 use crate::escalation::{Channel, Denials, Diligence, Exclusion, OnPoor, OnTimeout, Stage, Terms};
@@ -101,6 +101,7 @@ impl Defaults {
             diligence: own.diligence,
             on_timeout: own.on_timeout,
             channels: own.channels,
+            hidden_votes: fields.read("hidden_votes", truth)?.unwrap_or_default(),
             decide_within,
             min_review: own.min_review,
             claim_within: own.claim_within,

@@ -212,3 +212,32 @@ async fn what_ended_says_how() {
     );
     has(&ada.get("/?show=ended&state=cancelled").await, &["withdrawn"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_said_is_hidden_until_ones_own_vote_where_the_rule_says_so() {
+    let rules = format!("{PATIENT}      hidden_votes: true\n");
+    let policy = policy(&rules).replacen(
+        "approvals: 1\n      assurance: session",
+        "approvals: 2\n      assurance: session",
+        1,
+    );
+    let site = Site::start_with(&policy, "").await;
+    let id = site.service.escalate(deploy("1")).await;
+    let (mut ada, mut grace) = (site.signed_in("ada").await, site.signed_in("grace").await);
+    let voted = decide(&mut ada, &id, &[("choice", "approve"), ("reason", "a secret opinion")]).await;
+    assert_eq!(voted.status, 303, "{}", voted.body);
+    has(&ada.get(&format!("/e/{id}")).await, &["1 of 2 agreed", "a secret opinion"]);
+    for path in [format!("/e/{id}"), "/?show=open".to_owned()] {
+        let page = grace.get(&path).await;
+        has(&page, &["2 must agree"]);
+        let text = Markup::of(&page.body).text();
+        assert!(!text.contains("a secret opinion") && !text.contains("1 of 2"), "{text}");
+    }
+    has(&grace.get(&format!("/e/{id}")).await, &["What others said is hidden until you have voted"]);
+    let shown = site.service.reviewer().await.show(&id).await.unwrap();
+    assert!(shown.votes.is_empty() && shown.summary.approvals == 0, "a program of nobody's learns no more");
+    let fields = [("choice", "approve"), ("reason", "mine")];
+    let (end, _) = tokio::join!(site.service.end_of(&id), decide(&mut grace, &id, &fields));
+    assert_eq!(end.approvals, 2);
+    has(&grace.get(&format!("/e/{id}")).await, &["a secret opinion"]);
+}

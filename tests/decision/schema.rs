@@ -138,7 +138,7 @@ rules:
   escalation: {type: multi_party, approvals: 2, reviewers: 'user:x@example.com', min_role: a, assurance: channel,
     delegation: [{after: 5m, any_of: ['role:a', {approvals: 2, reviewers: 'role:b'}], min_approvals: 1}], timeout: 1h,
     timeout_action: escalate, escalate_to: {timeout: 1h, reviewers: 'role:a'}, min_review: 1m, claim_within: 5m, execute_within: 5m,
-    channels: console, deny_threshold: 2, exclude: [team, manager], escalation_pool: {any_of: ['role:a', {reviewers: 'role:b'}]},
+    channels: console, deny_threshold: 2, hidden_votes: true, exclude: [team, manager], escalation_pool: {any_of: ['role:a', {reviewers: 'role:b'}]},
     diligence: {poor_votes: add_seat, add_seat: {all_of: ['role:a']}, must_open: true, must_open_evidence: false, reading_speed: 0,
       burst: {votes: 15, within: 8s}, streak: 50, nights: true},
     break_glass: {approvals: 1, reviewers: 'role:b', assurance: signed, execute_within: 1m, review_within: 2h,

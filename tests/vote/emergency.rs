@@ -206,7 +206,13 @@ fn where_only_an_emergency_is_left_it_waits_for_one() {
     course.roster = course.roster.without("bob");
     assert_eq!(course.sweep(at(1)), Vec::<&str>::new());
     let security: Vec<PersonId> = vec![person("ada"), person("cyd")];
-    assert!(security.iter().all(|one| course.state().case().eligible(&course.roster, at(1)).contains(one)));
+    let state = course.state();
+    let (case, roster) = (state.case(), &course.roster);
+    let eligible = case.eligible(roster, at(1));
+    assert!(security.iter().all(|one| eligible.contains(one)));
+    for one in ["ada", "bob", "cyd", "dan", "eve"].map(person) {
+        assert_eq!(case.is_eligible(&one, roster, at(1)), eligible.contains(&one), "{one}");
+    }
     course.roster = course.roster.without("cyd").without("ada");
     assert_eq!(course.sweep(at(2)), ["blocked"]);
 }

@@ -14,6 +14,8 @@ pub(in crate::console) struct People {
     pub(super) requirement: String,
     /// `1 of 2 have agreed`
     pub(super) progress: String,
+    /// What others said is hidden until whoever looks has voted.
+    pub(super) hidden: bool,
     pub(super) votes: Vec<Vote>,
     /// Who could complete it, each a set of people.
     pub(super) sets: Vec<String>,
@@ -59,12 +61,20 @@ pub(in crate::console) fn called(directory: &Directory, person: &PersonId) -> St
 }
 
 impl People {
-    pub(super) fn of(docket: &Docket, able: &WhoCan, directory: &Directory, now: Moment) -> Self {
+    pub(super) fn of(
+        docket: &Docket,
+        able: &WhoCan,
+        directory: &Directory,
+        me: &PersonId,
+        now: Moment,
+    ) -> Self {
         let case = docket.escalation.case();
         let terms = &case.opening().terms;
         let vote = |cast: &Cast, void| self::vote(cast, case, directory, void, now);
+        let hidden = docket.escalation.hides_votes_from(Some(me), now);
         let votes = case.votes().iter().map(|cast| vote(cast, false));
-        let votes = votes.chain(case.void_votes().iter().map(|cast| vote(cast, true))).collect();
+        let votes = votes.chain(case.void_votes().iter().map(|cast| vote(cast, true)));
+        let votes = votes.filter(|_| !hidden).collect();
         let set = |set: &std::collections::BTreeSet<PersonId>| {
             let names: Vec<String> = set.iter().map(|person| called(directory, person)).collect();
             names.join(" and ")
@@ -79,9 +89,14 @@ impl People {
         let denials = terms.denials.get();
         Self {
             requirement: visible(&terms.requirement.to_string()),
-            progress: format!("{} of {} agreed", case.agreed(), terms.requirement.people()),
+            progress: match hidden {
+                true => format!("{} must agree", terms.requirement.people()),
+                false => format!("{} of {} agreed", case.agreed(), terms.requirement.people()),
+            },
+            hidden,
             votes,
-            sets: able.sets.iter().map(set).collect(),
+            // Who is not among them has voted.
+            sets: able.sets.iter().filter(|_| !hidden).map(set).collect(),
             able: people.collect(),
             stage: (stages > 0 && pending).then(|| {
                 let rest = count(stages.saturating_sub(stage), "wider circle", "wider circles");

@@ -5,6 +5,7 @@ use crate::desk::queue::Line;
 use crate::escalation::Status;
 use crate::moment::Moment;
 use crate::operation::render::visible;
+use crate::party::PersonId;
 use crate::risk::Level;
 use core::time::Duration;
 
@@ -34,7 +35,7 @@ pub(in crate::console) struct Row {
 
 impl Row {
     /// The line as it stands.
-    pub(in crate::console) fn of(line: &Line, yours: bool, now: Moment) -> Self {
+    pub(in crate::console) fn of(line: &Line, person: &PersonId, yours: bool, now: Moment) -> Self {
         let (case, status) = (line.escalation.case(), line.escalation.status(now));
         let opening = case.opening();
         let open = status == Status::Pending;
@@ -49,7 +50,7 @@ impl Row {
             left: if open { left(until, now) } else { String::new() },
             until: if open { until.unix_millis() } else { 0 },
             pressing: open && until.since(now) < PRESSING,
-            progress: progress(line, status),
+            progress: progress(line, person, now),
             yours,
             group: line.group.clone(),
         }
@@ -57,11 +58,15 @@ impl Row {
 }
 
 /// What has been done about it, in words.
-pub(in crate::console) fn progress(line: &Line, status: Status) -> String {
+pub(in crate::console) fn progress(line: &Line, person: &PersonId, now: Moment) -> String {
     let case = line.escalation.case();
+    let status = line.escalation.status(now);
     let needed = case.opening().terms.requirement.people();
     match (status, case.agreed()) {
         (Status::Pending, _) if case.amendment().is_some() => "a change waits for the agent".to_owned(),
+        (Status::Pending, _) if line.escalation.hides_votes_from(Some(person), now) => {
+            format!("{needed} must agree")
+        }
         (Status::Pending, agreed) => format!("{agreed} of {needed} agreed"),
         _ if line.escalation.review_due().is_some() => "an emergency, to be reviewed".to_owned(),
         (status, _) => state(status).to_owned(),

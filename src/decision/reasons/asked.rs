@@ -25,6 +25,9 @@ pub(super) fn besides(terms: &Terms) -> Vec<String> {
     if terms.denials.get() > 1 {
         said.push(format!("it takes {} denials to end it", terms.denials.get()));
     }
+    if terms.hidden_votes {
+        said.push("what others said is hidden until one has voted oneself".to_owned());
+    }
     said.extend(care(&terms.diligence));
     let stages = terms.ladder.iter();
     said.extend(

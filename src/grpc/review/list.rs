@@ -100,7 +100,10 @@ pub(super) fn summary(line: &Line, reader: Option<&PersonId>, desk: &LocalDesk) 
         risk: Some(convert::risk(&line.assessment)),
         opened_at: opening.opened_at.unix_millis(),
         decide_by: opening.decide_by().unix_millis(),
-        approvals: u32::try_from(case.agreed()).unwrap_or(u32::MAX),
+        approvals: match line.escalation.hides_votes_from(reader, now) {
+            true => 0,
+            false => u32::try_from(case.agreed()).unwrap_or(u32::MAX),
+        },
         requirement: opening.terms.requirement.to_string(),
         rule: line.rule.clone(),
         group: line.group.clone(),

@@ -37,6 +37,8 @@ pub(super) fn escalation(
     // What does not stand fills no seat, whatever it did before.
     let void = |cast: &Cast| proto::CastVote { counts: false, ..vote(cast) };
     let now = desk.now();
+    let hidden = docket.escalation.hides_votes_from(reader, now);
+    let (votes, void_votes) = if hidden { (&[][..], &[][..]) } else { (case.votes(), case.void_votes()) };
     let stage = case.stage(now);
     let millis = |moment: Option<Moment>| moment.map_or(0, Moment::unix_millis);
     let not_before = (!terms.min_review.is_zero()).then(|| opening.opened_at.plus(terms.min_review));
@@ -63,12 +65,12 @@ pub(super) fn escalation(
         rendering: rendering.text,
         rendering_digest: rendering.digest.to_string(),
         hazards: rendering.hazards.iter().map(ToString::to_string).collect(),
-        votes: case.votes().iter().map(vote).collect(),
-        can_complete,
+        votes: votes.iter().map(vote).collect(),
+        can_complete: if hidden { Vec::new() } else { can_complete },
         conditions_allowed,
         conditions: terms.conditions.iter().map(convert::condition).collect(),
         recent_activity,
-        void_votes: case.void_votes().iter().map(void).collect(),
+        void_votes: void_votes.iter().map(void).collect(),
         asked: case.asked().map(ToString::to_string).collect(),
         break_glass: terms.break_glass.as_ref().map(|one| one.requirement.to_string()).unwrap_or_default(),
         review_by: millis(docket.escalation.review_due()),

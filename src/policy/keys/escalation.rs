@@ -119,6 +119,7 @@ pub(in crate::policy) static ESCALATION: Block = Block {
         key("escalate_to", Form::Map(&FURTHER), "Who is asked when the time is over."),
         ESCALATION_POOL,
         key("deny_threshold", Form::Whole(1, 32), "How many denials end it; 1, where nothing is said."),
+        key("hidden_votes", Form::Truth, "Whether what others said is hidden until one has voted oneself."),
         EXCLUDE,
         DILIGENCE_KEY,
         key("break_glass", Form::Map(&BREAK_GLASS), "Who may agree in an emergency."),
