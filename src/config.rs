@@ -159,6 +159,19 @@ pub struct Oidc {
     /// The claim that holds one of a person's accounts in the roster.
     #[serde(default = "email")]
     pub claim: String,
+    /// This service at the provider, where people sign in there on their way to the console: the `aud` of the identity
+    /// tokens that come of it.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// A file with this service's secret at the provider, mode 0600; none where PKCE is enough for it.
+    #[serde(default)]
+    pub client_secret_file: Option<PathBuf>,
+    /// Where browsers are sent to sign in: the provider's `authorization_endpoint`.
+    #[serde(default)]
+    pub authorize_url: Option<String>,
+    /// Where codes are turned into tokens: the provider's `token_endpoint`.
+    #[serde(default)]
+    pub token_url: Option<String>,
     /// Whether who signs in there may enrol passkeys at the console, with which they sign votes then.
     #[serde(default)]
     pub enrol: bool,
@@ -286,6 +299,7 @@ impl Config {
             if let Some((name, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
                 return Err(format!("`oidc.{name}` is empty"));
             }
+            oidc.check_flow(self.listen.console.is_some()).map_err(|what| format!("`oidc`: {what}"))?;
         }
         if self.agents.is_empty() && self.unsafe_anyone_on_loopback_is.is_none() {
             return Err("`agents` is empty: nobody could ask anything".to_owned());
@@ -342,7 +356,10 @@ impl Config {
     fn start_paths_at(&mut self, folder: &Path) {
         self.channels.start_paths_at(folder);
         let mut paths = vec![&mut self.data, &mut self.policy, &mut self.roster];
-        paths.extend(self.oidc.as_mut().map(|oidc| &mut oidc.jwks));
+        if let Some(oidc) = &mut self.oidc {
+            paths.push(&mut oidc.jwks);
+            paths.extend(oidc.client_secret_file.as_mut());
+        }
         for endpoint in [&mut self.listen.agents, &mut self.listen.reviewers] {
             paths.extend(endpoint.socket.as_mut());
             if let Some(tls) = endpoint.tls.as_mut() {
@@ -355,6 +372,35 @@ impl Config {
         }
         for path in paths {
             *path = folder.join(&path);
+        }
+    }
+}
+
+impl Oidc {
+    /// Checks what belongs to signing in at the provider on the way to the console.
+    fn check_flow(&self, console: bool) -> Result<(), String> {
+        let flow = [&self.client_id, &self.authorize_url, &self.token_url];
+        if flow.iter().all(|key| key.is_none()) && self.client_secret_file.is_none() {
+            return Ok(());
+        }
+        if flow.iter().any(|key| key.as_ref().is_none_or(|text| text.trim().is_empty())) {
+            return Err("`client_id`, `authorize_url` and `token_url` belong together".to_owned());
+        }
+        for url in [&self.authorize_url, &self.token_url].into_iter().flatten() {
+            let local = ["http://localhost", "http://127.0.0.1", "http://[::1]"];
+            let own = local.iter().filter_map(|start| url.strip_prefix(start));
+            let mut own = own.filter(|rest| rest.is_empty() || rest.starts_with([':', '/']));
+            let plain = url.bytes().all(|byte| byte.is_ascii_graphic()) && !url.contains('#');
+            if !plain || !url.starts_with("https://") && own.next().is_none() {
+                return Err(format!("`{url}` is no `https://` URL without a fragment"));
+            }
+        }
+        match console {
+            true => Ok(()),
+            false => {
+                Err("`client_id` is for signing in at the console, and there is no `listen.console`"
+                    .to_owned())
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ mod people;
 mod policy;
 mod problem;
 mod proposal;
+pub mod provider;
 mod push;
 mod queue;
 mod sign_in;
@@ -36,6 +37,7 @@ mod vote;
 mod words;
 
 use crate::desk::LocalDesk;
+use crate::desk::code_flow::CodeFlow;
 use crate::desk::incoming::Incoming;
 use crate::desk::invitations::Invitations;
 use crate::desk::queue::Queue;
@@ -74,6 +76,8 @@ pub struct Console {
     pub profiles: Arc<ProfileBook>,
     /// Whether who signs in at the identity provider may enrol passkeys.
     pub provider_enrols: bool,
+    /// Signing in at the identity provider, where that is configured.
+    pub code_flow: Option<CodeFlow>,
     /// The story of the sidecar.
     pub sidecar: Arc<Sidecar>,
     /// The desk.
@@ -121,6 +125,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(analytics::routes())
         .merge(drills::routes())
         .merge(sign_in::routes())
+        .merge(provider::routes())
         .merge(links::routes())
         .merge(change::routes())
         .merge(live::routes())

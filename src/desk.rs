@@ -5,6 +5,7 @@ mod asking;
 mod away;
 mod budget;
 pub mod clicks;
+pub mod code_flow;
 mod diligence;
 mod drills;
 pub mod hooks;

@@ -73,6 +73,8 @@ pub mod clock;
 #[cfg(feature = "server")]
 pub mod entropy;
 #[cfg(feature = "server")]
+pub mod exchange;
+#[cfg(feature = "server")]
 pub mod files;
 #[cfg(feature = "journal")]
 pub mod journal;

@@ -24,7 +24,7 @@ use crate::desk::invitations::Invitations;
 use crate::desk::queue::Queue;
 use crate::desk::reading;
 use crate::desk::sessions::Sessions;
-use crate::entropy::SystemEntropy;
+use crate::entropy::{Entropy, SystemEntropy};
 use crate::grpc::identity::{Agents, Auditors, Operators, Proof, Readers};
 use crate::grpc::listen::Listening;
 use crate::grpc::{
@@ -49,7 +49,7 @@ use crate::token::Executor;
 use arc_swap::ArcSwap;
 use core::fmt::Display;
 use core::time::Duration;
-use load::{findings, load, provider};
+use load::{code_flow, findings, load, provider};
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -235,6 +235,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let desk = LocalDesk::new(store.clone(), in_force.clone(), enforced, clock.clone()).map_err(failed)?;
     let desk = Arc::new(desk);
     let entropy = Arc::new(SystemEntropy);
+    let flow_entropy: Arc<dyn Entropy> = entropy.clone();
     let sessions = Sessions::new(
         config.trust_domain.clone(),
         in_force.clone(),
@@ -308,6 +309,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
             doors: Doors::new(&clock),
             invitations: invitations.clone(),
             profiles: profiles.clone(),
+            code_flow: code_flow(config, &bound.origin, &clock, &flow_entropy)?,
             provider_enrols: config.oidc.as_ref().is_some_and(|oidc| oidc.enrol),
             sidecar: sidecar.clone(),
             desk: desk.clone(),

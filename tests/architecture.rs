@@ -32,8 +32,10 @@ const WORDS: &[&str] = &[
     "tlog",
     "token",
 ];
-const PROMISES: &[&str] =
-    &["clock", "entropy", "files", "journal", "metrics", "notify", "replay", "signer", "store", "witness"];
+const PROMISES: &[&str] = &[
+    "clock", "entropy", "exchange", "files", "journal", "metrics", "notify", "replay", "signer", "store",
+    "witness",
+];
 const STORY: &[&str] = &["desk", "sidecar"];
 
 /// Each module of `src/`, and what it may import. `words`, `promises` and `story` stand for their layers.
@@ -126,6 +128,8 @@ const MAP: &[(&str, &[&str])] = &[
     ("metrics", &["words"]),
     // One adapter for each channel: none knows another, and none knows why it sends what.
     ("notify", &["words", "clock", "entropy", "files"]),
+    // A provider's token endpoint is asked over HTTP, as channels are.
+    ("exchange", &["operation", "notify"]),
     ("replay", &["digest", "journal", "moment", "operation", "party", "token"]),
     ("signer", &["digest", "entropy", "files", "moment", "operation", "party", "token"]),
     ("store", &["words", "entropy", "files", "journal"]),

@@ -23,6 +23,9 @@ mod enrolment;
 mod hooks;
 #[path = "console/hostile_pages.rs"]
 mod hostile_pages;
+#[path = "service/provider.rs"]
+#[allow(dead_code, reason = "the tests of the service use more of it")]
+mod identity;
 #[path = "console/links.rs"]
 mod links;
 #[path = "console/live.rs"]
@@ -34,6 +37,8 @@ mod loopback;
 mod markup;
 #[path = "console/pages.rs"]
 mod pages;
+#[path = "console/provider.rs"]
+mod provider;
 #[path = "console/push.rs"]
 mod push;
 #[path = "console/rooms.rs"]

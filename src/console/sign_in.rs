@@ -4,7 +4,7 @@ use super::Console;
 use super::doors::{Address, enter, local};
 use super::page::{Page, show};
 use super::passkeys::{SCRIPT, get_options};
-use super::visitor::{Fields, visitor};
+use super::visitor::{Fields, percent, visitor};
 use crate::desk::sessions::SignInRefused;
 use crate::operation::json::{Object, Value};
 use crate::presence::passkey::{Purpose, RelyingParty};
@@ -30,6 +30,8 @@ struct SignIn {
     error: Option<String>,
     /// Whether passkeys are used on these pages.
     passkeys: bool,
+    /// The identity provider, if one is sent there, and the path on which.
+    provider: Option<(String, String)>,
 }
 
 /// Where one wanted to go, as the address says it.
@@ -55,6 +57,10 @@ pub(super) fn form(console: &Console, to: &str, error: Option<(StatusCode, Strin
         to: to.to_owned(),
         error,
         passkeys: party(console, directory.relying_party()).is_some(),
+        provider: console.code_flow.as_ref().map(|flow| {
+            let name = flow.issuer().trim_start_matches("https://").trim_start_matches("http://");
+            (name.to_owned(), format!("/sign-in/provider?to={}", percent(to)))
+        }),
     };
     (status, show(&template)).into_response()
 }

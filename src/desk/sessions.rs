@@ -231,14 +231,20 @@ impl Sessions {
         Ok(SignedIn { token, person: person.clone(), until })
     }
 
-    /// Takes a token of the provider that was asked for with this nonce, and begins a session with it.
+    /// Takes an identity token of the provider that was asked for as this client and with this nonce, and begins a
+    /// session with it.
     ///
     /// # Errors
     /// [`SignInRefused`]: what is wrong with it.
-    pub fn sign_in_by_provider(&self, token: &str, nonce: &str) -> Result<SignedIn, SignInRefused> {
+    pub fn sign_in_by_provider(
+        &self,
+        token: &str,
+        nonce: &str,
+        client_id: &str,
+    ) -> Result<SignedIn, SignInRefused> {
         let now = self.clock.now();
         let provider = self.provider.as_ref().ok_or(SignInRefused::UnknownBearer)?;
-        let identity = provider.verify_for(token, nonce, now).map_err(SignInRefused::Token)?;
+        let identity = provider.verify_for(token, nonce, client_id, now).map_err(SignInRefused::Token)?;
         let person = self.person_of(identity.account()).ok_or(SignInRefused::UnknownAccount)?;
         let means = Means::Provider(identity.account().into());
         // Its nonce makes it unlike any other; it counts once, for as long as it counts at all.

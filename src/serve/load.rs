@@ -2,13 +2,19 @@
 
 use super::{ServeFailed, failed, key_directory};
 use crate::audit::event::Event;
+use crate::clock::Clock;
 use crate::config::{Access, Config, Oidc, Operator, PolicyChanges};
+use crate::console::provider::CALLBACK;
+use crate::desk::code_flow::{Client, CodeFlow};
 use crate::desk::sessions::Provider;
+use crate::entropy::Entropy;
+use crate::exchange::http::TokenEndpoint;
 use crate::policy::Policy;
 use crate::presence::oidc::Issuer;
 use crate::reviewer::Directory;
 use crate::store::{Document, Store};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Claims that no provider vouches for (OpenID Connect Core §5.7).
 const SELF_CHOSEN: [&str; 3] = ["preferred_username", "nickname", "name"];
@@ -132,4 +138,34 @@ pub(super) fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
         findings.push(format!("UNSAFE: anyone on this machine who reaches the TCP port passes as `{agent}`"));
     }
     findings
+}
+
+/// Signing in at the provider on the way to the console, where that is configured; `origin` is the console's.
+pub(super) fn code_flow(
+    config: &Config,
+    origin: &str,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Option<CodeFlow>, ServeFailed> {
+    let Some(oidc) = &config.oidc else { return Ok(None) };
+    let (Some(client_id), Some(authorize_url), Some(token_url)) =
+        (&oidc.client_id, &oidc.authorize_url, &oidc.token_url)
+    else {
+        return Ok(None);
+    };
+    let secret = oidc.client_secret_file.as_ref().map(|file| {
+        crate::files::refuse_exposed(file).map_err(failed)?;
+        let text = std::fs::read_to_string(file);
+        let text = text.map_err(|error| failed(format!("cannot read `{}`: {error}", file.display())))?;
+        Ok::<_, ServeFailed>(text.trim().to_owned())
+    });
+    let endpoint = TokenEndpoint::new(token_url, client_id, secret.transpose()?);
+    let endpoint = endpoint.map_err(|what| failed(format!("`oidc.token_url: {token_url}`: {what}")))?;
+    let client = Client {
+        issuer: oidc.issuer.as_str().into(),
+        client_id: client_id.as_str().into(),
+        authorize_url: authorize_url.as_str().into(),
+        redirect_uri: format!("{origin}{CALLBACK}").into(),
+    };
+    CodeFlow::new(client, Arc::new(endpoint), clock.clone(), entropy.clone()).map(Some).map_err(failed)
 }

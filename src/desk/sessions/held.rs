@@ -164,3 +164,24 @@ impl State {
         listed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{DAY_LIFE, SESSION_LIFE};
+    use super::*;
+
+    #[test]
+    fn a_session_ends_when_it_is_not_used_and_at_the_end_of_its_day() {
+        let start = Moment::from_unix_seconds(1_800_000_000);
+        let ada = PersonId::new("ada").unwrap();
+        let begin = |life| Session::new(ada.clone(), Means::Provider("ada@example.com".into()), start, life);
+        let mut day = begin(DAY_LIFE);
+        assert_eq!(day.until(), start.plus(IDLE_LIFE));
+        for hour in 1..20 {
+            day.used = start.plus(IDLE_LIFE / 2 * hour);
+        }
+        assert_eq!(day.until(), start.plus(DAY_LIFE), "however much it is used");
+        assert!(day.over(day.until()) && !day.over(start.plus(DAY_LIFE / 2)));
+        assert_eq!(begin(SESSION_LIFE).until(), start.plus(SESSION_LIFE));
+    }
+}

@@ -67,9 +67,16 @@ impl Provider {
         Ok(true)
     }
 
-    /// … a token that was asked for with this nonce.
-    pub(super) fn verify_for(&self, token: &str, nonce: &str, now: Moment) -> Result<Identity, OidcError> {
-        oidc::verify_for(token, nonce, &self.issuer, &self.keys.load(), now)
+    /// … an identity token that was asked for as this client and with this nonce.
+    pub(super) fn verify_for(
+        &self,
+        token: &str,
+        nonce: &str,
+        client_id: &str,
+        now: Moment,
+    ) -> Result<Identity, OidcError> {
+        let issuer = Issuer { audience: client_id.into(), ..self.issuer.clone() };
+        oidc::verify_for(token, nonce, &issuer, &self.keys.load(), now)
     }
 
     pub(super) fn verify(&self, token: &str, now: Moment) -> Result<Identity, OidcError> {
