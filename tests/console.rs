@@ -52,5 +52,7 @@ mod site;
 mod skeleton;
 #[path = "console/slack.rs"]
 mod slack;
+#[path = "console/tls.rs"]
+mod tls;
 #[path = "console/votes.rs"]
 mod votes;

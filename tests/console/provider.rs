@@ -102,7 +102,10 @@ impl World {
              client_secret_file: secret\n  authorize_url: https://id.acme.example/authorize?tenant=1\n  \
              token_url: http://127.0.0.1:{port}/token\n{more}"
         );
-        let mut site = Site::prepare(crate::service::POLICY, &lines);
+        let mut site = Site::prepare(crate::service::POLICY, "");
+        let file = site.service.path("countersign.yaml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{config}{lines}")).unwrap();
         std::fs::write(site.service.path("jwks.json"), provider.jwks()).unwrap();
         countersign::files::write_private(&site.service.path("secret"), b"s3cret/\n").unwrap();
         site.service.run().await;
