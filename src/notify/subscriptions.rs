@@ -240,7 +240,7 @@ mod tests {
             open().subscribe(&ada, one, (&key, &auth), "Phone\u{202e}", Moment::default()).unwrap();
         assert_eq!(subscribed.name, "Phone⟨U+202E⟩");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(open().of(&ada), [subscribed.clone()]);
+        assert_eq!(open().of(&ada), std::slice::from_ref(&subscribed));
         assert_eq!(open().of(&bob), []);
         open().unsubscribe(&bob, &subscribed.id).unwrap();
         assert_eq!(open().find(&subscribed.id), Some(subscribed.clone()));

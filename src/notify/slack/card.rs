@@ -271,7 +271,7 @@ mod tests {
         assert!(text.contains("⟨U+0060⟩⟨U+0060⟩⟨U+0060⟩") && text.contains("⟨U+202E⟩"));
         // In plain text Slack reads no markup.
         assert_eq!(body["blocks"][0]["text"]["type"], "plain_text");
-        assert_eq!(body["text"].as_str().unwrap().contains('<'), false);
+        assert!(!body["text"].as_str().unwrap().contains('<'));
     }
 
     #[test]
