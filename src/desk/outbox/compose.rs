@@ -219,10 +219,12 @@ fn lines(view: &View, pending: bool, now: Moment) -> Vec<Line> {
     lines.push(fact("rule", decided.decision.rule.as_deref().unwrap_or("by level")));
     lines.push(fact("needs", &case.opening().terms.requirement.to_string()));
     if pending {
-        if !case.votes().is_empty() {
+        // What others said is nobody's to know before they have voted, where the rule says so; nor who is left.
+        let hidden = case.opening().terms.hidden_votes;
+        if !case.votes().is_empty() && !hidden {
             lines.push(fact("now", &docket.reasons.join("; ")));
         }
-        if let Some(who) = who(can_complete) {
+        if let Some(who) = who(can_complete).filter(|_| !hidden) {
             lines.push(fact("can decide", &who));
         }
         lines.push(fact("decide by", &case.opening().decide_by().to_string()));
