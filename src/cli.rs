@@ -2,6 +2,7 @@
 
 mod audit;
 mod authorize;
+mod channels;
 mod connection;
 mod demo;
 mod drill;
@@ -73,6 +74,9 @@ enum Command {
     Suspend(suspend::SuspendArgs),
     Resume(suspend::ResumeArgs),
     Suspensions(suspend::ListArgs),
+    /// See how people are told: channels, dead letters, what is late
+    #[command(subcommand)]
+    Channels(channels::Command),
     Witness(witness::Args),
     /// Make, rotate, revoke and publish keys
     #[command(subcommand)]
@@ -112,6 +116,7 @@ pub fn run() -> u8 {
             Command::Suspend(args) => suspend::suspend(args).await,
             Command::Resume(args) => suspend::resume(args).await,
             Command::Suspensions(args) => suspend::list(args).await,
+            Command::Channels(command) => channels::run(command).await,
             Command::Witness(args) => witness::run(args).await,
             Command::Keys(command) => keys::run(&command),
         }

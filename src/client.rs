@@ -10,8 +10,9 @@ mod types;
 mod wire;
 
 pub use admin::{
-    AdminClient, Drill, DrillResult, IncidentSeverity, Invited, OnRecord, Passkeys, PolicyStatus,
-    ReloadOutcome, ReviewerPasskey, Scope, StatisticsOf, Suspended, Suspension,
+    AdminClient, ChannelStanding, Channels, DeadNotice, Drill, DrillResult, IncidentSeverity, Invited,
+    LateEscalation, OnRecord, Passkeys, PolicyStatus, ReloadOutcome, ReviewerPasskey, Scope, StatisticsOf,
+    Suspended, Suspension,
 };
 pub use audit::{AuditClient, DecisionFilter, DecisionOverview, DecisionPage, FollowingRecords, LogRecord};
 pub use change::{Able, Change, Draft, Whereabouts, WhoCan};

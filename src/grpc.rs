@@ -12,7 +12,7 @@ mod trace;
 mod until;
 mod whole;
 
-pub use admin::{AdminService, Inviting};
+pub use admin::{AdminService, Inviting, Telling};
 pub use audit::AuditService;
 pub use authority::AuthorityService;
 pub use review::ReviewService;

@@ -246,6 +246,17 @@ impl Policy {
         }
     }
 
+    /// Every channel that anything in it names.
+    pub fn channels(&self) -> impl Iterator<Item = &Channel> {
+        let levels = [&self.levels.low, &self.levels.medium, &self.levels.high];
+        let outcomes = self.rules.iter().map(|rule| &rule.outcome);
+        let outcomes = outcomes.chain(levels.into_iter().map(|entry| &entry.outcome));
+        outcomes.flat_map(|outcome| match outcome {
+            Outcome::Escalate(terms) => terms.channels.as_slice(),
+            Outcome::Allow { .. } | Outcome::Deny => &[],
+        })
+    }
+
     /// The most witnesses that anything in it demands.
     #[must_use]
     pub fn most_witnesses(&self) -> u32 {

@@ -28,7 +28,8 @@ use crate::entropy::{Entropy, SystemEntropy};
 use crate::grpc::identity::{Agents, Auditors, Operators, Proof, Readers};
 use crate::grpc::listen::Listening;
 use crate::grpc::{
-    AdminService, AuditService, AuthorityService, Inviting, ReviewService, serve_agents, serve_reviewers,
+    AdminService, AuditService, AuthorityService, Inviting, ReviewService, Telling, serve_agents,
+    serve_reviewers,
 };
 use crate::metrics::Metrics;
 use crate::party::{ExecutorId, PersonId};
@@ -278,7 +279,6 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let mut listening = Listening::default();
     addresses.agent_socket.clone_from(&config.listen.agents.socket);
     addresses.agent_tcp = bind(&mut listening, &config.listen.agents).await?;
-    let sidecar_in_force = sidecar.in_force.clone();
     let agents = AuthorityService::new(sidecar.clone(), Arc::new(agents(config)?), stopping.clone());
     let mut servers =
         vec![run(serve_agents(agents, listening, metrics.clone(), stopping.clone()), fail.clone())];
@@ -349,14 +349,15 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     }
     let told_until = stopping.clone();
     let inviting = Inviting { invitations, profiles, console: addresses.console.clone() };
+    let telling = Telling { outbox: outbox.clone(), queue, sla: channels::sla(config) };
     let admin = AdminService::new(
         sidecar,
         desk.clone(),
         brake,
         reloader.clone(),
-        sidecar_in_force,
         operators,
         Arc::new(inviting),
+        Arc::new(telling),
     );
     servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail.clone()));
     if outbox.has_channels() {

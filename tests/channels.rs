@@ -13,6 +13,8 @@
 mod crashes;
 #[path = "channels/hall.rs"]
 mod hall;
+#[path = "channels/messages.rs"]
+mod messages;
 #[path = "channels/storm.rs"]
 mod storm;
 #[path = "service/support.rs"]

@@ -11,6 +11,8 @@
 
 #[path = "command/audit.rs"]
 mod audit;
+#[path = "command/channels.rs"]
+mod channels;
 #[path = "command/exec.rs"]
 mod exec;
 #[path = "command/files.rs"]

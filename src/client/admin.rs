@@ -2,9 +2,11 @@
 
 mod figures;
 mod people;
+mod telling;
 
 pub use figures::{IncidentSeverity, StatisticsOf};
 pub use people::{Invited, Passkeys, ReviewerPasskey};
+pub use telling::{ChannelStanding, Channels, DeadNotice, LateEscalation};
 
 use super::{Ask, ClientError, Connect, Pending};
 use crate::proto::{self, admin_client::AdminClient as Inner};

@@ -2,8 +2,10 @@
 
 mod figures;
 mod people;
+mod telling;
 
 pub use people::Inviting;
+pub use telling::Telling;
 
 use super::convert;
 use super::identity::Operators;
@@ -35,6 +37,7 @@ pub struct AdminService {
     operators: Arc<Operators>,
     figures: Figures,
     inviting: Arc<Inviting>,
+    telling: Arc<Telling>,
 }
 
 impl AdminService {
@@ -45,12 +48,12 @@ impl AdminService {
         desk: Arc<LocalDesk>,
         brake: Arc<Brake>,
         reloader: Arc<Reloader>,
-        in_force: Arc<ArcSwap<InForce>>,
         operators: Arc<Operators>,
         inviting: Arc<Inviting>,
+        telling: Arc<Telling>,
     ) -> Self {
-        let figures = Figures::new(sidecar.store.clone());
-        Self { sidecar, desk, brake, reloader, in_force, operators, figures, inviting }
+        let (figures, in_force) = (Figures::new(sidecar.store.clone()), sidecar.in_force.clone());
+        Self { sidecar, desk, brake, reloader, in_force, operators, figures, inviting, telling }
     }
 
     async fn status(&self) -> proto::PolicyStatusResponse {
@@ -111,6 +114,41 @@ impl proto::admin_server::Admin for AdminService {
         };
         let lifted = self.brake.resume(which, by).await.map_err(refused)?;
         Ok(Response::new(proto::ResumeResponse { lifted: lifted.iter().map(message).collect() }))
+    }
+
+    async fn list_channels(
+        &self,
+        request: Request<proto::ListChannelsRequest>,
+    ) -> Result<Response<proto::ListChannelsResponse>, Status> {
+        self.operators.admit(&request)?;
+        Ok(Response::new(self.telling.channels()))
+    }
+
+    async fn test_channel(
+        &self,
+        request: Request<proto::TestChannelRequest>,
+    ) -> Result<Response<proto::TestChannelResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        let to = &request.get_ref().to;
+        tracing::info!(by, to, "a test message is sent");
+        self.telling.test(to).await.map(Response::new)
+    }
+
+    async fn retry_notices(
+        &self,
+        request: Request<proto::RetryNoticesRequest>,
+    ) -> Result<Response<proto::RetryNoticesResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        tracing::info!(by, "notices that were given up are tried again");
+        self.telling.retry(&request.get_ref().notice).map(Response::new)
+    }
+
+    async fn list_late(
+        &self,
+        request: Request<proto::ListLateRequest>,
+    ) -> Result<Response<proto::ListLateResponse>, Status> {
+        self.operators.admit(&request)?;
+        self.telling.late().map(Response::new)
     }
 
     async fn invite_reviewer(

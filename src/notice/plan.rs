@@ -56,14 +56,13 @@ impl Owed {
         Self { notice, topic, escalation, to, since, urgency, hold_until: until, until, says }
     }
 
-    /// Whether somebody is asked to decide with it, so that it is worth nothing once that is not possible any more.
+    /// Whether somebody is to do something because of it, so that it is worth nothing once that is not possible any more.
     #[must_use]
     pub const fn calls(&self) -> bool {
         match self.topic {
-            Topic::Asked | Topic::Reminded | Topic::PassedOn => true,
+            Topic::Asked | Topic::Reminded | Topic::PassedOn | Topic::ReviewDue => true,
             Topic::Updated
             | Topic::Emergency
-            | Topic::ReviewDue
             | Topic::Digest
             | Topic::Expired
             | Topic::Saturated

@@ -159,21 +159,8 @@ impl<'a> Check<'a> {
         if policy.levels.high.outcome.as_str() == "allow" && policy.model.blocked_from > Level::High {
             self.concern(Severity::Warning, policy.levels.high.at, Concern::LevelAllowsHigh);
         }
-        self.channels();
         self.payloads();
         self.emergencies();
-    }
-
-    /// Where channels are named, once.
-    fn channels(&mut self) {
-        let named = self.asking().into_iter().find_map(|asking| match asking.outcome {
-            Outcome::Escalate(terms) => terms.channels.first().map(|channel| (asking, channel.as_str())),
-            Outcome::Allow { .. } | Outcome::Deny => None,
-        });
-        if let Some((asking, channel)) = named {
-            let at = self.tree.first_key("channels").unwrap_or(asking.at);
-            self.concern(Severity::Note, at, Concern::NoChannels(channel.into()));
-        }
     }
 
     /// What a payload does is read one statement at a time; only limits say how many are too many.

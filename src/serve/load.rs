@@ -8,11 +8,13 @@ use crate::console::provider::CALLBACK;
 use crate::desk::code_flow::{Client, CodeFlow};
 use crate::desk::sessions::Provider;
 use crate::entropy::Entropy;
+use crate::escalation::Channel;
 use crate::exchange::http::TokenEndpoint;
 use crate::policy::Policy;
 use crate::presence::oidc::Issuer;
 use crate::reviewer::Directory;
 use crate::store::{Document, Store};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -91,6 +93,27 @@ pub(super) fn provider(config: &Config) -> Result<Option<Provider>, ServeFailed>
     Provider::open(issuer, jwks).map(Some).map_err(failed)
 }
 
+/// The channels that the policy or the roster names and this service does not have, each once.
+fn unheard(config: &Config, loaded: &Loaded) -> Vec<String> {
+    let kinds = config.channels.kinds();
+    let webhook = |name: &str| config.channels.webhooks.iter().any(|one| one.name == name);
+    let has = |channel: &Channel| {
+        kinds.contains(&channel.kind())
+            && (channel.kind() != "webhook" || channel.which().is_some_and(webhook))
+    };
+    let people = loaded.directory.people().flat_map(|person| &person.channels);
+    let named = loaded.policy.channels().map(|channel| ("policy", channel));
+    let named = named.chain(people.map(|channel| ("roster", channel)));
+    let missing: BTreeSet<(&str, &str)> =
+        named.filter(|(_, channel)| !has(channel)).map(|(by, channel)| (by, channel.as_str())).collect();
+    let words = |(by, channel)| {
+        format!(
+            "the {by} names `{channel}`, and `channels` of the configuration has none such: nobody is told there"
+        )
+    };
+    missing.into_iter().map(words).collect()
+}
+
 pub(super) fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
     let mut findings: Vec<String> =
         loaded.policy.check(&loaded.directory).iter().map(ToString::to_string).collect();
@@ -121,6 +144,7 @@ pub(super) fn findings(config: &Config, loaded: &Loaded) -> Vec<String> {
             ));
         }
     }
+    findings.extend(unheard(config, loaded));
     let (demanded, known) = (loaded.policy.most_witnesses(), config.witnesses.len());
     if usize::try_from(demanded).is_ok_and(|demanded| demanded > known) {
         findings.push(format!(

@@ -5,7 +5,7 @@ use super::super::{LocalDesk, View};
 use crate::escalation::{Case, Escalation, Status};
 use crate::moment::Moment;
 use crate::notice::{Action, Excerpt, Line, Message, Owed, Recipient, Topic};
-use crate::operation::render::{visible, visible_lines};
+use crate::operation::render::visible;
 use crate::party::PersonId;
 use crate::reviewer::Attendance;
 use crate::token::Assurance;
@@ -122,7 +122,8 @@ pub(super) fn together(owed: &Owed, of: Topic, count: usize, views: &[View], pat
                 true => asked_words(view.docket.escalation.case()),
                 false => format!(", decide by {}", opening.decide_by()),
             };
-            fact(level.as_str(), &format!("{}{tail}", subject(view)))
+            // What an agent wrote in it is visible already.
+            Line { label: level.to_string(), text: format!("{}{tail}", subject(view)), claim: false }
         })
         .collect();
     let more = count.saturating_sub(lines.len());
@@ -192,8 +193,7 @@ fn lines(view: &View, pending: bool, now: Moment) -> Vec<Line> {
     let (decided, case) = (&docket.decided, docket.escalation.case());
     let mut lines = Vec::new();
     if !pending {
-        let why: Vec<String> = docket.reasons.iter().map(|reason| visible(reason)).collect();
-        lines.push(fact(stands(&docket.escalation, now), &why.join("; ")));
+        lines.push(fact(stands(&docket.escalation, now), &docket.reasons.join("; ")));
     }
     lines.push(fact("agent", decided.agent.as_str()));
     if let Some(person) = &decided.on_behalf_of {
@@ -294,8 +294,9 @@ fn excerpt(text: &str) -> Excerpt {
     Excerpt { text, more: all.saturating_sub(MAX_EXCERPT) }
 }
 
+/// In one line, so that nothing that an agent writes looks like a line of ours.
 fn fact(label: &str, text: &str) -> Line {
-    Line { label: label.to_owned(), text: cut(&visible_lines(text), MAX_LINE), claim: false }
+    Line { label: label.to_owned(), text: cut(&visible(text), MAX_LINE), claim: false }
 }
 
 /// The beginning of a text, which says so where there is more.

@@ -119,7 +119,9 @@ impl Waiting {
         let mut together = Vec::new();
         for mut held in ready {
             let room = self.sent.len() < usize::from(most);
-            let alike = !held.group.is_empty() && self.groups.contains_key(&held.group);
+            // What can't wait is not gathered while there is room.
+            let urgent = held.owed.urgency == Urgency::High;
+            let alike = !urgent && !held.group.is_empty() && self.groups.contains_key(&held.group);
             if room && !alike && held.since.is_none() {
                 self.sent.push_back(now);
                 if !held.group.is_empty() {

@@ -143,8 +143,6 @@ pub enum Concern {
     },
     /// What a payload does is read, and nothing adds it up.
     PayloadWithoutLimits(String),
-    /// Channels are named, and this version has none.
-    NoChannels(String),
     /// Nothing is denied by name.
     NoDeny,
 }
@@ -185,7 +183,6 @@ impl Concern {
             Self::Unsatisfiable { .. } => "policy.unsatisfiable",
             Self::UnsatisfiableWithout { .. } => "policy.unsatisfiable_without",
             Self::PayloadWithoutLimits(_) => "policy.payload_without_limits",
-            Self::NoChannels(_) => "policy.no_channels",
             Self::NoDeny => "policy.no_deny",
         }
     }
@@ -227,8 +224,7 @@ impl Concern {
             | Self::SeatForNobody(_)
             | Self::EmergencyForNobody(_)
             | Self::Unsatisfiable { .. }
-            | Self::UnsatisfiableWithout { .. }
-            | Self::NoChannels(_) => return None,
+            | Self::UnsatisfiableWithout { .. } => return None,
         };
         Some(hint.to_owned())
     }
@@ -367,12 +363,6 @@ impl fmt::Display for Concern {
                 "what {} does is read from one payload at a time, and no limit adds many of them up",
                 quoted(pattern)
             ),
-            Self::NoChannels(channel) => {
-                write!(
-                    f,
-                    "nobody is told through `{channel}`: this version has no channels, only its own queue"
-                )
-            }
             Self::NoDeny => f.write_str("no rule denies anything: only critical risk is never run"),
         }
     }

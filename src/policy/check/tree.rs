@@ -38,20 +38,6 @@ impl Tree {
         values.flat_map(|(_, node)| items(node)).map(|node| node.at).collect()
     }
 
-    /// The first key of this name anywhere.
-    pub(super) fn first_key(&self, name: &str) -> Option<At> {
-        fn find(node: &Node, name: &str) -> Option<At> {
-            match &node.value {
-                Yaml::List(list) => list.iter().find_map(|node| find(node, name)),
-                Yaml::Map(entries) => entries
-                    .iter()
-                    .find_map(|(key, value)| if is(key, name) { Some(key.at) } else { find(value, name) }),
-                Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => None,
-            }
-        }
-        find(self.0.as_ref()?, name)
-    }
-
     /// Where the value of a key of a mapping at the top is written.
     pub(super) fn under(&self, mapping: &str, name: &str) -> Option<At> {
         let (_, mapping) = entry(self.0.as_ref()?, mapping)?;
