@@ -93,7 +93,7 @@ fn own_passkeys(console: &Console, person: &PersonId) -> Vec<OwnPasskey> {
         let enrolled = profile.passkeys.iter().find(|enrolled| enrolled.id == id);
         let enrolled =
             enrolled.map(|enrolled| format!("since {}, by {}", enrolled.at, visible(&enrolled.by)));
-        let title = passkey.name.as_deref().map_or_else(|| short(&id), |name| visible(name).to_string());
+        let title = passkey.name.as_deref().map_or_else(|| short(&id), visible);
         OwnPasskey { id, title, enrolled, last }
     };
     person.passkeys.iter().map(own).collect()

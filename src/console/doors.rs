@@ -43,22 +43,22 @@ impl Doors {
     }
 
     /// Counts a try from this address.
-    pub(super) fn knock(&self, from: &Address) -> Result<(), Response> {
+    pub(super) fn knock(&self, from: &Address) -> Result<(), Box<Response>> {
         self.addresses.knock(&from.0).map_err(too_often)
     }
 
     /// Counts a try in the name of a person.
-    pub(super) fn knock_as(&self, person: &str) -> Result<(), Response> {
+    pub(super) fn knock_as(&self, person: &str) -> Result<(), Box<Response>> {
         self.people.knock(person).map_err(too_often)
     }
 }
 
-fn too_often(TooOften { wait }: TooOften) -> Response {
+fn too_often(TooOften { wait }: TooOften) -> Box<Response> {
     let seconds = wait.as_secs().saturating_add(1);
     let words = format!("There were too many tries. Wait {seconds} seconds, and try again.");
     let mut response = trouble(StatusCode::TOO_MANY_REQUESTS, "Too many tries", &words);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    response
+    Box::new(response)
 }
 
 #[derive(Template)]

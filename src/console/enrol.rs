@@ -58,7 +58,7 @@ async fn invited(
         Ok((text, invitation)) => form(&console, text, &invitation, None),
         Err(refused) => Err(refused),
     };
-    shown.unwrap_or_else(|refused| refused)
+    shown.unwrap_or_else(|refused| *refused)
 }
 
 /// The invitation, if it is one that can still be used.
@@ -66,9 +66,9 @@ fn invitation<'a>(
     console: &Console,
     from: &Address,
     written: Option<&'a str>,
-) -> Result<(&'a str, Invitation), Response> {
+) -> Result<(&'a str, Invitation), Box<Response>> {
     console.doors.knock(from)?;
-    let gone = |words: String| trouble(StatusCode::GONE, "This invitation can't be used", &words);
+    let gone = |words: String| Box::new(trouble(StatusCode::GONE, "This invitation can't be used", &words));
     let written = written.unwrap_or("");
     let invitation =
         console.invitations.read(written).map_err(|error| gone(format!("It did not work: {error}.")))?;
@@ -87,7 +87,7 @@ fn form(
     written: &str,
     invitation: &Invitation,
     error: Option<(StatusCode, String)>,
-) -> Result<Response, Response> {
+) -> Result<Response, Box<Response>> {
     let (asked, options) = question(console, &invitation.person)?;
     let directory = console.desk.directory();
     let name = directory.person(&invitation.person).map(|person| person.name.to_string()).unwrap_or_default();
@@ -99,8 +99,8 @@ fn form(
 }
 
 /// What a browser is asked for, so that a passkey of this person is made: the question and the options.
-pub(super) fn question(console: &Console, person: &PersonId) -> Result<(String, String), Response> {
-    let gone = |words| trouble(StatusCode::GONE, "No passkey can be made here", words);
+pub(super) fn question(console: &Console, person: &PersonId) -> Result<(String, String), Box<Response>> {
+    let gone = |words| Box::new(trouble(StatusCode::GONE, "No passkey can be made here", words));
     let directory = console.desk.directory();
     let Some(person) = directory.person(person) else {
         return Err(gone("The person is not in the roster any more."));
@@ -109,7 +109,7 @@ pub(super) fn question(console: &Console, person: &PersonId) -> Result<(String, 
         return Err(gone("The roster does not name this address for passkeys."));
     };
     let asked = console.sessions.ask(Purpose::Enrol(person.id.clone()));
-    let asked = asked.map_err(|_| StatusCode::SERVICE_UNAVAILABLE.into_response())?;
+    let asked = asked.map_err(|_| Box::new(StatusCode::SERVICE_UNAVAILABLE.into_response()))?;
     let options = create_options(&asked.challenge(), party, &console.sidecar.domain, person);
     Ok((asked.to_text(), options))
 }
@@ -122,17 +122,17 @@ async fn accept(
 ) -> Response {
     let (written, invitation) = match invitation(&console, &from, fields.one("invitation")) {
         Ok(known) => known,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     if let Err(wait) = console.doors.knock_as(invitation.person.as_str()) {
-        return wait;
+        return *wait;
     }
     let by = format!("invitation by {}", invitation.by);
     let made = make(&console, &invitation.person, &by, Some(invitation.revision), &fields).await;
     let registration = match made {
         Ok(registration) => registration,
         Err(wrong) => {
-            return form(&console, written, &invitation, Some(wrong)).unwrap_or_else(|refused| refused);
+            return form(&console, written, &invitation, Some(wrong)).unwrap_or_else(|refused| *refused);
         }
     };
     let asked = fields.one("asked").unwrap_or("");

@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Arc<Console>> {
 
 async fn leave(State(console): State<Arc<Console>>, from: Address, Query(wanted): Query<Wanted>) -> Response {
     if let Err(wait) = console.doors.knock(&from) {
-        return wait;
+        return *wait;
     }
     let Some(flow) = &console.code_flow else { return StatusCode::NOT_FOUND.into_response() };
     let Ok((url, begun)) = flow.begin(wanted.to()) else {
@@ -52,7 +52,7 @@ async fn come_back(
     Query(answered): Query<Answered>,
 ) -> Response {
     if let Err(wait) = console.doors.knock(&from) {
-        return wait;
+        return *wait;
     }
     let mut response = admitted(&console, &headers, answered).await;
     // It is good once, whatever came of it.

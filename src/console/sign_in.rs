@@ -84,7 +84,7 @@ async fn ask(
 /// A fresh question to any passkey, with what the browser is asked for.
 async fn challenge(State(console): State<Arc<Console>>, from: Address) -> Response {
     if let Err(wait) = console.doors.knock(&from) {
-        return wait;
+        return *wait;
     }
     let directory = console.desk.directory();
     let Some(party) = party(&console, directory.relying_party()) else {
@@ -105,7 +105,7 @@ async fn answer(
     fields: Fields,
 ) -> Response {
     if let Err(wait) = console.doors.knock(&from) {
-        return wait;
+        return *wait;
     }
     let to = local(fields.one("to"));
     let (asked, credential) = (fields.one("asked"), fields.one("credential"));

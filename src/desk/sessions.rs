@@ -207,7 +207,7 @@ impl Sessions {
         }
         signature.verify(key, SIGN_IN_NAMESPACE, text.as_bytes()).map_err(SignInRefused::Signature)?;
         let Challenge { person, until, nonce, .. } = challenge;
-        self.begin(&person, (nonce, until), Means::Key(key.clone()), SESSION_LIFE)
+        self.begin(&person, (nonce, until), Means::Key(Box::new(key.clone())), SESSION_LIFE)
     }
 
     /// Begins a session with a token that was never there before, if the question was not answered before.

@@ -60,13 +60,11 @@ impl std::error::Error for ProfileRefused {}
 pub fn recall(store: &dyn Store) -> Result<Profiles, StoreError> {
     let mut profiles = Profiles::default();
     for index in store.profiles()? {
-        match store.record(index)?.event {
-            Event::ProfileChanged { person, profile, .. } => profiles.set(person, *profile),
-            other => {
-                let what = format!("record {index} is not what it was found as, but `{}`", other.kind());
-                return Err(StoreError::Damaged(what));
-            }
-        }
+        let Event::ProfileChanged { person, profile, .. } = store.record(index)?.event else {
+            let what = format!("record {index} is not what it was found as: a profile");
+            return Err(StoreError::Damaged(what));
+        };
+        profiles.set(person, *profile);
     }
     Ok(profiles)
 }

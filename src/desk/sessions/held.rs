@@ -14,7 +14,7 @@ use std::collections::HashMap;
 /// What a session began with; it lasts no longer than the roster has that.
 pub(super) enum Means {
     /// An SSH key.
-    Key(PublicKey),
+    Key(Box<PublicKey>),
     /// A passkey.
     Passkey(Box<Passkey>),
     /// An account that the provider vouched for.
