@@ -17,6 +17,8 @@ mod chromium;
 mod driver;
 #[path = "browser/pages.rs"]
 mod pages;
+#[path = "browser/rooms.rs"]
+mod rooms;
 #[path = "service/support.rs"]
 #[allow(dead_code, reason = "the tests of the service use more of it")]
 mod service;
