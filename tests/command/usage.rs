@@ -116,6 +116,7 @@ fn what_makes_no_sense_is_named() {
         (vec!["init", "new", "--reviewer", "ada"], 2, &["`--reviewer ada`", "PERSON=FILE"]),
         (vec!["init", "new", "--reviewer", "ada=missing.pub"], 2, &["`missing.pub`"]),
         (vec!["init", "missing/new"], 1, &["`missing/new`"]),
+        (vec!["init", "new", "--console", "0.0.0.0:80"], 2, &["`--console 0.0.0.0:80`"]),
     ];
     for (arguments, code, words) in rows {
         let ended = run(here, arguments);

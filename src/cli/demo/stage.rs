@@ -41,7 +41,7 @@ impl Stage {
         let ada = person("ada")?;
         let grace = person("grace")?;
         let reviewers = [(ada, make_key(&folder, "ada")?), (grace, make_key(&folder, "grace")?)];
-        write("roster.yaml", &roster(&reviewers))?;
+        write("roster.yaml", &roster(&reviewers, None))?;
         write("policy.yaml", STARTER_POLICY)?;
         write(
             "countersign.yaml",
