@@ -13,7 +13,7 @@ async fn a_restart_tells_nothing_twice_and_forgets_nothing() {
     let mut hall = Hall::open(
         &policy("      channels: [\"slack:#approvals\"]"),
         &staff(),
-        &[post.clone()],
+        std::slice::from_ref(&post),
         Settings::default(),
     );
     let first = hall.escalate("do.it", "db://orders").await;
@@ -43,7 +43,7 @@ async fn a_restart_tells_nothing_twice_and_forgets_nothing() {
 #[tokio::test]
 async fn what_ended_while_nobody_ran_is_shown_after_the_start() {
     let post = Post::new("slack");
-    let mut hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+    let mut hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
     let id = hall.escalate("do.it", "db://orders").await;
     hall.kill().await;
     hall.world.vote(id, "bob", Choice::Deny).await.unwrap();
@@ -85,7 +85,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let post = Post::new("email");
-            let mut hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+            let mut hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
             let (mut open, mut kills, mut n) = (Vec::new(), 0, 0);
             for (happens, polls) in course {
                 match happens {

@@ -82,7 +82,7 @@ async fn messages_say_what_matters() {
 #[tokio::test]
 async fn several_are_told_in_a_few_lines() {
     let mail = Post::new("email");
-    let hall = Hall::open(&policy(""), &staff(), &[mail.clone()], settings());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&mail), settings());
     for n in 0..14 {
         hall.world.escalate(World::ask("do.it", "db://orders", &format!(r#"{{"n": {n}}}"#))).await;
     }
@@ -96,7 +96,7 @@ async fn several_are_told_in_a_few_lines() {
 #[tokio::test]
 async fn what_an_agent_writes_can_not_look_like_ours() {
     let mail = Post::new("email");
-    let hall = Hall::open(&policy(""), &staff(), &[mail.clone()], settings());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&mail), settings());
     let mut ask = ask();
     ask.context.reasoning = format!("{}\u{202e}\u{200b}", "x".repeat(50_000));
     hall.world.escalate(ask).await;

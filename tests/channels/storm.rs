@@ -20,7 +20,7 @@ fn ten() -> String {
 #[tokio::test]
 async fn a_thousand_requests_are_told_to_ten_people_within_their_limits() {
     let post = Post::new("email");
-    let hall = Hall::open(&policy(""), &ten(), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &ten(), std::slice::from_ref(&post), Settings::default());
     let mut asked: BTreeSet<(String, String)> = BTreeSet::new();
     for n in 0..1000 {
         let ask = World::ask("do.it", &format!("db{}://orders", n % 50), &format!(r#"{{"n": {n}}}"#));
@@ -57,7 +57,8 @@ async fn a_thousand_requests_are_told_to_ten_people_within_their_limits() {
 #[tokio::test]
 async fn what_is_alike_is_told_together_and_what_is_not_is_not() {
     let post = Post::new("email");
-    let hall = Hall::open(&policy(""), &crate::hall::staff(), &[post.clone()], Settings::default());
+    let hall =
+        Hall::open(&policy(""), &crate::hall::staff(), std::slice::from_ref(&post), Settings::default());
     for n in 0..4 {
         let ask = World::ask("do.it", "db://orders", &format!(r#"{{"n": {n}}}"#));
         hall.world.escalate(ask).await;

@@ -16,7 +16,7 @@ fn approve() -> Choice {
 #[tokio::test]
 async fn those_who_are_asked_are_told_once_and_reminded_twice() {
     let post = Post::new("email");
-    let hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
     hall.escalate("do.it", "db://orders").await;
     assert_eq!(post.told(), ["ada asked"], "one is enough, and she is the first");
     hall.pass(14 * 60).await;
@@ -38,7 +38,7 @@ async fn those_who_are_asked_are_told_once_and_reminded_twice() {
 async fn nobody_is_told_what_they_did_themselves_or_asked_for() {
     let post = Post::new("email");
     let world = World::operated_by(&policy(""), &everybody(), &["ada"]);
-    let hall = Hall::of(world, &[post.clone()], Settings::default());
+    let hall = Hall::of(world, std::slice::from_ref(&post), Settings::default());
     let id = hall.escalate("do.it", "db://orders").await;
     assert_eq!(post.told(), ["bob asked"], "ada runs the agent that asks");
     hall.world.vote(id, "bob", approve()).await.unwrap();
@@ -49,7 +49,7 @@ async fn nobody_is_told_what_they_did_themselves_or_asked_for() {
 #[tokio::test]
 async fn whoever_it_is_passed_on_to_is_told_and_who_passed_it_on_is_not_reminded() {
     let post = Post::new("email");
-    let hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
     let id = hall.escalate("do.it", "db://orders").await;
     let ada = hall.world.signed_in("ada");
     hall.world.desk.pass_on(id, &ada, &person("bob")).await.unwrap();
@@ -74,7 +74,7 @@ async fn a_message_that_can_be_changed_is_whichever_way_it_ends() {
     {
         let slack = Post::new("slack");
         let policy = policy("      channels: [\"slack:#approvals\"]");
-        let hall = Hall::open(&policy, &staff(), &[slack.clone()], Settings::default());
+        let hall = Hall::open(&policy, &staff(), std::slice::from_ref(&slack), Settings::default());
         let id = hall.escalate("do.it", "db://orders").await;
         slack.forget();
         let desk = &hall.world.desk;
@@ -107,7 +107,7 @@ async fn a_message_that_can_be_changed_is_whichever_way_it_ends() {
 async fn a_vote_from_elsewhere_changes_a_message_and_many_changes_become_one() {
     let slack = Post::new("slack");
     let policy = policy("      approvals: 2\n      channels: [\"slack:#approvals\"]");
-    let hall = Hall::open(&policy, &everybody(), &[slack.clone()], Settings::default());
+    let hall = Hall::open(&policy, &everybody(), std::slice::from_ref(&slack), Settings::default());
     let id = hall.escalate("do.it", "db://orders").await;
     assert_eq!(slack.told(), ["UADA asked", "UBOB asked", "#approvals asked"]);
     slack.forget();
@@ -125,7 +125,7 @@ async fn quiet_hours_hold_back_what_can_wait_and_never_too_long() {
     // It is noon in UTC, 13:00 in Berlin.
     let quiet = ", time_zone: Europe/Berlin, quiet: '12:30-13:10'";
     let post = Post::new("email");
-    let hall = Hall::open(&policy(""), &staff_with(quiet), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff_with(quiet), std::slice::from_ref(&post), Settings::default());
     hall.escalate("do.it", "db://orders").await;
     assert_eq!(post.told(), [""; 0]);
     hall.pass(9 * 60).await;
@@ -135,7 +135,7 @@ async fn quiet_hours_hold_back_what_can_wait_and_never_too_long() {
 
     let longer = ", time_zone: Europe/Berlin, quiet: '12:30-18:00'";
     let post = Post::new("email");
-    let hall = Hall::open(&policy(""), &staff_with(longer), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff_with(longer), std::slice::from_ref(&post), Settings::default());
     hall.escalate("do.it", "db://orders").await;
     hall.pass(14 * 60).await;
     assert_eq!(post.told(), [""; 0]);
@@ -146,7 +146,7 @@ async fn quiet_hours_hold_back_what_can_wait_and_never_too_long() {
 #[tokio::test]
 async fn the_team_reads_what_expired_at_most_four_times_an_hour() {
     let post = Post::new("email");
-    let hall = Hall::open(&policy(""), &staff(), &[post.clone()], team());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), team());
     for place in ["a", "b"] {
         hall.escalate("do.it", &format!("db://{place}")).await;
         hall.pass(60).await;
@@ -168,7 +168,7 @@ async fn an_emergency_is_told_to_the_team_and_to_who_reviews_it() {
     let more = "      break_glass:\n        reviewers: [role:oncall]\n        execute_within: 2m\n        \
                 review: {reviewers: [role:lead]}\n        review_within: 2h\n      approvals: 2";
     let post = Post::new("email");
-    let hall = Hall::open(&policy(more), &everybody(), &[post.clone()], team());
+    let hall = Hall::open(&policy(more), &everybody(), std::slice::from_ref(&post), team());
     let id = hall.escalate("do.it", "db://orders").await;
     post.forget();
     let granted = hall.world.vote(id, "ada", Choice::BreakGlass(Conditions::default())).await;
@@ -197,7 +197,7 @@ async fn what_can_be_done_from_a_message_is_what_the_rule_takes_from_there() {
     for (assurance, actions) in [("signed", "Deny"), ("channel", "Approve Deny")] {
         post.forget();
         let policy = policy(&format!("      assurance: {assurance}"));
-        let hall = Hall::open(&policy, &staff(), &[post.clone()], settings.clone());
+        let hall = Hall::open(&policy, &staff(), std::slice::from_ref(&post), settings.clone());
         let id = hall.escalate("do.it", "db://orders").await;
         let message = post.letters().pop().unwrap().message;
         let labels: Vec<_> = message.actions.iter().map(|action| action.label.as_str()).collect();
@@ -218,7 +218,8 @@ async fn a_message_that_does_not_show_all_lets_nobody_approve() {
         links: Some(links),
         ..Settings::default()
     };
-    let hall = Hall::open(&policy("      assurance: channel"), &staff(), &[post.clone()], settings);
+    let hall =
+        Hall::open(&policy("      assurance: channel"), &staff(), std::slice::from_ref(&post), settings);
     let long = format!(r#"{{"sql": "{}"}}"#, "select now(); ".repeat(300));
     hall.world.escalate(World::ask("do.it", "db://orders", &long)).await;
     hall.settle().await;

@@ -11,7 +11,7 @@ use std::time::Duration;
 async fn what_fails_is_tried_again_and_told_once() {
     let post = Post::new("email");
     post.does_then_takes(&[Does::Later, Does::Later, Does::Later]);
-    let hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
     hall.escalate("do.it", "db://orders").await;
     hall.pass(60).await;
     assert_eq!((post.tries(), post.told()), (4, vec!["ada asked".to_owned()]));
@@ -21,7 +21,7 @@ async fn what_fails_is_tried_again_and_told_once() {
 async fn a_channel_that_asks_for_time_is_left_alone_for_so_long() {
     let post = Post::new("email");
     post.does_then_takes(&[Does::LaterAfter(Duration::from_secs(300))]);
-    let hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
     hall.escalate("do.it", "db://orders").await;
     hall.pass(299).await;
     assert_eq!(post.tries(), 1);
@@ -52,7 +52,7 @@ async fn the_next_channel_takes_over_in_time_and_at_once_where_there_is_no_hope(
 async fn no_decision_waits_for_a_channel() {
     let post = Post::new("email");
     post.does(Does::Hangs);
-    let hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
     let mut ids = Vec::new();
     for n in 0..20 {
         ids.push(hall.escalate("do.it", &format!("db{n}://orders")).await);
@@ -81,7 +81,7 @@ async fn a_channel_that_hangs_holds_up_no_other() {
 async fn what_nobody_takes_is_a_dead_letter_that_can_be_tried_again() {
     let post = Post::new("email");
     post.does(Does::Never);
-    let hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
     hall.escalate("do.it", "db://orders").await;
     let dead = hall.outbox.dead();
     assert_eq!(dead.len(), 1);
@@ -102,7 +102,7 @@ async fn what_nobody_takes_is_a_dead_letter_that_can_be_tried_again() {
 async fn what_is_gone_is_told_nothing_more() {
     let post = Post::new("email");
     post.does(Does::Gone);
-    let hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
     hall.escalate("do.it", "db://orders").await;
     hall.escalate("do.it", "other://users").await;
     assert_eq!(post.tries(), 1, "and the second is not even tried");
@@ -113,7 +113,7 @@ async fn what_is_gone_is_told_nothing_more() {
 async fn what_is_over_is_not_told_any_more() {
     let post = Post::new("email");
     post.does(Does::Later);
-    let hall = Hall::open(&policy(""), &staff(), &[post.clone()], Settings::default());
+    let hall = Hall::open(&policy(""), &staff(), std::slice::from_ref(&post), Settings::default());
     let id = hall.escalate("do.it", "db://orders").await;
     hall.world.vote(id, "bob", Choice::Deny).await.unwrap();
     hall.settle().await;

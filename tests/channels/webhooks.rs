@@ -101,7 +101,8 @@ async fn what_is_sent_is_signed_both_ways_over_exactly_its_bytes() {
 
 #[tokio::test]
 async fn its_answers_mean_what_they_say_and_no_redirect_is_followed() {
-    let cases: [(&'static str, fn(&NotSent) -> bool); 5] = [
+    type Case = (&'static str, fn(&NotSent) -> bool);
+    let cases: [Case; 5] = [
         ("HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n", |error| matches!(error, NotSent::Gone(_))),
         (
             "HTTP/1.1 503 Busy\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n",

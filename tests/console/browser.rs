@@ -63,10 +63,6 @@ impl Browser {
         Self { origin: origin.to_owned(), cookies: BTreeMap::new() }
     }
 
-    pub(crate) fn origin(&self) -> &str {
-        &self.origin
-    }
-
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)
     }

@@ -36,7 +36,7 @@ impl Events {
                 return Some(found);
             }
             let frame = self.body.frame().await?.ok()?;
-            self.read.push_str(&String::from_utf8(frame.into_data().ok()?.to_vec()).unwrap());
+            self.read.push_str(core::str::from_utf8(&frame.into_data().ok()?).unwrap());
         }
     }
 

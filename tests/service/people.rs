@@ -1,7 +1,6 @@
 //! People: who may vote, what their votes do, and that nobody else decides.
 
 use crate::support::{FLEET, Service, approve, cast, code, delete, deploy, key, statement, verify};
-pub(crate) use crate::world::person;
 use countersign::client::Status;
 use countersign::condition::{ConditionKind, ExecutionFacts};
 use countersign::escalation::evidence::{PinnedKeys, RosterEvidence};
