@@ -1,8 +1,8 @@
 //! The console: pages on which people see what waits, and decide. It translates; it decides nothing.
 //!
 //! Every page is whole as it comes from the server and every act is a form, so that all of it works without a script;
-//! scripts add passkeys, what changes while one looks, and notices. A page is read by a [`Visitor`], and a form by
-//! [`Posted`]: there is no other way to either, so that no page forgets who is there and whether they meant it.
+//! scripts add passkeys, what changes while one looks, and notices. A page is read by a `Visitor`, and a form by
+//! `Posted`: there is no other way to either, so that no page forgets who is there and whether they meant it.
 
 mod account;
 mod agents;
@@ -61,6 +61,8 @@ use tokio::sync::watch;
 
 /// The largest form in bytes: a changed operation with its payload, and what surrounds it.
 const MAX_FORM: usize = 1 << 20;
+/// The largest form in bytes of somebody who is not signed in: a passkey's answer, and what surrounds it.
+const MAX_STRANGERS_FORM: usize = 32 << 10;
 
 /// What the pages stand on.
 pub struct Console {
@@ -114,19 +116,18 @@ pub struct Rights {
 /// All pages.
 pub fn router(console: Arc<Console>) -> Router {
     let secure = console.origin.starts_with("https://");
+    let strangers = enrol::routes().merge(sign_in::routes()).merge(provider::routes()).merge(links::routes());
+    let strangers = strangers.layer(DefaultBodyLimit::max(MAX_STRANGERS_FORM));
     Router::new()
         .route("/static/{name}", get(assets::serve))
         .route("/favicon.ico", get(assets::favicon))
         .merge(account::routes())
-        .merge(enrol::routes())
         .merge(people::routes())
         .merge(policy::routes())
         .merge(agents::routes())
         .merge(analytics::routes())
         .merge(drills::routes())
-        .merge(sign_in::routes())
-        .merge(provider::routes())
-        .merge(links::routes())
+        .merge(strangers)
         .merge(change::routes())
         .merge(live::routes())
         .merge(manifest::routes())

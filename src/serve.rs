@@ -325,6 +325,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         };
         servers.push(console::serve(bound, Arc::new(console), stopping.clone()));
     }
+    let account_changes = profiles.changes();
     let book = profiles.clone();
     let profile = Arc::new(move |person: &PersonId| book.of(person));
     let console = addresses.console.clone();
@@ -348,7 +349,8 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         servers.push(tokio::spawn(endpoint::serve(listener, watched.source(), stopping.clone())));
     }
     let told_until = stopping.clone();
-    let inviting = Inviting { invitations, profiles, console: addresses.console.clone() };
+    let inviting =
+        Inviting { invitations, profiles, sessions: sessions.clone(), console: addresses.console.clone() };
     let telling = Telling { outbox: outbox.clone(), queue, sla: channels::sla(config) };
     let admin = AdminService::new(
         sidecar,
@@ -364,6 +366,7 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
         servers.push(tokio::spawn(outbox.clone().run(told_until)));
     }
     let keepers = vec![
+        tokio::spawn(channels::tell_of_accounts(account_changes, outbox.clone())),
         tokio::spawn(end_when_unsound(store.unsound(), fail.clone())),
         tokio::spawn(async move {
             desk.watch_deadlines().await;

@@ -6,6 +6,7 @@ mod invite;
 mod list;
 mod passkeys;
 mod recount;
+mod revoke;
 mod simulate;
 
 use super::exit::{Exit, Failed};
@@ -19,6 +20,7 @@ pub(super) enum Command {
     Passkeys(passkeys::Args),
     Simulate(simulate::Args),
     Recount(recount::Args),
+    Revoke(revoke::Args),
 }
 
 /// Runs the command.
@@ -33,5 +35,6 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
         Command::Passkeys(args) => passkeys::run(args).await,
         Command::Simulate(args) => simulate::run(&args),
         Command::Recount(args) => recount::run(&args),
+        Command::Revoke(args) => revoke::run(args).await,
     }
 }

@@ -225,6 +225,10 @@ async fn remove(State(console): State<Arc<Console>>, posted: Posted) -> Response
     let Some(credential) = fields.one("passkey").and_then(|id| CredentialId::parse(id).ok()) else {
         return trouble(StatusCode::BAD_REQUEST, "Nothing was removed", "The form names no passkey.");
     };
+    if !is_fresh(&console, &visitor) {
+        let words = "Sign in again first: who removes a passkey has to have shown one a moment ago.";
+        return trouble(StatusCode::FORBIDDEN, "Nothing was removed", words);
+    }
     let knowing = fields.one("knowing") == Some("yes");
     let person = visitor.reviewer.person();
     match console.profiles.remove(person, &by(&visitor), &credential, knowing).await {

@@ -34,7 +34,7 @@ async fn take(
         };
         let taken = console.incoming.hooks.take(&name, signed, &body).await;
         if let Err(refused) = &taken {
-            tracing::warn!(hook = %name, %refused, "a delivery is no vote");
+            tracing::warn!(hook = ?name, %refused, "a delivery is no vote");
         }
         if let Some(refused) = taken.as_ref().err().and_then(HookRefused::vote) {
             console.sidecar.metrics.vote_refused(refused.code());

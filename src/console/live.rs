@@ -68,7 +68,7 @@ fn events(
     // Who watches may have signed out, or left, in the meantime: then this ends, at a heartbeat at the latest.
     let known = {
         let (console, session) = (console.clone(), visitor.session);
-        move || console.sessions.reviewer(&session).is_ok()
+        move || console.sessions.lasts(&session)
     };
     ReceiverStream::new(told)
         .take_while(move |news| known() && news.is_ok())

@@ -215,7 +215,9 @@ async fn earlier(console: &Console, view: &View) -> Vec<Earlier> {
     let alike = found
         .overviews
         .into_iter()
-        .filter(|one| one.txn != txn && one.action == action && like(&one.resource) == like(&resource));
+        .filter(|one| one.txn != txn && one.action == action && like(&one.resource) == like(&resource))
+        // What still waits is nobody's example, and who voted on it may be hidden.
+        .filter(|one| one.status != Some(Status::Pending));
     alike
         .take(EARLIER)
         .map(|one| {

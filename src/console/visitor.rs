@@ -8,10 +8,16 @@ use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use core::time::Duration;
 use std::sync::Arc;
 
 /// The cookie of a session. The prefix has browsers keep it to this host, to all of it, and to HTTPS.
 pub(super) const COOKIE_NAME: &str = "__Host-countersign";
+
+/// How long a form may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The most fields of a form.
+const MAX_FIELDS: usize = 256;
 
 /// Somebody of the roster who is signed in.
 #[derive(Clone, Debug)]
@@ -75,8 +81,14 @@ impl FromRequest<Arc<Console>> for Fields {
         if !comes_from(request.headers(), &console.origin) {
             return Err((StatusCode::FORBIDDEN, "the form comes from another page").into_response());
         }
-        let fields = Form::<Vec<(String, String)>>::from_request(request, console).await;
+        let read = Form::<Vec<(String, String)>>::from_request(request, console);
+        let Ok(fields) = tokio::time::timeout(PATIENCE, read).await else {
+            return Err((StatusCode::REQUEST_TIMEOUT, "the form did not come in time").into_response());
+        };
         let mut fields = fields.map_err(|error| error.into_response())?.0;
+        if fields.len() > MAX_FIELDS {
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, "the form has too many fields").into_response());
+        }
         // A browser sends every end of a line as two characters, also in what it was given with one (HTML, "constructing
         // the entry list").
         fields.iter_mut().for_each(|(_, value)| *value = value.replace("\r\n", "\n"));
@@ -112,7 +124,8 @@ fn comes_from(headers: &HeaderMap, origin: &str) -> bool {
 
 /// Who sends these headers.
 pub(super) fn visitor(headers: &HeaderMap, console: &Console) -> Option<Visitor> {
-    let session = cookie(headers, COOKIE_NAME)?;
+    // A session that was begun here or with an SSH key, and no other credential that a program may call with.
+    let session = cookie(headers, COOKIE_NAME).filter(|session| console.sessions.lasts(session))?;
     let reviewer = console.sessions.reviewer(session).ok()?;
     let directory = console.desk.directory();
     let name = visible(&directory.person(reviewer.person())?.name);

@@ -115,7 +115,7 @@ async fn cast(
     };
     // Sent twice, it is said once.
     let said = voter.said.as_ref();
-    if let Some(cast) = said.filter(|cast| cast.statement.choice.as_str() == statement.choice.as_str()) {
+    if let Some(cast) = said.filter(|cast| cast.statement.choice == statement.choice) {
         return Ok(did(&cast.statement.choice, &cast.flags));
     }
     if may == Ok(Assurance::Signed) || (may.is_ok() && fields.one("sign").is_some()) {

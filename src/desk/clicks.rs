@@ -30,6 +30,8 @@ use tokio::sync::Semaphore;
 const AT_ONCE: usize = 64;
 /// How long the chat waits for an answer: three seconds, less the way.
 const PATIENCE: Duration = Duration::from_millis(2500);
+/// What a dialog says whose answer is not known yet.
+const UNSURE: &str = "this takes longer than it should; look at the request's page whether it was recorded";
 
 /// The buttons of one workspace.
 pub struct Clicks {
@@ -129,6 +131,7 @@ impl Clicks {
             Err(Again::TooMuch) => return Err(ClickRefused::TooMuch),
         }
         let room = self.room.clone().try_acquire_owned().map_err(|_| ClickRefused::TooMuch)?;
+        let submits = matches!(interaction.act, Act::Submitted { .. });
         let clicks = self.clone();
         let acting = tokio::spawn(async move {
             let reply = clicks.act(interaction).await;
@@ -137,6 +140,8 @@ impl Clicks {
         });
         match tokio::time::timeout(PATIENCE, acting).await {
             Ok(Ok(reply)) => Ok(reply),
+            // A dialog that closed would say that it counts.
+            Ok(Err(_)) | Err(_) if submits => Ok(Reply::Mend(UNSURE.to_owned())),
             Ok(Err(_)) | Err(_) => Ok(Reply::Taken),
         }
     }

@@ -98,13 +98,14 @@ impl Reviewer {
         }
     }
 
-    /// How surely it is they who lend their seat to somebody else. Whose own key began the session has shown that key;
-    /// whom a provider vouches for lends no seat that asks for a signature.
+    /// How surely it is they who lend their seat to somebody else. Whose SSH key began the session has shown that key
+    /// within the hour; whom a provider vouches for, and who signed in at the console hours ago, lends no seat that asks
+    /// for a signature.
     #[must_use]
     pub const fn lends(&self) -> Assurance {
         match self.by {
-            KnownBy::Key(_) | KnownBy::Passkey(_) => Assurance::Signed,
-            KnownBy::Provider(_) => Assurance::Session,
+            KnownBy::Key(_) => Assurance::Signed,
+            KnownBy::Passkey(_) | KnownBy::Provider(_) => Assurance::Session,
         }
     }
 

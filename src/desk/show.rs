@@ -89,7 +89,7 @@ impl Docket {
 }
 
 fn subject(decided: &Decided) -> (String, String) {
-    match Operation::from_op_bytes(decided.op.as_bytes()) {
+    match Operation::from_op_bytes(decided.shown().as_bytes()) {
         Ok(operation) => (operation.action().to_owned(), operation.resource().to_owned()),
         Err(_) => ("(unreadable)".to_owned(), "(unreadable)".to_owned()),
     }

@@ -159,6 +159,15 @@ impl proto::admin_server::Admin for AdminService {
         self.inviting.invite(&request.get_ref().person, &by).map(Response::new)
     }
 
+    async fn revoke_passkeys(
+        &self,
+        request: Request<proto::RevokePasskeysRequest>,
+    ) -> Result<Response<proto::RevokePasskeysResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        let inviting = self.inviting.clone();
+        to_its_end(async move { inviting.revoke(request.get_ref(), &by).await }).await.map(Response::new)
+    }
+
     async fn list_passkeys(
         &self,
         request: Request<proto::ListPasskeysRequest>,

@@ -82,10 +82,12 @@ pub struct Course<'a> {
     pub level: Level,
 }
 
-/// How often what a message says of it has changed. A message that can be changed is, whenever this has grown.
+/// How often what a message says of it has changed. A message that can be changed is, whenever this has grown. Where
+/// votes are `hidden`, a vote changes no message: that there is one would be seen by that.
 #[must_use]
-pub fn revision(steps: &[(Moment, Event)]) -> usize {
-    steps.iter().filter(|(_, step)| changes(step)).count()
+pub fn revision(steps: &[(Moment, Event)], hidden: bool) -> usize {
+    let shown = |step: &Event| !hidden || !matches!(step, Event::Voted(_) | Event::Withdrawn(_));
+    steps.iter().filter(|(_, step)| changes(step) && shown(step)).count()
 }
 
 /// Whether a message about it says something else from this step on.
@@ -137,7 +139,14 @@ impl Plan<'_> {
         let urgency = self.urgency(topic, what, until);
         // Half of the time is for deciding.
         let half = opening.opened_at.plus(opening.terms.decide_within / 2);
-        let hold_until = if until == opening.decide_by() { half } else { until };
+        let hold_until = if topic == Topic::ReviewDue {
+            // As much of it is for reviewing.
+            since.plus(until.since(since) / 2)
+        } else if until == opening.decide_by() {
+            half
+        } else {
+            until
+        };
         let escalation = Some(opening.id);
         self.owed.push(Owed { notice, topic, escalation, to, since, urgency, hold_until, until, says: None });
     }
@@ -152,7 +161,9 @@ impl Plan<'_> {
                 if pressing || self.course.level >= Level::High { Urgency::High } else { Urgency::Normal }
             }
             Topic::ReviewDue | Topic::Updated => Urgency::Normal,
-            Topic::Digest | Topic::Expired | Topic::Saturated | Topic::Account => Urgency::Low,
+            Topic::Digest | Topic::Expired | Topic::Saturated => Urgency::Low,
+            // Whoever did not do it themselves has to hear of it at once.
+            Topic::Account => Urgency::High,
         }
     }
 

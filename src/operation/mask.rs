@@ -74,10 +74,16 @@ impl Secrets {
         texts.dedup();
         let texts = Some(texts).filter(|texts| texts.len() <= MAX_TEXTS);
         let shown = texts.as_deref().filter(|texts| !named(&parameters, texts));
-        let op =
-            shown.and_then(|texts| written(operation, self.masked(&parameters, &mut String::new(), texts)));
+        let resource = match &texts {
+            Some(texts) if texts.iter().any(|secret| operation.resource().contains(secret)) => {
+                scrubbed(operation.resource(), texts)
+            }
+            Some(_) | None => operation.resource().to_owned(),
+        };
+        let written = |parameters| written(operation.action(), &resource, parameters);
+        let op = shown.and_then(|texts| written(self.masked(&parameters, &mut String::new(), texts)));
         // What can't be shown in part, or read again as an operation, is not shown at all.
-        let op = op.or_else(|| written(operation, Object::new().with(ALL, mark(&parameters)).into()));
+        let op = op.or_else(|| written(Object::new().with(ALL, mark(&parameters)).into()));
         Some(Masked { op: op.unwrap_or_default(), texts })
     }
 
@@ -142,14 +148,7 @@ impl Masked {
     /// A text in which the secret ones are masked.
     #[must_use]
     pub fn scrub(&self, text: &str) -> String {
-        let Some(texts) = &self.texts else { return mark_of(text.chars().count()) };
-        let mut scrubbed = text.to_owned();
-        for secret in texts {
-            if scrubbed.contains(secret) {
-                scrubbed = scrubbed.replace(secret, &mark_of(secret.chars().count()));
-            }
-        }
-        scrubbed
+        self.texts.as_ref().map_or_else(|| mark_of(text.chars().count()), |texts| scrubbed(text, texts))
     }
 }
 
@@ -160,12 +159,19 @@ pub(super) fn is_mark(text: &str) -> bool {
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The operation with these parameters in the place of its own; `None` if that is no operation.
-fn written(operation: &Operation, parameters: Value) -> Option<String> {
+fn scrubbed(text: &str, secrets: &[String]) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| match text.contains(secret) {
+        true => text.replace(secret, &mark_of(secret.chars().count())),
+        false => text,
+    })
+}
+
+/// An operation of these; `None` if that is none.
+fn written(action: &str, resource: &str, parameters: Value) -> Option<String> {
     let op = Object::new()
-        .with("action", operation.action())
+        .with("action", action)
         .with("parameters", parameters)
-        .with("resource", operation.resource())
+        .with("resource", resource)
         .with("v", 1u64);
     let op = String::from_utf8(Value::from(op).to_canonical()).ok()?;
     Operation::from_op_bytes(op.as_bytes()).ok().map(|_| op)
@@ -301,6 +307,16 @@ mod tests {
         let operation = Operation::from_json("db.login", "db", operation.as_bytes()).unwrap();
         let masked = Secrets::new(["password"]).unwrap().mask(&operation).unwrap();
         assert_eq!(masked.scrub("anything"), "⟨secret, 8 characters⟩", "too many to look for");
+    }
+
+    #[test]
+    fn a_secret_in_the_resource_is_not_shown_either() {
+        let operation =
+            Operation::from_json("http.get", "https://api/x?key=hunter2", br#"{"api_key":"hunter2"}"#)
+                .unwrap();
+        let masked = Secrets::new(["api_key"]).unwrap().mask(&operation).unwrap();
+        assert!(!masked.op.contains("hunter2"), "{}", masked.op);
+        assert!(Operation::from_op_bytes(masked.op.as_bytes()).is_ok());
     }
 
     #[test]

@@ -14,8 +14,10 @@ use crate::notify::Messenger;
 use crate::notify::http::Reach;
 use crate::notify::webhook::{Receiver, Secret, WebhookKey, Webhooks};
 use crate::risk::Level;
+use crate::sidecar::profiles::Changed;
 use core::time::Duration;
 use std::sync::Arc;
+use tokio::sync::broadcast::{self, error::RecvError};
 
 /// The file of the key that signs webhooks, in the keys' folder.
 const WEBHOOK_KEY: &str = "webhook.key";
@@ -35,6 +37,17 @@ pub(super) fn sla(config: &Config) -> Sla {
     let Waits { low_seconds, medium_seconds, high_seconds } = config.sla;
     let spans = [(Level::Low, low_seconds), (Level::Medium, medium_seconds), (Level::High, high_seconds)];
     Sla::new(spans.into_iter().filter_map(|(level, span)| Some((level, Duration::from_secs(span?)))))
+}
+
+/// Tells people that their own account was changed: who did not do it has to hear of it.
+pub(super) async fn tell_of_accounts(mut changes: broadcast::Receiver<Changed>, outbox: Arc<Outbox>) {
+    loop {
+        match changes.recv().await {
+            Ok(Changed { person, what, at }) => outbox.account_changed(&person, &what, at),
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "changes of accounts were not told"),
+            Err(RecvError::Closed) => return,
+        }
+    }
 }
 
 /// The outbox, with every channel that is configured.

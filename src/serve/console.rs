@@ -112,9 +112,13 @@ async fn connected(
 ) {
     // Small answers, and a browser that waits for each of them.
     drop(stream.set_nodelay(true));
-    let Some(tls) = tls else { return answer(stream, peer, router, stop).await };
+    // Which protocol it is is known before anything is read, so that who says nothing is not waited for.
+    let Some(tls) = tls else { return answer(stream, peer, false, router, stop).await };
     match tokio::time::timeout(HEADERS, tls.accept(stream)).await {
-        Ok(Ok(stream)) => answer(stream, peer, router, stop).await,
+        Ok(Ok(stream)) => {
+            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            answer(stream, peer, h2, router, stop).await;
+        }
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake with the console failed"),
         Err(_) => tracing::debug!("a TLS handshake with the console took too long"),
     }
@@ -123,6 +127,7 @@ async fn connected(
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
+    h2: bool,
     router: axum::Router,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -131,7 +136,8 @@ async fn answer(
         request.extensions_mut().insert(ConnectInfo(peer));
         request
     });
-    let mut builder = Builder::new(TokioExecutor::new());
+    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = if h2 { builder.http2_only() } else { builder.http1_only() };
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
     builder
         .http2()

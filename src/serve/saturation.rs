@@ -64,8 +64,10 @@ pub(super) async fn watch(
         };
         for saturated in found {
             say(&saturated);
-            outbox.saturated(&saturated, clock.now());
-            let change = Change::of(clock.now(), [Event::Saturated(saturated)]);
+            // Of one moment: by that it is known again after a restart.
+            let now = clock.now();
+            outbox.saturated(&saturated, now);
+            let change = Change::of(now, [Event::Saturated(saturated)]);
             if let Err(error) = store.commit(change).await {
                 tracing::error!(%error, "that people are asked too much, or not any more, could not be recorded");
             }

@@ -3,14 +3,16 @@
 use super::InForce;
 use crate::audit::event::Event;
 use crate::clock::Clock;
+use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::presence::passkey::{CredentialId, Passkey};
 use crate::reviewer::profile::{Enrolled, MAX_ENROLLED, Profile, Profiles};
 use crate::store::{Change, Store, StoreError};
 use arc_swap::ArcSwap;
+use core::cmp::Ordering;
 use core::fmt;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, broadcast};
 
 /// The longest name of a passkey, in characters.
 pub const MAX_NAME: usize = 64;
@@ -76,13 +78,25 @@ pub struct ProfileBook {
     in_force: Arc<ArcSwap<InForce>>,
     /// Held while one is changed.
     changing: Mutex<()>,
+    changes: broadcast::Sender<Changed>,
+}
+
+/// That somebody's profile was changed, for whoever tells them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Whose.
+    pub person: PersonId,
+    /// What was done, and by whom, in words.
+    pub what: String,
+    /// When.
+    pub at: Moment,
 }
 
 impl ProfileBook {
     /// What is in force is what they are merged into.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, in_force: Arc<ArcSwap<InForce>>) -> Self {
-        Self { store, clock, in_force, changing: Mutex::default() }
+        Self { store, clock, in_force, changing: Mutex::default(), changes: broadcast::Sender::new(64) }
     }
 
     /// All profiles.
@@ -95,6 +109,12 @@ impl ProfileBook {
     #[must_use]
     pub fn of(&self, person: &PersonId) -> Profile {
         self.in_force.load().profiles.of(person)
+    }
+
+    /// Each change from now on.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.changes.subscribe()
     }
 
     /// What is in force.
@@ -130,7 +150,8 @@ impl ProfileBook {
             by: by.to_owned(),
             profile: Box::new(profile.clone()),
         };
-        self.store.commit(Change::of(self.clock.now(), [event])).await.map_err(ProfileRefused::Store)?;
+        let at = self.clock.now();
+        self.store.commit(Change::of(at, [event])).await.map_err(ProfileRefused::Store)?;
         // The roster may have been swapped meanwhile; profiles change nowhere else.
         self.in_force.rcu(|now| {
             let mut profiles = Profiles::clone(&now.profiles);
@@ -138,6 +159,13 @@ impl ProfileBook {
             now.with(Arc::new(profiles))
         });
         tracing::info!(%person, %by, revision = profile.revision, "what somebody set up has changed");
+        let what = match profile.passkeys.len().cmp(&before.passkeys.len()) {
+            Ordering::Greater => "a passkey was enrolled",
+            Ordering::Less => "a passkey was removed",
+            Ordering::Equal => "how you are told was changed",
+        };
+        // Nobody may be there who tells them.
+        drop(self.changes.send(Changed { person: person.clone(), what: format!("{what}: {by}"), at }));
         Ok(profile)
     }
 

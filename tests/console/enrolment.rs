@@ -121,6 +121,22 @@ async fn an_invited_person_sets_up_a_passkey_signs_in_with_it_and_signs_votes() 
 }
 
 #[tokio::test]
+async fn an_operator_revokes_what_was_enrolled_and_ends_every_session() {
+    let site = site_with("").await;
+    let (mut linus, phone) = (site.browser(), device("linus"));
+    let link = invite(&site, "linus").await;
+    enrol(&site, &mut linus, &link, &phone).await;
+    let operator = site.service.operator().await;
+    let credential = phone.credential().to_string();
+    assert!(operator.revoke_passkeys("linus", Some("another")).await.is_err());
+    assert_eq!(linus.get("/account").await.status, 200);
+    assert_eq!(operator.revoke_passkeys("linus", None).await.unwrap(), [credential]);
+    assert_eq!(linus.get("/account").await.status, 303, "the session is over");
+    assert_ne!(sign_in(&site, &mut site.browser(), &phone).await.status, 303);
+    assert!(operator.revoke_passkeys("linus", None).await.is_err(), "there is nothing left");
+}
+
+#[tokio::test]
 async fn an_invitation_works_once_for_its_person_and_outlives_a_restart() {
     let mut site = site_with("").await;
     let (first, second) = (invite(&site, "linus").await, invite(&site, "linus").await);

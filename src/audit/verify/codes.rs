@@ -77,10 +77,12 @@ pub const CODES: &[(&str, &str)] = &[
     ("policy.other_digest", "the text of a policy is not the one that its digest names"),
     ("policy.unapproved", "a policy or roster came into force without the approval that was asked for"),
     ("policy.unreadable", "a policy cannot be read, so what it says is not checked"),
+    ("profile.impossible", "no service lets somebody set up what is said here, their passkeys among it"),
     (
         "profile.not_followed",
         "what somebody set up, their passkeys among it, does not follow what they had before",
     ),
+    ("profile.taken", "a passkey that somebody enrolled, or its key, is somebody's already"),
     ("profile.unreadable", "a passkey that somebody enrolled is none"),
     ("receipt.missing", "tokens expired unused, or their use was not recorded"),
     (

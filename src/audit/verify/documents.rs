@@ -7,7 +7,7 @@ use crate::digest::PolicyDigest;
 use crate::moment::Moment;
 use crate::party::{PersonId, TxnId};
 use crate::policy::Policy;
-use crate::reviewer::profile::{Profile, Profiles};
+use crate::reviewer::profile::{Enrolled, MAX_ENROLLED, Profile, Profiles};
 use crate::reviewer::{Absence, Absences, Attendance, Directory};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -203,6 +203,18 @@ impl Documents {
             "profile.not_followed",
             || format!("what `{person}` set up does not follow what they had set up before"),
         );
+        // One passkey is added, or one removed, with a change; nothing that stays is touched.
+        let kept = profile.passkeys.iter().filter(|enrolled| before.passkeys.contains(enrolled)).count();
+        let (added, removed) = (profile.passkeys.len() - kept, before.passkeys.len().saturating_sub(kept));
+        let known = self.people.directory.person(&person).is_some();
+        let sound = added + removed <= 1 && profile.passkeys.len() <= MAX_ENROLLED && known;
+        findings.require(sound, "profile.impossible", || {
+            format!("no service lets `{person}` set up what is said here: {added} passkeys more and {removed} less")
+        });
+        let added = profile.passkeys.iter().filter(|enrolled| !before.passkeys.contains(enrolled));
+        for taken in added.filter_map(Enrolled::passkey).filter(|key| self.people.directory.is_taken(key)) {
+            findings.finding("profile.taken", format!("the passkey `{}` is somebody's already", taken.id));
+        }
         let unusable = profile.passkeys.iter().filter(|enrolled| enrolled.passkey().is_none()).count();
         findings.require(unusable == 0, "profile.unreadable", || {
             format!("{unusable} of the passkeys that `{person}` enrolled are none")

@@ -51,6 +51,21 @@ impl AdminClient {
         Ok(Invited { link, until })
     }
 
+    /// Removes a passkey that somebody enrolled, or all of them, and ends their sessions; which ones that were.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn revoke_passkeys(
+        &self,
+        person: &str,
+        credential: Option<&str>,
+    ) -> Result<Vec<String>, ClientError> {
+        let credential_id = credential.unwrap_or_default().to_owned();
+        let request = proto::RevokePasskeysRequest { person: person.to_owned(), credential_id };
+        let call = self.inner.clone().revoke_passkeys(self.connect.request(request)).await;
+        Ok(call?.into_inner().revoked)
+    }
+
     /// The passkeys that people sign votes with.
     ///
     /// # Errors

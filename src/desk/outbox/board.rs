@@ -10,8 +10,10 @@ use crate::party::{EscalationId, TxnId};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-/// How many messages of one channel are under way at once.
+/// How many messages of one kind of channel are under way at once.
 const AT_ONCE: usize = 4;
+/// How many of these go to one address, so that one that does not answer holds up no other.
+const AT_ONE: usize = 2;
 /// Of how many escalations more than those that are open it is known what was told.
 const REMEMBERED: usize = 4096;
 
@@ -22,6 +24,31 @@ pub(super) enum Task {
     Leg(u64, usize),
     /// The change of a message.
     Card(EscalationId, usize),
+}
+
+/// What is under way, by the kind of channel and by its address.
+#[derive(Debug, Default)]
+struct Busy {
+    kinds: BTreeMap<String, usize>,
+    addresses: BTreeMap<String, usize>,
+}
+
+impl Busy {
+    fn add(&mut self, channel: &Channel) {
+        *self.kinds.entry(channel.kind().to_owned()).or_default() += 1;
+        *self.addresses.entry(channel.as_str().to_owned()).or_default() += 1;
+    }
+
+    /// Takes room for one more to this address, if there is any.
+    fn take(&mut self, channel: &Channel) -> bool {
+        let kind = self.kinds.get(channel.kind()).copied().unwrap_or(0);
+        let address = self.addresses.get(channel.as_str()).copied().unwrap_or(0);
+        let room = kind < AT_ONCE && address < AT_ONE;
+        if room {
+            self.add(channel);
+        }
+        room
+    }
 }
 
 /// What is known about the notices of one escalation.
@@ -174,14 +201,15 @@ impl Board {
             self.pack(&to, limit, fail_over, reach, now);
         }
         turn.at(self.due.values().min().copied());
-        let mut busy: BTreeMap<String, usize> = BTreeMap::new();
+        let mut busy = Busy::default();
         for leg in self.parcels.values().flat_map(|parcel| &parcel.legs) {
-            *busy.entry(leg.channel.kind().to_owned()).or_default() +=
-                usize::from(leg.state == State::InFlight);
+            if leg.state == State::InFlight {
+                busy.add(&leg.channel);
+            }
         }
         for known in self.known.values().filter(|known| !known.cards.is_empty()) {
             for card in known.cards.iter().filter(|card| card.state == State::InFlight) {
-                *busy.entry(card.channel.kind().to_owned()).or_default() += 1;
+                busy.add(&card.channel);
             }
         }
         self.legs(&mut turn, &mut busy, now);
@@ -213,14 +241,13 @@ impl Board {
         for batch in batches {
             let about = batch.covers.first().and_then(|owed| owed.escalation);
             let (routes, _) = reach(to, about);
-            let covers = batch.covers.clone();
             let Some(mut parcel) = Parcel::new(batch.covers, batch.notice, batch.topic, routes, fail_over)
             else {
                 continue;
             };
             if parcel.legs.is_empty() {
                 // They look at the console, or nowhere.
-                self.settled(&covers);
+                self.settled(&parcel);
                 continue;
             }
             for leg in &mut parcel.legs {
@@ -233,32 +260,41 @@ impl Board {
         }
     }
 
-    /// Nobody has to be told these any more.
-    pub(super) fn settled(&mut self, covers: &[Owed]) {
-        for owed in covers {
+    /// Nobody has to be told what this said any more. What it left out, because it was not owed at the time, may be
+    /// owed again.
+    pub(super) fn settled(&mut self, parcel: &Parcel) {
+        for owed in &parcel.covers {
             if let Some(known) = known_of(&mut self.known, owed.escalation) {
                 known.under_way.remove(&owed.notice);
+            }
+        }
+        for owed in parcel.worth() {
+            if let Some(known) = known_of(&mut self.known, owed.escalation) {
                 known.told.insert(owed.notice);
             }
         }
     }
 
-    fn legs(&mut self, turn: &mut Turn, busy: &mut BTreeMap<String, usize>, now: Moment) {
-        let mut order: Vec<(core::cmp::Reverse<Urgency>, u64)> = self
+    fn legs(&mut self, turn: &mut Turn, busy: &mut Busy, now: Moment) {
+        // What was never tried goes before what did not get through.
+        let mut order: Vec<(core::cmp::Reverse<Urgency>, bool, u64)> = self
             .parcels
             .iter()
             .filter_map(|(key, parcel)| {
-                Some((core::cmp::Reverse(parcel.covers.iter().map(|owed| owed.urgency).max()?), *key))
+                let urgency = parcel.covers.iter().map(|owed| owed.urgency).max()?;
+                let tried = parcel.legs.iter().any(|leg| leg.attempts > 0);
+                Some((core::cmp::Reverse(urgency), tried, *key))
             })
             .collect();
         order.sort_unstable();
-        for (_, key) in order {
+        for (_, _, key) in order {
             let Some(parcel) = self.parcels.get_mut(&key) else { continue };
             match parcel.next(now) {
                 Next::Wait(again) => turn.at(again),
                 Next::Done => {
-                    let parcel = self.parcels.remove(&key);
-                    self.settled(&parcel.map(|parcel| parcel.covers).unwrap_or_default());
+                    if let Some(parcel) = self.parcels.remove(&key) {
+                        self.settled(&parcel);
+                    }
                 }
                 Next::GiveUp(why) => {
                     if let Some(parcel) = self.parcels.remove(&key) {
@@ -271,9 +307,7 @@ impl Board {
                     turn.at(Some(now.plus(Duration::from_secs(1))));
                     for at in legs {
                         let Some(leg) = parcel.legs.get_mut(at) else { continue };
-                        let room = busy.entry(leg.channel.kind().to_owned()).or_default();
-                        if *room < AT_ONCE {
-                            *room += 1;
+                        if busy.take(&leg.channel) {
                             leg.state = State::InFlight;
                             leg.attempts += 1;
                             leg.shows = known_of(&mut self.known, about).map_or(0, |known| known.revision);
@@ -285,7 +319,7 @@ impl Board {
         }
     }
 
-    fn cards(&mut self, turn: &mut Turn, busy: &mut BTreeMap<String, usize>, now: Moment) {
+    fn cards(&mut self, turn: &mut Turn, busy: &mut Busy, now: Moment) {
         let changed: Vec<EscalationId> = self.changed.iter().copied().collect();
         for id in changed {
             let Some(known) = self.known.get_mut(&id) else { continue };
@@ -306,9 +340,7 @@ impl Board {
                 if card.attempts == 0 {
                     card.since = now;
                 }
-                let room = busy.entry(card.channel.kind().to_owned()).or_default();
-                if *room < AT_ONCE {
-                    *room += 1;
+                if busy.take(&card.channel) {
                     (card.state, card.sending) = (State::InFlight, known.revision);
                     card.attempts += 1;
                     turn.tasks.push(Task::Card(id, at));

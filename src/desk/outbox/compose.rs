@@ -48,8 +48,13 @@ impl LocalDesk {
         let assessment = &view.docket.decided.decision.assessment;
         let operation = excerpt(&view.rendering.text);
         let page = format!("/e/{}", view.docket.id);
-        let actions = match pending && matches!(owed.topic, Topic::Asked | Topic::Reminded | Topic::PassedOn)
-        {
+        // A message that is changed while it waits goes on offering what it offered, but to those who have answered.
+        let answered = match &owed.to {
+            Recipient::Person(person) => case.votes().iter().any(|vote| vote.person() == person),
+            Recipient::Place(_) => false,
+        };
+        let calls = matches!(owed.topic, Topic::Asked | Topic::Reminded | Topic::PassedOn | Topic::Updated);
+        let actions = match pending && calls && !answered {
             true => actions(view, owed, operation.more == 0, paths, &here),
             false => Vec::new(),
         };

@@ -78,7 +78,7 @@ impl Board {
             let delivery = Delivery::Delivered { handle: None };
             self.records.extend(digest.map(|digest| told(&digest, None, leg, came.now, delivery)));
         }
-        for owed in &parcel.covers {
+        for owed in parcel.worth() {
             let delivery = Delivery::Delivered { handle: handle.cloned() };
             let txn = known_of(&mut self.known, owed.escalation).and_then(|known| known.txn);
             self.records.push_back(told(owed, txn, leg, came.now, delivery));
@@ -90,7 +90,7 @@ impl Board {
                 self.change(id);
             }
         }
-        self.settled(&parcel.covers);
+        self.settled(parcel);
     }
 
     fn card_came(&mut self, id: EscalationId, at: usize, came: &Came) {
@@ -152,7 +152,7 @@ impl Board {
 
     /// Nobody tries this parcel any more: a dead letter, recorded for each thing that it would have told.
     pub(super) fn give_up(&mut self, parcel: &Parcel, why: &str, now: Moment) {
-        self.settled(&parcel.covers);
+        self.settled(parcel);
         let Some(leg) = parcel.last_leg() else { return };
         let worth: Vec<Owed> = parcel.worth().cloned().collect();
         for owed in &worth {

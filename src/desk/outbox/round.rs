@@ -221,9 +221,10 @@ impl Outbox {
         let again = escalation.review_due().filter(|due| *due > now);
         let over = escalation.recorded_status().is_over() && escalation.review_due().is_none();
         let group = Line::of(self.desk.read(id)?).group;
+        let hidden = escalation.hides_votes_from(None, now);
         let mut board = self.board();
         let known = board.known.entry(id).or_default();
-        (known.revision, known.over, known.txn) = (revision(&steps), over, txn);
+        (known.revision, known.over, known.txn) = (revision(&steps, hidden), over, txn);
         board.owe(id, owed, &group, now);
         Ok(again)
     }
@@ -237,7 +238,12 @@ impl Outbox {
             match self.letter(task, now) {
                 Ok(Some((channel, letter))) => {
                     let Some(messenger) = self.messengers.get(channel.kind()).cloned() else { continue };
-                    sends.spawn(async move { (task, send(messenger.as_ref(), letter).await) });
+                    sends.spawn(async move {
+                        // By itself, so that an adapter that panics is one that did not bring the message.
+                        let sending = tokio::spawn(async move { send(messenger.as_ref(), letter).await });
+                        let sent = sending.await;
+                        (task, sent.unwrap_or_else(|error| Err(NotSent::Later(error.to_string(), None))))
+                    });
                 }
                 Ok(None) => self.board().not_tried(task, "there is nothing to be told", now),
                 Err(error) => {
@@ -326,7 +332,8 @@ impl Outbox {
         let worth: Vec<&Owed> = parcel.worth().collect();
         let mut ids: Vec<EscalationId> = worth.iter().filter_map(|owed| owed.escalation).collect();
         ids.dedup();
-        let views: Vec<View> = ids.iter().take(10).map(|id| self.desk.view(*id)).collect::<Result<_, _>>()?;
+        // What can't be read is counted, and keeps nobody from hearing of the others.
+        let views: Vec<View> = ids.iter().take(10).filter_map(|id| self.desk.view(*id).ok()).collect();
         let first = worth.first().copied();
         let about = Owed {
             notice: parcel.notice,

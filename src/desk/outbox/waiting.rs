@@ -122,7 +122,17 @@ impl Waiting {
             // What can't wait is not gathered while there is room.
             let urgent = held.owed.urgency == Urgency::High;
             let alike = !urgent && !held.group.is_empty() && self.groups.contains_key(&held.group);
-            if room && !alike && held.since.is_none() {
+            // What no agent can bring about at will is told by itself, however much else there is to tell.
+            let apart = match held.owed.topic {
+                Topic::Emergency | Topic::ReviewDue | Topic::Saturated | Topic::Account => true,
+                Topic::Asked
+                | Topic::Reminded
+                | Topic::PassedOn
+                | Topic::Updated
+                | Topic::Digest
+                | Topic::Expired => false,
+            };
+            if apart || (room && !alike && held.since.is_none()) {
                 self.sent.push_back(now);
                 if !held.group.is_empty() {
                     self.groups.insert(held.group, now);

@@ -1,7 +1,9 @@
-//! Operators invite people, and see which passkeys they enrolled.
+//! Operators invite people, see which passkeys they enrolled, and revoke them.
 
 use crate::desk::invitations::Invitations;
+use crate::desk::sessions::Sessions;
 use crate::party::PersonId;
+use crate::presence::passkey::CredentialId;
 use crate::proto;
 use crate::sidecar::profiles::ProfileBook;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ pub struct Inviting {
     pub invitations: Arc<Invitations>,
     /// What people set up.
     pub profiles: Arc<ProfileBook>,
+    /// Who is signed in.
+    pub sessions: Arc<Sessions>,
     /// Where the console is, if there is one: an origin.
     pub console: Option<Box<str>>,
 }
@@ -39,6 +43,31 @@ impl Inviting {
             link: format!("{console}/enrol?invitation={text}"),
             until: invitation.until.unix_millis(),
         })
+    }
+
+    /// Removes passkeys that somebody enrolled, and ends their sessions.
+    pub(super) async fn revoke(
+        &self,
+        request: &proto::RevokePasskeysRequest,
+        by: &str,
+    ) -> Result<proto::RevokePasskeysResponse, Status> {
+        let person = PersonId::new(&request.person);
+        let person = person.map_err(|_| Status::invalid_argument("`person` is no id"))?;
+        let wanted = Some(request.credential_id.as_str()).filter(|id| !id.is_empty());
+        let enrolled = self.profiles.of(&person).passkeys.into_iter().map(|enrolled| enrolled.id);
+        let ids: Vec<String> = enrolled.filter(|id| wanted.is_none_or(|wanted| wanted == id)).collect();
+        if ids.is_empty() {
+            return Err(Status::not_found(format!("`{person}` has enrolled no such passkey")));
+        }
+        for id in &ids {
+            let credential = CredentialId::parse(id);
+            let credential = credential.map_err(|error| Status::internal(error.to_string()))?;
+            let removed = self.profiles.remove(&person, &format!("operator {by}"), &credential, true).await;
+            removed.map_err(|refused| Status::failed_precondition(refused.to_string()))?;
+        }
+        self.sessions.sign_out_everywhere(&person);
+        tracing::warn!(%person, by, count = ids.len(), "passkeys were revoked");
+        Ok(proto::RevokePasskeysResponse { revoked: ids })
     }
 
     pub(super) fn passkeys(&self) -> proto::ListPasskeysResponse {
