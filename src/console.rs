@@ -32,6 +32,7 @@ mod queue;
 mod sign_in;
 mod slack;
 mod sorry;
+mod telling;
 mod visitor;
 mod vote;
 mod words;
@@ -136,6 +137,7 @@ pub fn router(console: Arc<Console>) -> Router {
         .merge(vote::routes())
         .merge(history::routes())
         .merge(push::routes())
+        .merge(telling::routes())
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .merge(hooks::routes())
         .merge(slack::routes())

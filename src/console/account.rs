@@ -1,8 +1,8 @@
 //! One's own account: where one is signed in and how, and signing out.
 
 use super::Console;
-use super::doors::leave;
-use super::enrol::{is_fresh, may_add, question};
+use super::doors::{leave, trouble};
+use super::enrol::{by, is_fresh, may_add, question};
 use super::page::{Page, Place, show};
 use super::passkeys::SCRIPT;
 use super::visitor::{Posted, Visitor};
@@ -13,6 +13,7 @@ use crate::presence::passkey::Passkey;
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
 use std::sync::Arc;
@@ -133,6 +134,12 @@ async fn end_sessions(State(console): State<Arc<Console>>, posted: Posted) -> Re
         }
         None => {
             console.sessions.sign_out_everywhere(person);
+            if let Err(refused) = console.profiles.forget_browsers(person, &by(&posted.visitor)).await {
+                let words = format!(
+                    "You are signed out. Links in mails may still work where you were known: {refused}."
+                );
+                return trouble(StatusCode::SERVICE_UNAVAILABLE, "Not everything was forgotten", &words);
+            }
             tracing::info!(%person, "signed out everywhere");
             leave()
         }

@@ -197,7 +197,8 @@ pub(super) fn is_fresh(console: &Console, visitor: &Visitor) -> bool {
 }
 
 /// How somebody is known, as the record has it.
-fn by(visitor: &Visitor) -> String {
+/// Who changes something, and how they are known, as the record says it.
+pub(super) fn by(visitor: &Visitor) -> String {
     match visitor.reviewer.by() {
         KnownBy::Passkey(credential) => format!("passkey {credential}"),
         by @ (KnownBy::Key(_) | KnownBy::Provider(_)) => known_by(by),

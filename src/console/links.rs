@@ -67,7 +67,10 @@ fn follower(console: &Console, headers: &HeaderMap, link: &Link) -> Follower {
     let mark = cookie(headers, MARK_NAME);
     let now = console.incoming.clock.now();
     let known = mark.and_then(|mark| console.incoming.links.device_of(mark, now));
-    let theirs = known.is_some_and(|(person, _)| person == link.person);
+    let from = console.profiles.of(&link.person).browsers_since;
+    let theirs = known.is_some_and(|(person, since)| {
+        person == link.person && from.is_none_or(|forgotten| since > forgotten)
+    });
     match theirs && console.desk.directory().person(&link.person).is_some() {
         true => Follower::Known,
         false => Follower::Unknown,

@@ -14,7 +14,7 @@ use super::page::{Page, Place, show};
 use super::problem::{desk_problem, problem};
 use super::queue::progress;
 use super::visitor::Visitor;
-use super::words::{ago, ended, left, ours, state, verb};
+use super::words::{ago, brief, ended, left, ours, state, verb};
 use crate::audit::filter::Filter;
 use crate::decision::Decision;
 use crate::desk::queue::Line;
@@ -273,7 +273,7 @@ impl Parts<'_> {
         let raw = if look.whole { Text::of(decided.shown(), None) } else { Text::default() };
         let pending = status == Status::Pending;
         let kind = decided.decision.assessment.facts.kind.value;
-        let headline = format!("{} wants to {} {resource} ({action})", decided.agent, verb(kind));
+        let headline = format!("{} wants to {} {} ({action})", decided.agent, verb(kind), brief(&resource));
         let people = People::of(docket, &able, &directory, visitor.reviewer.person(), now);
         let note = look.note.or_else(|| look.did.and_then(|did| done(did, status)));
         let me = directory.person(visitor.reviewer.person());

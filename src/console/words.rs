@@ -6,6 +6,9 @@ use crate::operation::render::visible;
 use crate::risk::Kind;
 use core::time::Duration;
 
+/// How many characters of a long name are told of its beginning; half as many of its end.
+const BRIEF: usize = 60;
+
 /// A length of time at a glance: `45 s`, `12 min`, `2 h 5 min`, `3 d 4 h`.
 pub(super) fn span(length: Duration) -> String {
     let seconds = length.as_secs();
@@ -85,6 +88,18 @@ pub(super) fn ended(escalation: &Escalation, status: Status) -> &'static str {
     }
 }
 
+/// A name as it stands in a line among others: one that is long is told by its beginning and its end, with how much is
+/// between them. Whole it is where it is decided on.
+pub(super) fn brief(name: &str) -> String {
+    let count = name.chars().count();
+    if count <= 2 * BRIEF {
+        return name.to_owned();
+    }
+    let head: String = name.chars().take(BRIEF).collect();
+    let tail: String = name.chars().skip(count - BRIEF / 2).collect();
+    format!("{head} … {} characters … {tail}", count - BRIEF - BRIEF / 2)
+}
+
 /// What is done to a resource, as a verb that goes before it.
 pub(super) const fn verb(kind: Kind) -> &'static str {
     match kind {
@@ -101,6 +116,14 @@ pub(super) const fn verb(kind: Kind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_says_how_much_of_it_is_not_told() {
+        assert_eq!(brief("shop/production"), "shop/production");
+        let told = brief(&format!("shop/{}/production", "x".repeat(1000)));
+        assert!(told.starts_with("shop/xxx") && told.ends_with("xxx/production"), "{told}");
+        assert!(told.contains(" … 926 characters … "), "{told}");
+    }
 
     #[test]
     fn lengths_of_time_are_said_at_a_glance() {

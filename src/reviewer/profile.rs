@@ -22,6 +22,9 @@ pub struct Profile {
     /// How they like to be told, where it is not as the roster says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferences: Option<Preferences>,
+    /// Browsers that were known for them until then are not known any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browsers_since: Option<Moment>,
 }
 
 /// A passkey that its owner enrolled.

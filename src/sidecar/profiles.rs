@@ -162,7 +162,7 @@ impl ProfileBook {
         let what = match profile.passkeys.len().cmp(&before.passkeys.len()) {
             Ordering::Greater => "a passkey was enrolled",
             Ordering::Less => "a passkey was removed",
-            Ordering::Equal => "how you are told was changed",
+            Ordering::Equal => "how you are told, or which browsers are known for you, was changed",
         };
         // Nobody may be there who tells them.
         drop(self.changes.send(Changed { person: person.clone(), what: format!("{what}: {by}"), at }));
@@ -206,6 +206,19 @@ impl ProfileBook {
         self.change(person, by, change).await.map(drop)
     }
 
+    /// No browser is known for them any more.
+    ///
+    /// # Errors
+    /// [`ProfileRefused`].
+    pub async fn forget_browsers(&self, person: &PersonId, by: &str) -> Result<(), ProfileRefused> {
+        let now = self.clock.now();
+        let change = |profile: &mut Profile, _: &InForce| {
+            profile.browsers_since = Some(now);
+            Ok(())
+        };
+        self.change(person, by, change).await.map(drop)
+    }
+
     /// Removes a passkey that somebody enrolled. `knowing` says that they know what it means if it is the last way in.
     ///
     /// # Errors
@@ -218,7 +231,10 @@ impl ProfileBook {
         knowing: bool,
     ) -> Result<(), ProfileRefused> {
         let named = credential.to_string();
+        let now = self.clock.now();
         let change = |profile: &mut Profile, in_force: &InForce| {
+            // What it opened goes with it.
+            profile.browsers_since = Some(now);
             let before = profile.passkeys.len();
             profile.passkeys.retain(|enrolled| enrolled.id != named);
             if profile.passkeys.len() == before {

@@ -8,7 +8,8 @@ use countersign::client::{Ask, Context};
 /// The pages that need nobody.
 const OPEN: &[(&str, &str)] = &[("sign-in", "/sign-in")];
 /// The pages that need nothing but somebody who is signed in.
-const PAGES: &[(&str, &str)] = &[("account", "/account"), ("people", "/people"), ("agents", "/agents")];
+const PAGES: &[(&str, &str)] =
+    &[("account", "/account"), ("telling", "/account/telling"), ("people", "/people"), ("agents", "/agents")];
 
 async fn look(size: Size) {
     let site = Site::start().await;

@@ -121,6 +121,11 @@ async fn nothing_that_an_agent_writes_becomes_part_of_a_page() {
     {
         let page = visit(&mut ada, &path).await;
         let text = Markup::of(&page.body).text();
+        if !path.starts_with("/e/") {
+            // In a line among others a long name is told by its beginning and its end.
+            assert!(text.contains("characters …"), "{path}");
+            continue;
+        }
         assert!(text.contains("<pwned pwned=1>"), "it is shown as what it is: {path}");
         assert!(text.contains("⟨U+202E⟩txt.exe⟨U+202C⟩"), "{path}");
         assert!(text.contains("⟨U+27E8⟩U+202E⟩"), "nothing can look like a mark of ours: {path}");

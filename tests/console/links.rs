@@ -164,6 +164,20 @@ async fn a_click_of_too_little_assurance_opens_the_page_and_a_no_is_a_no() {
     says(&ada.get(&yes).await, 410, "");
 }
 
+/// Whoever signs out everywhere has lost a device: what it was known for is over too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_was_known_is_not_after_signing_out_everywhere() {
+    let site = Site::start_with(&a_click_is_enough(), "").await;
+    let id = site.service.escalate(deploy("1.2.3")).await;
+    let mut lost = known(&site, "ada");
+    let yes = link(&site, &id, "ada", true).await;
+    assert!(lost.get(&yes).await.body.contains("<form"), "it could answer");
+    assert_eq!(site.signed_in("ada").await.post("/account/sessions", &[]).await.status, 303);
+    assert!(!lost.get(&yes).await.body.contains("name=\"reason\""), "it has to say who it is");
+    lost.post_bare(&yes, &[("reason", "because")]).await;
+    untouched(&shown(&site, &id).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_links_of_this_service_as_they_were_made_do_anything() {
     let site = Site::start_with(&a_click_is_enough(), "").await;

@@ -1,6 +1,6 @@
 //! A line of the queue as a page shows it, and the lines that are alike together.
 
-use crate::console::words::{ago, left, state};
+use crate::console::words::{ago, brief, left, state};
 use crate::desk::queue::Line;
 use crate::escalation::Status;
 use crate::moment::Moment;
@@ -44,7 +44,7 @@ impl Row {
             id: line.id.to_string(),
             level: line.assessment.level,
             action: visible(&line.action),
-            resource: visible(&line.resource),
+            resource: brief(&visible(&line.resource)),
             agent: line.agent.to_string(),
             age: ago(opening.opened_at, now),
             left: if open { left(until, now) } else { String::new() },
