@@ -83,6 +83,7 @@ fn announce(output: Output, running: &Running) {
             "agents": { "socket": path(&at.agent_socket), "tcp": text(&at.agent_tcp) },
             "reviewers": { "socket": path(&at.reviewer_socket), "tcp": text(&at.reviewer_tcp) },
             "metrics": text(&at.metrics),
+            "console": at.console,
         })
     };
     output.print(document, |_| {
@@ -91,6 +92,7 @@ fn announce(output: Output, running: &Running) {
             ("agents", path(&at.agent_socket), text(&at.agent_tcp)),
             ("reviewers", path(&at.reviewer_socket), text(&at.reviewer_tcp)),
             ("metrics", None, text(&at.metrics)),
+            ("console", None, at.console.as_ref().map(ToString::to_string)),
         ] {
             lines.extend(socket.map(|path| format!("  {who:<10} unix:{path}")));
             lines.extend(tcp.map(|address| format!("  {who:<10} {address}")));
