@@ -12,7 +12,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn generate() -> Result<(), Box<dyn std::error::Error>> {
     use prost::Message as _;
 
-    let files = ["admin", "audit", "authority", "review"].map(|name| format!("countersign/v1/{name}.proto"));
+    let files =
+        ["admin", "audit", "authority", "fleet", "review"].map(|name| format!("countersign/v1/{name}.proto"));
     let descriptors = protox::compile(files, ["proto"])?;
     let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
     // The same descriptors that the code is made from answer reflection.

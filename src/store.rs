@@ -3,6 +3,7 @@
 pub mod conformance;
 pub mod embedded;
 mod facts;
+pub mod shared;
 mod watch;
 
 use crate::audit::event::{Event, Record, RecordError, RequestKey};
@@ -293,6 +294,16 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] if they could not be found out.
     fn profiles(&self) -> Result<Vec<Index>, StoreError>;
+
+    /// Whether what was recorded is still what it was: says why, once, when it is found not to be. Nothing more may rest on
+    /// such a store.
+    fn unsound(&self) -> tokio::sync::watch::Receiver<Option<StoreError>>;
+
+    /// Writes out what may be written out later, and takes no change any more. It waits for the disk.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that went wrong; nothing that was acknowledged is lost then either.
+    fn close(&self) -> Result<(), StoreError>;
 
     /// A counter that changes whenever this escalation does.
     fn watch(&self, id: EscalationId) -> tokio::sync::watch::Receiver<u64>;

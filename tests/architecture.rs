@@ -132,7 +132,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("exchange", &["operation", "notify"]),
     ("replay", &["digest", "journal", "moment", "operation", "party", "token"]),
     ("signer", &["digest", "entropy", "files", "moment", "operation", "party", "token"]),
-    ("store", &["words", "entropy", "files", "journal"]),
+    ("store", &["words", "clock", "entropy", "files", "journal"]),
     ("witness", &["clock", "digest", "entropy", "files", "moment", "signer", "tlog", "token"]),
     // The story.
     ("desk", &["words", "promises"]),

@@ -505,6 +505,14 @@ impl Store for EmbeddedStore {
         self.indices(key::all_profiles(), false, usize::MAX)
     }
 
+    fn unsound(&self) -> watch::Receiver<Option<StoreError>> {
+        Self::unsound(self)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Self::close(self)
+    }
+
     fn watch(&self, id: EscalationId) -> watch::Receiver<u64> {
         self.watchers.watch(id)
     }

@@ -105,6 +105,12 @@ impl Store for Patient {
     fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
         patiently(|| self.0.in_force(document))
     }
+    fn unsound(&self) -> watch::Receiver<Option<StoreError>> {
+        self.0.unsound()
+    }
+    fn close(&self) -> Result<(), StoreError> {
+        self.0.close()
+    }
     fn watch(&self, id: EscalationId) -> watch::Receiver<u64> {
         self.0.watch(id)
     }
