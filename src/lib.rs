@@ -70,6 +70,8 @@ pub mod token;
 // ── the promises, and the ways of keeping them ──
 #[cfg(feature = "server")]
 pub mod clock;
+#[cfg(feature = "engine")]
+pub mod cluster;
 #[cfg(feature = "server")]
 pub mod entropy;
 #[cfg(feature = "server")]
@@ -112,6 +114,8 @@ pub mod console;
 pub mod executor;
 #[cfg(feature = "server")]
 pub mod grpc;
+#[cfg(feature = "engine")]
+pub mod inject;
 #[cfg(feature = "client")]
 mod proto;
 #[cfg(feature = "server")]

@@ -33,8 +33,8 @@ const WORDS: &[&str] = &[
     "token",
 ];
 const PROMISES: &[&str] = &[
-    "clock", "entropy", "exchange", "files", "journal", "metrics", "notify", "replay", "signer", "store",
-    "witness",
+    "clock", "cluster", "entropy", "exchange", "files", "journal", "metrics", "notify", "replay", "signer",
+    "store", "witness",
 ];
 const STORY: &[&str] = &["desk", "sidecar"];
 
@@ -121,6 +121,7 @@ const MAP: &[(&str, &[&str])] = &[
     ),
     // The promises. The journal is what the store and the durable replay guard are both kept on.
     ("clock", &["moment"]),
+    ("cluster", &["moment"]),
     ("entropy", &[]),
     ("files", &[]),
     ("journal", &[]),
@@ -144,6 +145,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("executor", &["words"]),
     ("grpc", &["words", "story", "clock", "metrics", "store", "proto"]),
     ("console", &["words", "story", "clock", "entropy", "metrics", "store"]),
+    ("inject", &["words", "clock", "cluster", "entropy", "files", "metrics"]),
     ("telemetry", &["metrics"]),
     // The only file that names concrete adapters; and the command, which stands on all of it.
     ("serve", &["words", "promises", "story", "config", "console", "grpc", "telemetry"]),

@@ -1,0 +1,7 @@
+//! The injector: a mutating admission webhook that puts the sidecar beside every agent that asks for it.
+//!
+//! It translates a pod into a patch; it decides nothing about what an agent may do. A pod that gets no sidecar can't
+//! get a token either, so leaving one out is never a way around the desk; what must not happen is a sidecar whose key,
+//! token or socket somebody else in the pod can reach. That is why a pod which could is refused, with what to change.
+
+pub mod names;
