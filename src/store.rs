@@ -299,6 +299,9 @@ pub trait Store: Send + Sync {
     /// such a store.
     fn unsound(&self) -> tokio::sync::watch::Receiver<Option<StoreError>>;
 
+    /// Why nothing is recorded now, as last known; it asks nobody and waits for nothing.
+    fn stopped(&self) -> Option<String>;
+
     /// Writes out what may be written out later, and takes no change any more. It waits for the disk.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The keys of a running service: which folder they are in, and that the record says what became of them.
 
-use super::{ServeFailed, failed};
+use super::ground::Signing;
+use super::{ServeFailed, failed, log};
 use crate::audit::event::Event;
 use crate::clock::Clock;
 use crate::config::{Config, PolicyChanges};
@@ -9,11 +10,10 @@ use crate::moment::Moment;
 use crate::party::KeyHolder;
 use crate::sidecar::OWN_NAME;
 use crate::sidecar::issuance::{Issuance, Refreshed};
-use crate::signer::directory::KeyDirectory;
+use crate::signer::directory::{KeyDirectory, Listed};
 use crate::signer::{Authority, KeyringError};
-use crate::store::embedded::EmbeddedStore;
-use crate::store::{Change, Store as _};
-use crate::token::{MAX_LIFE, Pattern, Scope};
+use crate::store::{Change, Store};
+use crate::token::{KeyUse, MAX_LIFE, Pattern, Scope};
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,6 +47,21 @@ pub fn key_directory(config: &Config) -> Result<KeyDirectory, ServeFailed> {
     Ok(KeyDirectory::new(folder, config.trust_domain.clone(), holder, scope, Arc::new(SystemEntropy)))
 }
 
+/// Whose log is kept beside these keys, and who signs for it.
+pub(super) fn signing(config: &Config) -> Result<Signing, ServeFailed> {
+    let keys = key_directory(config)?;
+    let of_the_log = |listed: &Listed| listed.usage == KeyUse::Log.as_str();
+    let log_keys = keys.list().map_err(failed)?.into_iter().filter(of_the_log).map(|listed| listed.key);
+    Ok(Signing {
+        origin: keys.log_origin().map_err(failed)?,
+        log_keys: log_keys.collect(),
+        whereabouts: format!("`{}`", config.data.join("keys").display()),
+        witnesses: log::witnesses(&config.witnesses)?,
+        data: config.data.clone(),
+        keyring: Box::new(keys),
+    })
+}
+
 /// What the record says of the keys at every start: which sign from now on, and which never again.
 pub(super) fn standing(issuance: &Issuance, now: Moment) -> Result<Vec<Event>, KeyringError> {
     let minting = issuance.current(now)?;
@@ -61,7 +76,7 @@ fn certified_event(key: &Authority) -> Event {
 }
 
 /// Looks after them again and again, and records what became of them.
-pub(super) async fn look_after(issuance: Arc<Issuance>, store: Arc<EmbeddedStore>, clock: Arc<dyn Clock>) {
+pub(super) async fn look_after(issuance: Arc<Issuance>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) {
     loop {
         tokio::time::sleep(ROUNDS).await;
         let now = clock.now();

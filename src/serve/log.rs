@@ -1,48 +1,50 @@
 //! The log of a running service: held against its checkpoints before anything is served, and signed from then on.
 
-use super::{ServeFailed, failed, key_directory};
-use crate::config::Config;
+use super::{ServeFailed, failed};
+use crate::config::WitnessPlace;
 use crate::party::LogOrigin;
 use crate::sidecar::checkpoints::{CheckpointFault, Checkpoints, Keeping};
 use crate::sidecar::issuance::Issuance;
-use crate::store::embedded::EmbeddedStore;
-use crate::token::KeyUse;
+use crate::store::Store;
+use crate::token::PublicKey;
 use crate::witness::Witness;
 use crate::witness::http::HttpWitness;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// The folder of the checkpoints, in the folder of data.
 const FOLDER: &str = "log";
 
-/// Opens the checkpoints, holds the record against them, signs what it has come to, and asks the witnesses whether
-/// they have seen more.
-///
-/// # Errors
-/// [`ServeFailed`] if the record is not what was signed or seen, with what to do.
-pub(super) async fn open(
-    config: &Config,
-    store: Arc<EmbeddedStore>,
+/// Where a log's checkpoints are kept, and who cosigns them.
+pub(super) fn keeping(
+    store: Arc<dyn Store>,
     issuance: Arc<Issuance>,
     origin: LogOrigin,
-) -> Result<Arc<Checkpoints>, ServeFailed> {
-    let witness = |place: &crate::config::WitnessPlace| {
+    log_keys: Vec<PublicKey>,
+    data: &Path,
+    witnesses: Vec<Arc<dyn Witness>>,
+) -> Keeping {
+    Keeping { origin, store, issuance, log_keys, folder: data.join(FOLDER), witnesses }
+}
+
+/// The witnesses of the configuration.
+pub(super) fn witnesses(places: &[WitnessPlace]) -> Result<Vec<Arc<dyn Witness>>, ServeFailed> {
+    let witness = |place: &WitnessPlace| {
         let key = place.verifier_key().map_err(failed)?;
         let witness = HttpWitness::new(key, &place.url)
             .map_err(|error| failed(format!("`witnesses`: `{}`: {error}", place.url)))?;
         Ok(Arc::new(witness) as Arc<dyn Witness>)
     };
-    let listed = key_directory(config)?.list().map_err(failed)?;
-    let is_of_the_log = |usage: &str| usage == KeyUse::Log.as_str();
-    let log_keys = listed.into_iter().filter(|listed| is_of_the_log(listed.usage)).map(|listed| listed.key);
-    let keeping = Keeping {
-        origin,
-        store,
-        issuance,
-        log_keys: log_keys.collect(),
-        folder: config.data.join(FOLDER),
-        witnesses: config.witnesses.iter().map(witness).collect::<Result<_, _>>()?,
-    };
+    places.iter().map(witness).collect()
+}
+
+/// Opens the checkpoints, holds the record against them, signs what it has come to, and asks the witnesses whether
+/// they have seen more.
+///
+/// # Errors
+/// [`ServeFailed`] if the record is not what was signed or seen, with what to do.
+pub(super) async fn open(keeping: Keeping) -> Result<Arc<Checkpoints>, ServeFailed> {
     let refused = |fault: CheckpointFault| failed(format!("refusing to start: {fault}"));
     // It reads and writes files.
     let opened = tokio::task::spawn_blocking(move || Checkpoints::open(keeping)).await.map_err(failed)?;

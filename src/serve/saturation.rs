@@ -2,7 +2,6 @@
 //!
 //! The window begins anew with the service.
 
-use super::EmbeddedStore;
 use crate::audit::analytics::saturation::{Limits, Saturation};
 use crate::audit::event::{Event, Record, Saturated, SaturationMeasure};
 use crate::clock::Clock;
@@ -10,7 +9,7 @@ use crate::desk::outbox::Outbox;
 use crate::escalation;
 use crate::moment::Moment;
 use crate::party::EscalationId;
-use crate::store::{Change, Store as _};
+use crate::store::{Change, Store};
 use core::time::Duration;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -50,7 +49,7 @@ pub(super) fn queue() -> (mpsc::Sender<Seen>, mpsc::Receiver<Seen>) {
 pub(super) async fn watch(
     limits: Limits,
     mut seen: mpsc::Receiver<Seen>,
-    store: Arc<EmbeddedStore>,
+    store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     outbox: Arc<Outbox>,
 ) {

@@ -1,6 +1,5 @@
 //! What is looked at when somebody asks how the service is: for the metrics, and whether it takes work.
 
-use super::EmbeddedStore;
 use super::saturation::Seen;
 use crate::audit::event::{Event, Record};
 use crate::clock::{Clock, Reading};
@@ -111,8 +110,8 @@ fn level(store: &dyn Store, index: u64) -> Result<Option<Level>, StoreError> {
 /// A service that is being watched.
 #[derive(Clone)]
 pub(super) struct Watched {
-    pub(super) journal: PathBuf,
-    pub(super) store: Arc<EmbeddedStore>,
+    pub(super) journal: Option<PathBuf>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) sidecar: Arc<Sidecar>,
     pub(super) reloader: Arc<Reloader>,
     pub(super) checkpoints: Arc<Checkpoints>,
@@ -167,7 +166,7 @@ impl Watched {
     }
 
     fn log_bytes(&self) -> Option<u64> {
-        let files = std::fs::read_dir(&self.journal).ok()?;
+        let files = std::fs::read_dir(self.journal.as_ref()?).ok()?;
         files.map(|file| Some(file.ok()?.metadata().ok()?.len())).sum()
     }
 

@@ -509,6 +509,9 @@ impl Store for EmbeddedStore {
         Self::unsound(self)
     }
 
+    fn stopped(&self) -> Option<String> {
+        Self::stopped(self)
+    }
     fn close(&self) -> Result<(), StoreError> {
         Self::close(self)
     }

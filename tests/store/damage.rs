@@ -108,6 +108,9 @@ impl Store for Patient {
     fn unsound(&self) -> watch::Receiver<Option<StoreError>> {
         self.0.unsound()
     }
+    fn stopped(&self) -> Option<String> {
+        self.0.stopped()
+    }
     fn close(&self) -> Result<(), StoreError> {
         self.0.close()
     }
