@@ -3,6 +3,8 @@
 mod audit;
 mod authorize;
 mod channels;
+mod config;
+mod configured;
 mod connection;
 mod demo;
 mod drill;
@@ -49,6 +51,9 @@ enum Command {
     Demo(demo::Args),
     Init(init::Args),
     Serve(serve::Args),
+    /// Check a service's configuration, and show what of it is in force and where that was said
+    #[command(subcommand)]
+    Config(config::Command),
     Authorize(authorize::Args),
     Exec(exec::Args),
     Verify(verify::Args),
@@ -103,6 +108,7 @@ pub fn run() -> u8 {
             Command::Demo(args) => demo::run(args).await,
             Command::Init(args) => init::run(&args),
             Command::Serve(args) => serve::run(args).await,
+            Command::Config(command) => config::run(&command),
             Command::Authorize(args) => authorize::run(args).await,
             Command::Exec(args) => exec::run(args).await,
             Command::Verify(args) => verify::run(&args),

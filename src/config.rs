@@ -2,24 +2,32 @@
 
 mod access;
 pub mod channels;
+mod decode;
+mod document;
+mod fault;
+mod layers;
+mod shown;
 mod telemetry;
 mod witness;
 
 pub use access::{Access, Operator};
 pub use channels::{Channels, Waits};
+pub use fault::{ConfigError, Origin, Wrong};
+pub use layers::{Layered, Layers, VARIABLES};
+pub use shown::Shown;
 pub use telemetry::{SaturationLimits, Telemetry};
 pub use witness::WitnessPlace;
 
 use crate::condition::ConditionKind;
 use crate::party::{AgentId, ExecutorId, PersonId, TrustDomain};
 use crate::presence::passkey::RelyingParty;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// What `countersign serve` is told.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The trust domain, a URI: every token's `iss`.
@@ -70,7 +78,7 @@ pub struct Config {
 }
 
 /// What it takes for a changed policy or roster to come into force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyChanges {
     /// It is taken if it is sound.
@@ -84,7 +92,7 @@ pub enum PolicyChanges {
 pub const RESERVED: &str = "countersign";
 
 /// Where to listen.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
     /// The agents' service.
@@ -101,7 +109,7 @@ pub struct Listen {
 }
 
 /// Where the console is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Console {
     /// The address to listen on.
@@ -116,7 +124,7 @@ pub struct Console {
 }
 
 /// One service's endpoints; each of them is optional.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Endpoint {
     /// A Unix socket's path.
@@ -134,7 +142,7 @@ pub struct Endpoint {
 }
 
 /// TLS with optional client certificates.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The server's certificate chain, PEM.
@@ -147,7 +155,7 @@ pub struct Tls {
 }
 
 /// An identity provider.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Oidc {
     /// The provider: a token's `iss`, exactly.
@@ -182,7 +190,7 @@ fn email() -> String {
 }
 
 /// One agent.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     /// Its identity: every token's `sub`.
@@ -198,7 +206,7 @@ pub struct Agent {
 }
 
 /// One executor.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Executor {
     /// Its identity: the first part of a token's `aud`.
@@ -219,117 +227,95 @@ impl Executor {
     }
 }
 
-/// Why a configuration can't be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfigError {
-    /// The file could not be read.
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        why: String,
-    },
-    /// It is not the YAML that it should be; the text has line, column and a snippet.
-    Malformed {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong, where.
-        what: String,
-    },
-    /// It is well-formed and makes no sense.
-    Senseless {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong, and what to do.
-        what: String,
-    },
-}
-
-impl core::fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Unreadable { path, why } => write!(f, "cannot read `{}`: {why}", path.display()),
-            Self::Malformed { path, what } | Self::Senseless { path, what } => {
-                write!(f, "`{}`: {what}", path.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
 impl Config {
-    /// Reads and checks a configuration file; relative paths in it start at its folder.
+    /// Reads and checks a configuration file by itself; relative paths in it start at its folder.
     ///
     /// # Errors
     /// [`ConfigError`] with what is wrong and where.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Unreadable { path: path.into(), why: error.to_string() })?;
-        let mut config: Self = serde_saphyr::from_str(&text)
-            .map_err(|error| ConfigError::Malformed { path: path.into(), what: error.to_string() })?;
-        config.check().map_err(|what| ConfigError::Senseless { path: path.into(), what })?;
-        config.start_paths_at(path.parent().unwrap_or(Path::new("")));
-        Ok(config)
+        Self::layered(&Layers::file(path)).map(|layered| layered.value)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Reads and checks a configuration from all its layers, and keeps where each part of it was said; relative paths
+    /// start at the file's folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with all that could be found at once.
+    pub fn layered(layers: &Layers) -> Result<Layered<Self>, ConfigError> {
+        let mut layered: Layered<Self> = layers.read()?;
+        let wrong = layered.value.check();
+        if !wrong.is_empty() {
+            let wrong = wrong.into_iter().map(|(key, what)| layered.wrong(&key, what));
+            return Err(ConfigError::Wrong(wrong.collect()));
+        }
+        layered.value.start_paths_at(layers.folder());
+        Ok(layered)
+    }
+
+    /// All that makes no sense: which key it is, and what is wrong.
+    fn check(&self) -> Vec<(String, String)> {
+        let mut wrong = Vec::new();
+        let mut say = |key: &str, checked: Result<(), String>| {
+            wrong.extend(checked.err().map(|what| (key.to_owned(), what)));
+        };
         if self.listen.agents.socket.is_none() && self.listen.agents.tcp.is_none() {
-            return Err("`listen.agents` needs a `socket` or a `tcp` address".to_owned());
+            say("listen.agents", Err("it needs a `socket` or a `tcp` address".to_owned()));
         }
-        for (name, endpoint) in [("agents", &self.listen.agents), ("reviewers", &self.listen.reviewers)] {
-            endpoint.check().map_err(|what| format!("`listen.{name}`: {what}"))?;
+        say("listen.agents", self.listen.agents.check());
+        say("listen.reviewers", self.listen.reviewers.check());
+        say("listen.console", self.listen.console.as_ref().map_or(Ok(()), Console::check));
+        say("channels", self.channels.check());
+        say("channels", self.check_links());
+        say("telemetry", self.telemetry.check());
+        say("", self.check_names());
+        if let Err((key, what)) = access::check(self) {
+            say(key, Err(what));
         }
-        if let Some(console) = &self.listen.console {
-            console.check().map_err(|what| format!("`listen.console`: {what}"))?;
-        }
-        self.channels.check().map_err(|what| format!("`channels`: {what}"))?;
-        self.check_links()?;
-        self.telemetry.check().map_err(|what| format!("`telemetry`: {what}"))?;
-        let agents = self.agents.iter().map(|agent| &agent.id).chain(&self.unsafe_anyone_on_loopback_is);
-        let executors = self.executors.iter().map(|executor| executor.id.as_str());
-        if let Some(id) =
-            agents.map(AgentId::as_str).chain(executors).find(|id| id.eq_ignore_ascii_case(RESERVED))
-        {
-            return Err(format!("`{id}` is reserved for the service itself"));
-        }
-        access::check(self)?;
-        if let Some(oidc) = &self.oidc {
-            let texts = [("issuer", &oidc.issuer), ("audience", &oidc.audience), ("claim", &oidc.claim)];
-            if let Some((name, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
-                return Err(format!("`oidc.{name}` is empty"));
-            }
-            oidc.check_flow(self.listen.console.is_some()).map_err(|what| format!("`oidc`: {what}"))?;
-        }
+        say("oidc", self.oidc.as_ref().map_or(Ok(()), |oidc| oidc.check(self.listen.console.is_some())));
         if self.agents.is_empty() && self.unsafe_anyone_on_loopback_is.is_none() {
-            return Err("`agents` is empty: nobody could ask anything".to_owned());
+            say("agents", Err("there are none: nobody could ask anything".to_owned()));
         }
         let loopback = self.listen.agents.tcp.is_some_and(|address| address.ip().is_loopback());
         if self.unsafe_anyone_on_loopback_is.is_some() && !loopback {
-            return Err(
-                "`unsafe_anyone_on_loopback_is` needs `listen.agents.tcp` on a loopback address".to_owned()
-            );
+            let what = "it needs `listen.agents.tcp` on a loopback address";
+            say("unsafe_anyone_on_loopback_is", Err(what.to_owned()));
         }
-        witness::check(&self.witnesses)?;
+        say("witnesses", witness::check(&self.witnesses));
+        say("executors", self.check_executors());
+        wrong
+    }
+
+    /// The service's own name is nobody else's.
+    fn check_names(&self) -> Result<(), String> {
+        let agents = self.agents.iter().map(|agent| &agent.id).chain(&self.unsafe_anyone_on_loopback_is);
+        let executors = self.executors.iter().map(|executor| executor.id.as_str());
+        let mut taken = agents.map(AgentId::as_str).chain(executors);
+        match taken.find(|id| id.eq_ignore_ascii_case(RESERVED)) {
+            Some(id) => Err(format!("`{id}` is reserved for the service itself")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_executors(&self) -> Result<(), String> {
         let mut ids = HashSet::new();
         for executor in &self.executors {
             if !ids.insert(&executor.id) {
-                return Err(format!("executor `{}` is registered twice", executor.id));
+                return Err(format!("`{}` is registered twice", executor.id));
             }
             if let Some(unknown) =
                 executor.conditions.iter().find(|name| ConditionKind::parse(name).is_none())
             {
-                return Err(format!("executor `{}`: unknown condition `{unknown}`", executor.id));
+                return Err(format!("`{}`: unknown condition `{unknown}`", executor.id));
             }
             if executor.plain && !executor.conditions.is_empty() {
-                return Err(format!("executor `{}` is plain, so it can't enforce conditions", executor.id));
+                return Err(format!("`{}` is plain, so it can't enforce conditions", executor.id));
             }
             if executor.id.as_str().contains(['#', ';']) {
-                return Err(format!("executor `{}`: an id has no `#` and no `;`", executor.id));
+                return Err(format!("`{}`: an id has no `#` and no `;`", executor.id));
             }
         }
         match self.executors.is_empty() {
-            true => Err("`executors` is empty: no token could be used anywhere".to_owned()),
+            true => Err("there are none: no token could be used anywhere".to_owned()),
             false => Ok(()),
         }
     }
@@ -338,16 +324,12 @@ impl Config {
     fn check_links(&self) -> Result<(), String> {
         let reached = self.listen.console.as_ref().map(|console| console.url.is_some());
         match (self.channels.link(), reached) {
-            (true, None) => {
-                Err("`channels`: messages lead to the console, so give `listen.console`".to_owned())
-            }
+            (true, None) => Err("messages lead to the console, so give `listen.console`".to_owned()),
             (true, Some(false)) => {
-                Err("`channels`: messages lead to the console, so say in `listen.console.url` \
-                                        where that is"
-                    .to_owned())
+                Err("messages lead to the console, so say in `listen.console.url` where that is".to_owned())
             }
             (false, None) if !self.channels.hooks.is_empty() => {
-                Err("`channels`: `hooks` are answered by the console, so give `listen.console`".to_owned())
+                Err("`hooks` are answered by the console, so give `listen.console`".to_owned())
             }
             (true | false, _) => Ok(()),
         }
@@ -377,6 +359,14 @@ impl Config {
 }
 
 impl Oidc {
+    fn check(&self, console: bool) -> Result<(), String> {
+        let texts = [("issuer", &self.issuer), ("audience", &self.audience), ("claim", &self.claim)];
+        match texts.iter().find(|(_, text)| text.trim().is_empty()) {
+            Some((name, _)) => Err(format!("`{name}` is empty")),
+            None => self.check_flow(console),
+        }
+    }
+
     /// Checks what belongs to signing in at the provider on the way to the console.
     fn check_flow(&self, console: bool) -> Result<(), String> {
         let flow = [&self.client_id, &self.authorize_url, &self.token_url];

@@ -34,7 +34,7 @@ pub(crate) use model::{minute, minute_of, weekday};
 pub use outcome::Outcome;
 pub use rule::{Found, Match, Matching, Query, Rule, Unlike};
 pub use source::{At, Problem, SourceError};
-pub(crate) use source::{Fault, utf8};
+pub(crate) use source::{Fault, suggestion, utf8};
 pub(crate) use terms::channel;
 
 use crate::digest::{PolicyDigest, sha256};

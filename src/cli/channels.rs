@@ -4,7 +4,6 @@ use super::connection::ReviewConnection;
 use super::exit::{Exit, Failed};
 use super::output::{Output, Tone, relative, visible};
 use crate::client::{ChannelStanding, Channels, DeadNotice, LateEscalation};
-use crate::config::Config;
 use crate::moment::Moment;
 use crate::serve::webhook_key;
 use serde_json::{Value, json};
@@ -117,7 +116,7 @@ pub(super) async fn run(command: Command) -> Result<Exit, Failed> {
             Ok(Exit::Success)
         }
         Command::Keys { config, json } => {
-            let config = Config::load(&config).map_err(|error| Failed::plain(error.to_string()))?;
+            let config = super::configured::load(&config)?;
             let key = webhook_key(&config).map_err(|error| Failed::plain(error.to_string()))?.public();
             Output::new(json).print(|| json!({ "webhook": key }), |_| key.clone());
             Ok(Exit::Success)

@@ -194,9 +194,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failed> {
 
 impl Folder {
     fn config(&self) -> Result<Config, Failed> {
-        Config::load(&self.config).map_err(|error| {
-            Failed::new(Exit::Usage, error).advise("`countersign init` writes a configuration to start from")
-        })
+        super::configured::load(&self.config)
     }
 
     fn open(&self) -> Result<KeyDirectory, Failed> {

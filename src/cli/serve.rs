@@ -1,8 +1,8 @@
 //! `countersign serve`: sidecar and desk in one process, until it is told to stop.
 
+use super::configured::Configured;
 use super::exit::{Exit, Failed};
 use super::output::Output;
-use crate::config::Config;
 use crate::serve::{Running, start};
 use crate::telemetry;
 use serde_json::json;
@@ -12,9 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Serve agents and reviewers from this machine, on an embedded store
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The configuration file
-    #[arg(long, short, env = "COUNTERSIGN_CONFIG", value_name = "FILE", default_value = "countersign.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: Configured,
     /// Check configuration, policy, roster and keys, and exit
     #[arg(long)]
     check: bool,
@@ -32,9 +31,7 @@ pub(super) struct Args {
 /// [`Failed`] if it could not start, or could not stop in order.
 pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     let output = Output::new(args.json);
-    let config = Config::load(&args.config).map_err(|error| {
-        Failed::new(Exit::Usage, error).advise("`countersign init` writes a configuration to start from")
-    })?;
+    let config = args.config.load()?;
     if args.check {
         let findings = crate::serve::check(&config).map_err(|error| Failed::new(Exit::Usage, error))?;
         output.print(

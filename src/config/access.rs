@@ -2,11 +2,11 @@
 
 use super::Config;
 use crate::party::PersonId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// What a caller must prove: exactly one of the four.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
     /// The peer's user id on the Unix socket.
@@ -24,7 +24,7 @@ pub struct Access {
 }
 
 /// One operator.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
     /// What the record calls them; their credential if nothing is said.
@@ -107,38 +107,38 @@ impl Access {
     }
 }
 
-/// Checks everyone in a configuration who may do something.
-pub(super) fn check(config: &Config) -> Result<(), String> {
+/// Checks everyone in a configuration who may do something: which key is wrong, and what about it.
+pub(super) fn check(config: &Config) -> Result<(), (&'static str, String)> {
     let mut seen = HashSet::new();
     for agent in &config.agents {
-        agent.by.check_connection().map_err(|what| format!("agent `{}`: {what}", agent.id))?;
+        agent.by.check_connection().map_err(|what| ("agents", format!("`{}`: {what}", agent.id)))?;
         if !seen.insert(agent.by.key()) {
-            return Err(format!("agent `{}` proves itself like an agent before it", agent.id));
+            return Err(("agents", format!("`{}` proves itself like an agent before it", agent.id)));
         }
     }
     let an_agent_has =
         |access: &Access| access.uid.is_none() && config.agents.iter().any(|agent| agent.by == *access);
     for access in &config.reviewers {
-        access.check_connection().map_err(|what| format!("`reviewers`: {what}"))?;
+        access.check_connection().map_err(|what| ("reviewers", what))?;
         if an_agent_has(access) {
-            return Err("`reviewers`: an agent has the same credential".to_owned());
+            return Err(("reviewers", "an agent has the same credential".to_owned()));
         }
     }
     let mut seen = HashSet::new();
     for operator in &config.operators {
         let access = operator.access();
-        access.check().map_err(|what| format!("`operators`: {what}"))?;
+        access.check().map_err(|what| ("operators", what))?;
         if an_agent_has(&access) {
-            return Err(format!("`operators`: an agent has the same credential as `{}`", operator.title()));
+            return Err(("operators", format!("an agent has the same credential as `{}`", operator.title())));
         }
         if !seen.insert(access.key()) {
-            return Err(format!("`operators`: `{}` proves itself like one before it", operator.title()));
+            return Err(("operators", format!("`{}` proves itself like one before it", operator.title())));
         }
     }
     for access in &config.auditors {
-        access.check().map_err(|what| format!("`auditors`: {what}"))?;
+        access.check().map_err(|what| ("auditors", what))?;
         if an_agent_has(access) {
-            return Err("`auditors`: an agent has the same credential".to_owned());
+            return Err(("auditors", "an agent has the same credential".to_owned()));
         }
     }
     Ok(())

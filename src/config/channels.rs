@@ -6,12 +6,12 @@ pub use providers::{Email, Hook, Push, Security, Slack, Sms};
 
 use crate::escalation::Channel;
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// How people are told beside the console. Nothing of it costs anything where it is not there.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Channels {
     /// The mail server.
@@ -51,7 +51,7 @@ impl Default for Channels {
 }
 
 /// How many messages of their own one person gets in a time; what comes besides is told together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limit {
     /// So many; 6 if nothing is said.
@@ -67,7 +67,7 @@ impl Default for Limit {
 }
 
 /// How long escalations may wait before they are late; half of the time to decide where nothing is said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waits {
     /// Those of low risk.
@@ -79,7 +79,7 @@ pub struct Waits {
 }
 
 /// A service of one's own that is told (Standard Webhooks).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
     /// By which a policy or a roster names it: `webhook:siem`.

@@ -2,10 +2,10 @@
 
 use crate::audit::analytics::saturation::Limits;
 use core::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What the service tells of itself, besides its log and [`Listen::metrics`](super::Listen::metrics).
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
     /// The OTLP endpoint of a collector that spans are sent to, as `http://127.0.0.1:4317`; none are sent without one.
@@ -30,7 +30,7 @@ impl Default for Telemetry {
 }
 
 /// When people are asked too much: more than a share of all operations go to them, or they take too long to approve.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SaturationLimits {
     /// How long a time is looked at; an hour if nothing is said.

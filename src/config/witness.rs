@@ -1,14 +1,14 @@
 //! What the configuration says of witnesses: who cosigns the log, and where each is asked.
 
 use crate::tlog::{SignatureKind, VerifierKey};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// The most witnesses that cosign a log.
 const MAX_WITNESSES: usize = 16;
 
 /// Somebody who cosigns the log.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WitnessPlace {
     /// Its verifier key, which has its name: `alpha.example/w+5f4c11aa+BL…`
@@ -35,13 +35,13 @@ impl WitnessPlace {
 pub(super) fn check(witnesses: &[WitnessPlace]) -> Result<(), String> {
     let mut seen = HashSet::new();
     for witness in witnesses {
-        let key = witness.verifier_key().map_err(|what| format!("`witnesses`: {what}"))?;
+        let key = witness.verifier_key()?;
         if !seen.insert(*key.key().as_bytes()) {
-            return Err(format!("`witnesses`: `{}` has the key of one before it", key.name()));
+            return Err(format!("`{}` has the key of one before it", key.name()));
         }
     }
     if witnesses.len() > MAX_WITNESSES {
-        return Err(format!("`witnesses` are more than {MAX_WITNESSES}"));
+        return Err(format!("there are more than {MAX_WITNESSES}"));
     }
     Ok(())
 }

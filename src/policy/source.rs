@@ -383,7 +383,7 @@ fn hidden(c: char) -> bool {
 }
 
 /// `did you mean …?`, or the list of what there is.
-pub(super) fn suggestion(word: &str, known: &[&str]) -> String {
+pub(crate) fn suggestion(word: &str, known: &[&str]) -> String {
     let close = known
         .iter()
         .map(|candidate| (distance(word, candidate), *candidate))

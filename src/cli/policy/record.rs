@@ -2,8 +2,7 @@
 
 use crate::audit::again::{Kept, Step};
 use crate::audit::event::{Decided, Event};
-use crate::cli::exit::{Exit, Failed};
-use crate::config::Config;
+use crate::cli::exit::Failed;
 use crate::digest::PolicyDigest;
 use crate::moment::Moment;
 use crate::party::TxnId;
@@ -43,10 +42,7 @@ impl Source {
     pub(in crate::cli) fn folder(&self) -> Result<PathBuf, Failed> {
         match &self.data {
             Some(data) => Ok(data.clone()),
-            None => {
-                let config = Config::load(&self.config).map_err(|error| Failed::new(Exit::Usage, error))?;
-                Ok(config.data)
-            }
+            None => Ok(crate::cli::configured::load(&self.config)?.data),
         }
     }
 }

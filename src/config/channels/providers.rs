@@ -1,11 +1,11 @@
 //! Who brings messages: a mail server, a Slack workspace, an SMS provider, browsers' push services; and who sends some in.
 
 use crate::party::PersonId;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The mail server.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Email {
     /// Its name: its certificate has to be for that.
@@ -30,7 +30,7 @@ pub struct Email {
 }
 
 /// How a connection to a mail server is secured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Security {
     /// TLS from the start.
@@ -72,7 +72,7 @@ impl Email {
 }
 
 /// A Slack workspace, and the app in it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slack {
     /// The workspace's id (`T…`).
@@ -103,7 +103,7 @@ impl Slack {
 }
 
 /// An SMS provider whose interface is Twilio's.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sms {
     /// The account (`AC…`).
@@ -141,7 +141,7 @@ impl Sms {
 }
 
 /// Browsers' push services.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
     /// How the services reach whoever runs this: `mailto:ops@example.com` or `https://…`.
@@ -166,7 +166,7 @@ impl Push {
 }
 
 /// A program of one's own that sends votes in (Standard Webhooks), in the name of one person.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hook {
     /// Where it sends them: `/hooks/<name>` of the console.
