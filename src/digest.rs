@@ -108,6 +108,10 @@ digest! {
     ValueDigest
 }
 digest! {
+    /// The SHA-256 of a join token, with which one sidecar enrols.
+    InvitationDigest
+}
+digest! {
     /// The digest of the rendering that a reviewer was shown (DESIGN §5.3).
     RenderingDigest
 }

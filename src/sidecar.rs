@@ -252,7 +252,7 @@ const fn store_code(error: &StoreError) -> &'static str {
         StoreError::Unavailable(_) => "store_unavailable",
         StoreError::Damaged(_) => "store_damaged",
         StoreError::TooLarge | StoreError::Unrecordable(_) => "too_large",
-        StoreError::Answered(_) | StoreError::Moved(_) => "contended",
+        StoreError::Answered(_) | StoreError::Moved(_) | StoreError::Overtaken(_) => "contended",
     }
 }
 

@@ -8,9 +8,9 @@ mod watch;
 
 use crate::audit::event::{Event, Record, RecordError, RequestKey};
 use crate::audit::filter::Filter;
-use crate::digest::ValueDigest;
+use crate::digest::{InvitationDigest, ValueDigest};
 use crate::moment::Moment;
-use crate::party::{AgentId, EscalationId, TxnId};
+use crate::party::{AgentId, EscalationId, KeyHolder, LogOrigin, TxnId};
 use crate::risk::Environment;
 use crate::tlog::{Hash, Hashes};
 use core::fmt;
@@ -30,6 +30,9 @@ pub struct Change {
     /// The escalations that were read to make this change, with the number of events each had then: refused
     /// if one has moved on.
     pub read: Vec<(EscalationId, usize)>,
+    /// The log of a sidecar that this continues, and where what it handed over last is recorded, if anything is:
+    /// refused if that is somewhere else meanwhile.
+    pub follows: Option<(LogOrigin, Option<Index>)>,
 }
 
 impl Change {
@@ -37,7 +40,7 @@ impl Change {
     #[must_use]
     pub fn of(at: Moment, events: impl IntoIterator<Item = Event>) -> Self {
         let records = events.into_iter().map(|event| Record::new(at, event)).collect();
-        Self { records, request: None, read: Vec::new() }
+        Self { records, ..Self::default() }
     }
 
     /// … that answers this request for the first time.
@@ -51,6 +54,13 @@ impl Change {
     #[must_use]
     pub fn after(mut self, id: EscalationId, length: usize) -> Self {
         self.read.push((id, length));
+        self
+    }
+
+    /// … that is right only while this is where the log's latest leaves were handed over.
+    #[must_use]
+    pub fn following(mut self, origin: LogOrigin, shipped: Option<Index>) -> Self {
+        self.follows = Some((origin, shipped));
         self
     }
 }
@@ -76,10 +86,13 @@ pub struct Course {
 /// Why the store did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// The request was answered before, at this place; or what may be recorded once for a decision was.
+    /// The request was answered before, at this place; or what may be recorded once for a decision was, or a join
+    /// token was used.
     Answered(Index),
     /// The escalation has moved on since it was read; read it again.
     Moved(EscalationId),
+    /// Another change has handed over leaves of this log meanwhile; look how far it is.
+    Overtaken(LogOrigin),
     /// The change, or a single record of it, is larger than the store takes.
     TooLarge,
     /// A record holds something that the log has no form for, a noncharacter of Unicode for example.
@@ -98,6 +111,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Answered(index) => write!(f, "the request was answered before, in record {index}"),
             Self::Moved(id) => write!(f, "escalation `{id}` has changed meanwhile"),
+            Self::Overtaken(origin) => write!(f, "more of the log `{origin}` was handed over meanwhile"),
             Self::TooLarge => f.write_str("the record is too large"),
             Self::Unrecordable(error) => error.fmt(f),
             Self::Full => f.write_str("the disk is full"),
@@ -125,6 +139,15 @@ pub struct Page {
     pub indices: Vec<Index>,
     /// What is to be asked for next, as `before`; nothing where there are no earlier ones.
     pub next: Option<Index>,
+}
+
+/// What is on record of a join token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// Where it was made.
+    pub made: Index,
+    /// Where it was used.
+    pub used: Option<Index>,
 }
 
 /// Something that an agent may have done before.
@@ -294,6 +317,32 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] if they could not be found out.
     fn profiles(&self) -> Result<Vec<Index>, StoreError>;
+
+    /// Where the leaves of this log that were handed over last are recorded.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn shipped(&self, origin: &LogOrigin) -> Result<Option<Index>, StoreError>;
+
+    /// Where a sidecar last enrolled, or was withdrawn.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn enrolled(&self, sidecar: &KeyHolder) -> Result<Option<Index>, StoreError>;
+
+    /// Where the sidecars that are not withdrawn last enrolled, if that was recorded before a place: the latest first, at
+    /// most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be found out.
+    fn enrolments(&self, before: Option<Index>, limit: usize) -> Result<Vec<Index>, StoreError>;
+
+    /// What is on record of a join token. It is used once: a second sidecar's enrolment with it is
+    /// [`StoreError::Answered`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn invitation(&self, invitation: InvitationDigest) -> Result<Option<Invitation>, StoreError>;
 
     /// Whether what was recorded is still what it was: says why, once, when it is found not to be. Nothing more may rest on
     /// such a store.

@@ -5,7 +5,7 @@ use super::filter::{Effect, participant};
 use crate::escalation::{Escalation, Status};
 use crate::moment::Moment;
 use crate::operation::Operation;
-use crate::party::{AgentId, EscalationId, PersonId, TokenId, TxnId};
+use crate::party::{AgentId, EscalationId, LogOrigin, PersonId, TokenId, TxnId};
 use core::fmt;
 
 /// A place in the log, counted from 0.
@@ -62,6 +62,7 @@ impl fmt::Display for Key {
 pub struct Chain {
     index: Index,
     at: Moment,
+    from: Option<LogOrigin>,
     decided: Box<Decided>,
     /// What came after it.
     rest: Vec<(Index, Record)>,
@@ -71,11 +72,11 @@ impl Chain {
     /// The chain that begins with this record; `None` if nothing is decided in it.
     #[must_use]
     pub fn begin(index: Index, record: Record) -> Option<Self> {
-        let at = record.at;
+        let (at, from) = (record.at, record.from.map(|from| from.origin));
         let (Event::Decided(decided) | Event::Drill { proposal: decided, .. }) = record.event else {
             return None;
         };
-        Some(Self { index, at, decided, rest: Vec::new() })
+        Some(Self { index, at, from, decided, rest: Vec::new() })
     }
 
     /// Adds a later record that belongs to it.
@@ -119,7 +120,7 @@ impl Chain {
     /// What it comes to, at a glance.
     #[must_use]
     pub fn overview(&self) -> Overview {
-        let mut glance = Glance::of(self.index, self.at, &self.decided);
+        let mut glance = Glance::of(self.index, self.at, &self.decided, self.from.as_ref());
         for (index, record) in &self.rest {
             glance.add(*index, record);
         }
@@ -144,10 +145,11 @@ impl Glance {
         let (Event::Decided(decided) | Event::Drill { proposal: decided, .. }) = &record.event else {
             return None;
         };
-        Some(Self::of(index, record.at, decided))
+        let from = record.from.as_ref().map(|from| &from.origin);
+        Some(Self::of(index, record.at, decided, from))
     }
 
-    fn of(index: Index, at: Moment, decided: &Decided) -> Self {
+    fn of(index: Index, at: Moment, decided: &Decided, from: Option<&LogOrigin>) -> Self {
         let operation = Operation::from_op_bytes(decided.op.as_bytes());
         let (action, resource) = operation
             .map(|operation| (operation.action().to_owned(), operation.resource().to_owned()))
@@ -170,6 +172,7 @@ impl Glance {
             minted: None,
             outcome: None,
             incidents: 0,
+            from: from.cloned(),
         };
         Self { overview, course: None, signed: false }
     }
@@ -246,4 +249,6 @@ pub struct Overview {
     pub outcome: Option<Outcome>,
     /// How many incidents were reported because of it.
     pub incidents: usize,
+    /// The log of the sidecar that decided it, where one did.
+    pub from: Option<LogOrigin>,
 }

@@ -1,8 +1,10 @@
 //! The events of the log: everything that was asked, decided, voted, minted and reported.
 
+mod fleet;
 mod record;
 
 pub use crate::operation::context::Context;
+pub use fleet::{Adopted, Credential, Diverged, Divergence, Enrolled, Invited, Shipped, Withdrawn};
 pub use record::{Apart, MAX_RECORD, Record, RecordError, WhyApart};
 
 use crate::decision::Decision;
@@ -98,6 +100,16 @@ pub enum Event {
         /// The key.
         kid: KeyId,
     },
+    /// An operator had a join token made for a sidecar.
+    Invited(Box<Invited>),
+    /// A sidecar's keys were certified, for the first time or again.
+    Enrolled(Box<Enrolled>),
+    /// A sidecar may not do anything any more.
+    Withdrawn(Box<Withdrawn>),
+    /// A sidecar handed over leaves of its own log.
+    Shipped(Box<Shipped>),
+    /// A sidecar's log does not continue what it had handed over.
+    Diverged(Box<Diverged>),
     /// An operation was decided.
     Decided(Box<Decided>),
     /// An escalation took a step.
@@ -393,6 +405,11 @@ impl Event {
             Self::Erased { .. } => "erased",
             Self::ProfileChanged { .. } => "profile_changed",
             Self::Told(_) => "told",
+            Self::Invited(_) => "invited",
+            Self::Enrolled(_) => "enrolled",
+            Self::Withdrawn(_) => "withdrawn",
+            Self::Shipped(_) => "shipped",
+            Self::Diverged(_) => "diverged",
             Self::ClockInDoubt { .. } => "clock_in_doubt",
             Self::Suspended { .. } => "suspended",
             Self::Resumed { .. } => "resumed",
@@ -421,6 +438,11 @@ impl Event {
             | Self::Erased { .. }
             | Self::ProfileChanged { .. }
             | Self::Told(_)
+            | Self::Shipped(_)
+            | Self::Enrolled(_)
+            | Self::Invited(_)
+            | Self::Withdrawn(_)
+            | Self::Diverged(_)
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,
@@ -454,6 +476,11 @@ impl Event {
             | Self::Saturated(_)
             | Self::Erased { .. }
             | Self::ProfileChanged { .. }
+            | Self::Shipped(_)
+            | Self::Enrolled(_)
+            | Self::Invited(_)
+            | Self::Withdrawn(_)
+            | Self::Diverged(_)
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,
@@ -481,9 +508,48 @@ impl Event {
             | Self::Erased { .. }
             | Self::ProfileChanged { .. }
             | Self::Told(_)
+            | Self::Shipped(_)
+            | Self::Enrolled(_)
+            | Self::Invited(_)
+            | Self::Withdrawn(_)
+            | Self::Diverged(_)
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,
+        }
+    }
+
+    /// Whether a desk takes it over from a sidecar's log into its own record: what was decided, minted, and came of it.
+    /// Everything else in there is the sidecar's own affair, or the desk's already.
+    #[must_use]
+    pub const fn is_adopted_by_desks(&self) -> bool {
+        match self {
+            Self::Decided(_)
+            | Self::Minted(_)
+            | Self::Reported(_)
+            | Self::Receipted(_)
+            | Self::Incident(_) => true,
+            Self::Started { .. }
+            | Self::Stopped {}
+            | Self::PolicyLoaded { .. }
+            | Self::RosterLoaded { .. }
+            | Self::Absence { .. }
+            | Self::KeyCertified { .. }
+            | Self::KeyRevoked { .. }
+            | Self::Invited(_)
+            | Self::Enrolled(_)
+            | Self::Withdrawn(_)
+            | Self::Shipped(_)
+            | Self::Diverged(_)
+            | Self::Escalation { .. }
+            | Self::Drill { .. }
+            | Self::Saturated(_)
+            | Self::Erased { .. }
+            | Self::ProfileChanged { .. }
+            | Self::Told(_)
+            | Self::ClockInDoubt { .. }
+            | Self::Suspended { .. }
+            | Self::Resumed { .. } => false,
         }
     }
 
@@ -515,6 +581,11 @@ impl Event {
             | Self::Erased { .. }
             | Self::ProfileChanged { .. }
             | Self::Told(_)
+            | Self::Shipped(_)
+            | Self::Enrolled(_)
+            | Self::Invited(_)
+            | Self::Withdrawn(_)
+            | Self::Diverged(_)
             | Self::ClockInDoubt { .. }
             | Self::Suspended { .. }
             | Self::Resumed { .. } => None,

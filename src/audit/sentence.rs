@@ -2,7 +2,7 @@
 //!
 //! The sentences hold texts that agents and reviewers wrote; whoever shows them makes hidden characters visible.
 
-use super::event::{Decided, Event, Outcome, Saturated, SaturationMeasure};
+use super::event::{Decided, Divergence, Event, Outcome, Saturated, SaturationMeasure, Shipped};
 use crate::escalation::diligence::Sight;
 use crate::escalation::vote::Choice;
 use crate::escalation::{Cast, Denial, Event as Step, Grant, Opening, Widening};
@@ -68,6 +68,37 @@ impl Event {
                         join(format!("{to} could not be told by {channel}: {topic}"), &[why])
                     }
                 }
+            }
+            Self::Invited(invited) => format!(
+                "{} had a join token made for a sidecar of {}, good until {}",
+                invited.by, invited.agent, invited.until
+            ),
+            Self::Enrolled(enrolled) => {
+                let how = if enrolled.replaces.is_some() { "renewed its keys" } else { "enrolled" };
+                format!(
+                    "sidecar {} of {} {how}, {}, until {}",
+                    enrolled.sidecar, enrolled.agent, enrolled.by, enrolled.expires_at
+                )
+            }
+            Self::Withdrawn(withdrawn) => {
+                join(format!("{} revoked sidecar {}", withdrawn.by, withdrawn.sidecar), &[&withdrawn.why])
+            }
+            Self::Shipped(shipped) => {
+                let Shipped { sidecar, first, leaves, size, .. } = &**shipped;
+                format!(
+                    "sidecar {sidecar} handed over {} leaves of its log, from {first} to {size}",
+                    leaves.len()
+                )
+            }
+            Self::Diverged(diverged) => {
+                let how = match diverged.how {
+                    Divergence::RolledBack => "was rolled back",
+                    Divergence::Forked => "is not the one that it had handed over",
+                };
+                format!(
+                    "the log of sidecar {} {how}, after {} leaves on record",
+                    diverged.sidecar, diverged.size
+                )
             }
             Self::ClockInDoubt { wall } => {
                 format!("the clock was set back to {wall}; nothing is minted until it has caught up")

@@ -12,6 +12,7 @@ mod course;
 mod decisions;
 mod documents;
 mod findings;
+mod fleet;
 mod keys;
 mod mints;
 mod service;
@@ -31,6 +32,7 @@ use course::Courses;
 use decisions::Decisions;
 use documents::Documents;
 use findings::Findings;
+use fleet::Fleet;
 use keys::Keys;
 use service::Service;
 use std::collections::HashMap;
@@ -84,6 +86,7 @@ pub struct Auditor {
     courses: Courses,
     uses: Uses,
     names: Names,
+    fleet: Fleet,
 }
 
 /// Agents and executors by number: there are few, and they are named often.
@@ -124,13 +127,18 @@ impl Auditor {
             courses: Courses::default(),
             uses: Uses::default(),
             names: Names::default(),
+            fleet: Fleet::default(),
         }
     }
 
     /// Takes the next record, and says what is wrong with it.
     pub fn take(&mut self, index: u64, record: Record) -> Vec<Finding> {
         let mut findings = Findings::at(index);
-        let Record { v: _, at, event, apart } = record;
+        self.fleet.adopted(&record, &mut findings);
+        let Record { v: _, at, event, from, apart } = record;
+        // What a sidecar did it did when it recorded it, whenever its desk heard of it.
+        let happened = from.as_ref().map_or(at, |from| from.at);
+        let elsewhere = from.is_some();
         self.summary.records = self.summary.records.saturating_add(1);
         self.summary.first.get_or_insert(at);
         self.service.tick(at, &event, &mut findings);
@@ -166,7 +174,13 @@ impl Auditor {
             Event::KeyRevoked { kid } => self.keys.revoked(kid, &mut findings),
             Event::Decided(decided) => {
                 self.summary.decisions = self.summary.decisions.saturating_add(1);
-                let seen = decisions::Seen { at, index, op: whole("/op"), payload: whole("/payload") };
+                let seen = decisions::Seen {
+                    at: happened,
+                    index,
+                    op: whole("/op"),
+                    payload: whole("/payload"),
+                    elsewhere,
+                };
                 self.decided(*decided, seen, &mut findings);
             }
             Event::Drill { id, proposal, by: _ } => {
@@ -175,22 +189,35 @@ impl Auditor {
                     index,
                     op: whole("/proposal/op"),
                     payload: whole("/proposal/payload"),
+                    elsewhere: false,
                 };
                 self.drill(id, *proposal, seen, &mut findings);
             }
             Event::Escalation { id, step } => self.step(id, &step, at, whole("/step"), &mut findings),
             Event::Minted(minted) => {
                 self.summary.mints = self.summary.mints.saturating_add(1);
-                self.minted(&minted, at, index, &mut findings);
+                let place = mints::Place { at: happened, index, from };
+                self.minted(&minted, &place, &mut findings);
             }
             Event::Reported(reported) => self.reported(&reported, &mut findings),
             Event::Receipted(receipted) => {
                 self.summary.receipts = self.summary.receipts.saturating_add(1);
-                self.receipted(&receipted, at, &mut findings);
+                self.receipted(&receipted, happened, &mut findings);
             }
             Event::Incident(incident) => self.incident(&incident, &mut findings),
             Event::Suspended { suspension } => self.service.suspended(*suspension, &mut findings),
             Event::Resumed { id, by } => self.service.resumed(id, by.as_deref(), at, &mut findings),
+            Event::Invited(invited) => self.fleet.invited(*invited, &mut findings),
+            Event::Enrolled(enrolled) => self.fleet.enrolled(*enrolled, at, &mut findings),
+            Event::Withdrawn(withdrawn) => self.fleet.withdrawn(&withdrawn, &mut findings),
+            Event::Shipped(shipped) => self.shipped(*shipped, &mut findings),
+            Event::Diverged(diverged) => {
+                let words = format!(
+                    "after {} leaves of `{}` on record: {}",
+                    diverged.size, diverged.origin, diverged.how
+                );
+                findings.note("sidecar.diverged", words);
+            }
             // They measure and note, and nothing follows from them.
             Event::Saturated(_) | Event::Erased { .. } | Event::Told(_) | Event::ClockInDoubt { .. } => {}
         }

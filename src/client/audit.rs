@@ -69,6 +69,8 @@ pub struct DecisionOverview {
     pub outcome: String,
     /// How many incidents were reported because of it.
     pub incidents: u32,
+    /// The log of the sidecar that decided it; empty where the service itself did.
+    pub sidecar_log: String,
 }
 
 /// A page of decisions.
@@ -185,6 +187,7 @@ impl From<proto::DecisionOverview> for DecisionOverview {
             minted: one.minted.then_some(one.minted_at_index),
             outcome: one.outcome,
             incidents: one.incidents,
+            sidecar_log: one.sidecar_log,
         }
     }
 }

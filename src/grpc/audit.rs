@@ -185,11 +185,12 @@ fn overview(one: &Overview) -> proto::DecisionOverview {
         minted_at_index: one.minted.unwrap_or_default(),
         outcome: one.outcome.map(|outcome| outcome.to_string()).unwrap_or_default(),
         incidents: u32::try_from(one.incidents).unwrap_or(u32::MAX),
+        sidecar_log: one.from.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
 fn record(leaf: Leaf) -> proto::LogRecord {
-    proto::LogRecord { index: leaf.index, sentence: leaf.record.event.sentence(), leaf: leaf.bytes }
+    proto::LogRecord { index: leaf.index, sentence: leaf.record.sentence(), leaf: leaf.bytes }
 }
 
 fn refused(error: ReadingError) -> Status {

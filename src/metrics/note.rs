@@ -107,6 +107,11 @@ impl Note {
             | Event::Incident(_)
             | Event::Erased { .. }
             | Event::ProfileChanged { .. }
+            | Event::Shipped(_)
+            | Event::Enrolled(_)
+            | Event::Invited(_)
+            | Event::Withdrawn(_)
+            | Event::Diverged(_)
             | Event::ClockInDoubt { .. } => None,
         }
     }

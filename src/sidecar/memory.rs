@@ -217,6 +217,7 @@ impl Weighing {
             SidecarError::Store(
                 StoreError::Answered(_)
                 | StoreError::Moved(_)
+                | StoreError::Overtaken(_)
                 | StoreError::TooLarge
                 | StoreError::Unrecordable(_)
                 | StoreError::Full,
@@ -488,6 +489,11 @@ fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
         | Event::Erased { .. }
         | Event::ProfileChanged { .. }
         | Event::Told(_)
+        | Event::Shipped(_)
+        | Event::Enrolled(_)
+        | Event::Invited(_)
+        | Event::Withdrawn(_)
+        | Event::Diverged(_)
         | Event::ClockInDoubt { .. } => None,
     });
     // A course that makes no sense may hide a denial.

@@ -15,6 +15,7 @@
 mod concurrency;
 pub mod events;
 mod find;
+mod fleet;
 pub mod history;
 pub mod model;
 mod rules;
@@ -66,6 +67,11 @@ pub const CHECKS: &[Check] = checks![
     rules::a_suspension_is_found_until_it_is_lifted,
     rules::the_documents_in_force_are_the_last_ones,
     rules::the_latest_profile_of_each_person_is_found,
+    fleet::leaves_of_a_log_are_handed_over_once,
+    fleet::an_enrolment_is_found_until_it_is_withdrawn,
+    fleet::a_join_token_is_used_once,
+    fleet::requests_that_a_sidecar_answered_are_not_answered_here,
+    fleet::one_of_many_who_hand_over_the_same_is_recorded,
     rules::a_change_of_nothing_changes_nothing,
     rules::a_missing_record_is_an_error,
     concurrency::one_of_many_same_requests_is_recorded,

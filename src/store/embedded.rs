@@ -50,13 +50,13 @@ mod views;
 pub use error::{Notice, Rebuilt, StoreOpenError};
 pub use look::Look;
 
-use super::facts::{AgentKey, Facts, HabitKey};
+use super::facts::{AgentKey, Facts, HabitKey, HolderKey, LogKey};
 use super::watch::Watchers;
-use super::{Change, Committing, Course, Document, Habit, Head, Index, Page, Store, StoreError};
+use super::{Change, Committing, Course, Document, Habit, Head, Index, Invitation, Page, Store, StoreError};
 use crate::audit::apart::{self, Kept, SALT, Split};
 use crate::audit::event::{Event, Record, RecordError, RequestKey};
 use crate::audit::filter::Filter;
-use crate::digest::ValueDigest;
+use crate::digest::{InvitationDigest, ValueDigest};
 use crate::entropy::{Entropy as _, SystemEntropy};
 use crate::journal::{
     self, CommitError, CommitOptions, Committer, Cut, Deliver, Disk, GroupCommit, Journal, JournalError,
@@ -64,7 +64,7 @@ use crate::journal::{
 };
 use crate::moment::Moment;
 use crate::operation::json::{Fault, ReadError as ReadFault};
-use crate::party::{AgentId, EscalationId, TxnId};
+use crate::party::{AgentId, EscalationId, KeyHolder, LogOrigin, TxnId};
 use crate::tlog::Hash;
 use drain::Drainer;
 use keeper::{Found, Keeper};
@@ -311,7 +311,8 @@ impl EmbeddedStore {
             records.push(Ready { leaf: self.tree.leaf(&bytes), bytes, facts });
         }
         let observed = self.observe.as_ref().map(|observe| observe(&change.records));
-        Ok((Submission { records, read: change.read.clone(), seen, observed }, kept))
+        let (read, follows) = (change.read.clone(), change.follows.clone());
+        Ok((Submission { records, read, follows, seen, observed }, kept))
     }
 
     /// Why nothing can be recorded any more until the store is opened again, if that is so.
@@ -332,6 +333,11 @@ impl EmbeddedStore {
         let error = StoreError::Unavailable(trouble.to_string());
         self.views.report(trouble);
         error
+    }
+
+    fn place(&self, key: &key::Key) -> Result<Option<Index>, StoreError> {
+        let found = self.views.get(key)?;
+        found.map(|value| key::read_place(&value).ok_or_else(|| self.unreadable())).transpose()
     }
 
     fn indices(&self, span: key::Span, latest_first: bool, limit: usize) -> Result<Vec<Index>, StoreError> {
@@ -422,8 +428,7 @@ impl Store for EmbeddedStore {
     }
 
     fn answered(&self, request: RequestKey) -> Result<Option<Index>, StoreError> {
-        let found = self.views.get(&key::request(request))?;
-        found.map(|value| key::read_place(&value).ok_or_else(|| self.unreadable())).transpose()
+        self.place(&key::request(request))
     }
 
     fn decided(&self, txn: TxnId) -> Result<Option<Index>, StoreError> {
@@ -497,12 +502,29 @@ impl Store for EmbeddedStore {
     }
 
     fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
-        let found = self.views.get(&key::document(document))?;
-        found.map(|value| key::read_place(&value).ok_or_else(|| self.unreadable())).transpose()
+        self.place(&key::document(document))
     }
 
     fn profiles(&self) -> Result<Vec<Index>, StoreError> {
         self.indices(key::all_profiles(), false, usize::MAX)
+    }
+
+    fn shipped(&self, origin: &LogOrigin) -> Result<Option<Index>, StoreError> {
+        self.place(&key::log(LogKey::new(origin)))
+    }
+
+    fn enrolled(&self, sidecar: &KeyHolder) -> Result<Option<Index>, StoreError> {
+        self.place(&key::sidecar(HolderKey::new(sidecar)))
+    }
+
+    fn enrolments(&self, before: Option<Index>, limit: usize) -> Result<Vec<Index>, StoreError> {
+        key::enrolments(before).map_or(Ok(Vec::new()), |span| self.indices(span, true, limit))
+    }
+
+    fn invitation(&self, invitation: InvitationDigest) -> Result<Option<Invitation>, StoreError> {
+        let Some(value) = self.views.get(&key::invitation(invitation))? else { return Ok(None) };
+        let places = key::Txn::read(&value).ok_or_else(|| self.unreadable())?;
+        Ok(places.decided.map(|made| Invitation { made, used: places.minted }))
     }
 
     fn unsound(&self) -> watch::Receiver<Option<StoreError>> {

@@ -1,12 +1,12 @@
 //! What one record says that a store must find again: the facts that its views are folded from.
 
-use crate::audit::event::{self, Event, Record, RequestKey};
+use crate::audit::event::{self, Credential, Event, Record, RequestKey};
 use crate::audit::filter::{Effect, participant};
-use crate::digest::sha256;
+use crate::digest::{InvitationDigest, sha256};
 use crate::escalation;
 use crate::moment::Moment;
 use crate::operation::Operation;
-use crate::party::{AgentId, EscalationId, PersonId, SuspensionId, TxnId};
+use crate::party::{AgentId, EscalationId, KeyHolder, LogOrigin, PersonId, SuspensionId, TxnId};
 use crate::risk::facts::Source;
 use crate::risk::history::family;
 use crate::store::{Document, Habit};
@@ -40,6 +40,21 @@ pub(super) struct Facts {
     pub(super) profile: Option<PersonKey>,
     /// With it this document came into force.
     pub(super) document: Option<Document>,
+    /// It hands over leaves of this log.
+    pub(super) shipped: Option<LogKey>,
+    /// This sidecar enrols with it, or is withdrawn.
+    pub(super) enrolled: Option<(HolderKey, Standing)>,
+    /// It makes this join token.
+    pub(super) invited: Option<InvitationDigest>,
+    /// It uses this join token up.
+    pub(super) joined: Option<InvitationDigest>,
+}
+
+/// Whether a sidecar may take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Enrolled,
+    Withdrawn,
 }
 
 /// A decision.
@@ -97,6 +112,14 @@ short_key! {
 short_key! {
     /// A person.
     PersonKey(person: &PersonId) = person.as_str()
+}
+short_key! {
+    /// A log.
+    LogKey(origin: &LogOrigin) = origin.as_str()
+}
+short_key! {
+    /// A sidecar.
+    HolderKey(sidecar: &KeyHolder) = sidecar.as_str()
 }
 short_key! {
     /// An action.
@@ -158,7 +181,12 @@ impl Facts {
                     agent: AgentKey::new(&event.agent),
                     action: ActionKey::new(operation.as_ref().map_or("", Operation::action)),
                     effect: Effect::of(&event.decision.outcome),
-                    request: event.request_id.as_deref().map(|id| RequestKey::new(&event.agent, id)),
+                    // Each sidecar answers its own requests; here nobody is answered by them.
+                    request: event
+                        .request_id
+                        .as_deref()
+                        .filter(|_| record.from.is_none())
+                        .map(|id| RequestKey::new(&event.agent, id)),
                 });
             }
             Event::Minted(event) => facts.minted = Some(event.txn),
@@ -184,6 +212,19 @@ impl Facts {
                 facts.opens = Some(opening.txn);
             }
             Event::ProfileChanged { person, .. } => facts.profile = Some(PersonKey::new(person)),
+            Event::Shipped(shipped) => facts.shipped = Some(LogKey::new(&shipped.origin)),
+            Event::Enrolled(event) => {
+                facts.enrolled = Some((HolderKey::new(&event.sidecar), Standing::Enrolled));
+                if let Credential::Invitation { invitation } = event.by
+                    && event.replaces.is_none()
+                {
+                    facts.joined = Some(invitation);
+                }
+            }
+            Event::Withdrawn(event) => {
+                facts.enrolled = Some((HolderKey::new(&event.sidecar), Standing::Withdrawn));
+            }
+            Event::Invited(event) => facts.invited = Some(event.invitation),
             Event::Absence { .. } => facts.document = Some(Document::Absences),
             Event::Started { .. }
             | Event::Stopped {}
@@ -192,6 +233,7 @@ impl Facts {
             | Event::Drill { .. }
             | Event::KeyRevoked { .. }
             | Event::Saturated(_)
+            | Event::Diverged(_)
             | Event::Erased { .. }
             | Event::ClockInDoubt { .. } => {}
         }

@@ -50,6 +50,21 @@ impl fmt::Debug for Hash {
     }
 }
 
+#[cfg(feature = "engine")]
+impl serde::Serialize for Hash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "engine")]
+impl<'de> serde::Deserialize<'de> for Hash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a hash: 44 characters of base64"))
+    }
+}
+
 /// The hash of an entry. The byte before it keeps a leaf from ever being taken for a node.
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Hash {

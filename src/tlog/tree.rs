@@ -99,10 +99,24 @@ impl Frontier {
         Ok(Self { size, roots: subtrees(&(0..size), hashes)? })
     }
 
+    /// The frontier of a tree of this size with these [roots](Self::roots); `None` if there are not as many as such a
+    /// tree has.
+    #[must_use]
+    pub fn from_roots(size: u64, roots: Vec<Hash>) -> Option<Self> {
+        let fits = size <= MAX_SIZE && u32::try_from(roots.len()) == Ok(size.count_ones());
+        fits.then_some(Self { size, roots })
+    }
+
     /// How many leaves the tree has.
     #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The roots of the complete subtrees that it falls into, the largest first.
+    #[must_use]
+    pub fn roots(&self) -> &[Hash] {
+        &self.roots
     }
 
     /// Appends a leaf by its hash.

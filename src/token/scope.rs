@@ -111,6 +111,11 @@ impl Scope {
     }
 
     /// Whether it is for this log or executor.
+    #[must_use]
+    pub fn is_for(&self, name: &str) -> bool {
+        self.names(name)
+    }
+
     pub(super) fn names(&self, name: &str) -> bool {
         self.audiences.iter().any(|audience| audience.matches(name))
     }

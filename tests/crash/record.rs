@@ -102,6 +102,11 @@ pub(crate) fn check(data: &Path, known: &Known) {
             | Event::Erased { .. }
             | Event::ProfileChanged { .. }
             | Event::Told(_)
+            | Event::Shipped(_)
+            | Event::Enrolled(_)
+            | Event::Invited(_)
+            | Event::Withdrawn(_)
+            | Event::Diverged(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

@@ -352,6 +352,11 @@ async fn no_decision_is_made_under_a_mixture_and_none_is_lost() {
             | Event::Erased { .. }
             | Event::ProfileChanged { .. }
             | Event::Told(_)
+            | Event::Shipped(_)
+            | Event::Enrolled(_)
+            | Event::Invited(_)
+            | Event::Withdrawn(_)
+            | Event::Diverged(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => {}

@@ -268,6 +268,11 @@ async fn nothing_is_minted_after_a_suspension_was_acknowledged() {
             | Event::Erased { .. }
             | Event::ProfileChanged { .. }
             | Event::Told(_)
+            | Event::Shipped(_)
+            | Event::Enrolled(_)
+            | Event::Invited(_)
+            | Event::Withdrawn(_)
+            | Event::Diverged(_)
             | Event::ClockInDoubt { .. } => {}
         }
     }

@@ -3,12 +3,14 @@
 use crate::{copy, files, open, some_history};
 use countersign::audit::event::{Event, Record, RequestKey};
 use countersign::audit::filter::Filter;
-use countersign::digest::ValueDigest;
+use countersign::digest::{InvitationDigest, ValueDigest};
 use countersign::moment::Moment;
-use countersign::party::{AgentId, EscalationId, TxnId};
+use countersign::party::{AgentId, EscalationId, KeyHolder, LogOrigin, TxnId};
 use countersign::store::conformance::events::Dice;
 use countersign::store::embedded::EmbeddedStore;
-use countersign::store::{Change, Committing, Course, Document, Habit, Head, Index, Page, Store, StoreError};
+use countersign::store::{
+    Change, Committing, Course, Document, Habit, Head, Index, Invitation, Page, Store, StoreError,
+};
 use countersign::tlog::Hash;
 use std::ops::Range;
 use std::path::Path;
@@ -101,6 +103,18 @@ impl Store for Patient {
     }
     fn profiles(&self) -> Result<Vec<Index>, StoreError> {
         patiently(|| self.0.profiles())
+    }
+    fn shipped(&self, origin: &LogOrigin) -> Result<Option<Index>, StoreError> {
+        patiently(|| self.0.shipped(origin))
+    }
+    fn enrolled(&self, sidecar: &KeyHolder) -> Result<Option<Index>, StoreError> {
+        patiently(|| self.0.enrolled(sidecar))
+    }
+    fn enrolments(&self, before: Option<Index>, limit: usize) -> Result<Vec<Index>, StoreError> {
+        patiently(|| self.0.enrolments(before, limit))
+    }
+    fn invitation(&self, invitation: InvitationDigest) -> Result<Option<Invitation>, StoreError> {
+        patiently(|| self.0.invitation(invitation))
     }
     fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
         patiently(|| self.0.in_force(document))

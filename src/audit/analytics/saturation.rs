@@ -95,6 +95,11 @@ impl Saturation {
             | Event::Erased { .. }
             | Event::ProfileChanged { .. }
             | Event::Told(_)
+            | Event::Shipped(_)
+            | Event::Enrolled(_)
+            | Event::Invited(_)
+            | Event::Withdrawn(_)
+            | Event::Diverged(_)
             | Event::ClockInDoubt { .. }
             | Event::Suspended { .. }
             | Event::Resumed { .. } => self.at(record.at),

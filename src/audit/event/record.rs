@@ -1,6 +1,6 @@
 //! A record: one leaf of the log, in its canonical form.
 
-use super::Event;
+use super::{Adopted, Event};
 use crate::digest::ValueDigest;
 use crate::moment::Moment;
 use crate::operation::json::{self, Limits};
@@ -22,6 +22,9 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
+    /// Where it was recorded first, if a sidecar did; then `at` is when its desk adopted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Adopted>,
     /// Values of the event that are kept apart from the log, by where they belong: a JSON pointer (RFC 6901) into the
     /// record. What stands there instead is a stand-in: a masked text, or the beginning of a long one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -79,7 +82,25 @@ impl Record {
     /// Records `event` at `at`.
     #[must_use]
     pub const fn new(at: Moment, event: Event) -> Self {
-        Self { v: 1, at, event, apart: BTreeMap::new() }
+        Self { v: 1, at, event, from: None, apart: BTreeMap::new() }
+    }
+
+    /// When it happened: when it was first recorded, wherever that was.
+    #[must_use]
+    pub fn happened(&self) -> Moment {
+        self.from.as_ref().map_or(self.at, |from| from.at)
+    }
+
+    /// What happened, in one sentence without a full stop; and in which log it was first, if not in this one.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let sentence = self.event.sentence();
+        match &self.from {
+            None => sentence,
+            Some(from) => {
+                format!("{sentence} (from `{}`, record {}, at {})", from.origin, from.index, from.at)
+            }
+        }
     }
 
     /// The canonical bytes (RFC 8785): a leaf of the log.

@@ -4,7 +4,7 @@ use crate::audit::chain::Overview;
 use core::fmt::Display;
 
 /// The names of the columns, in order.
-pub const COLUMNS: [&str; 17] = [
+pub const COLUMNS: [&str; 18] = [
     "index",
     "time",
     "decision_id",
@@ -22,6 +22,7 @@ pub const COLUMNS: [&str; 17] = [
     "minted_at_index",
     "outcome",
     "incidents",
+    "sidecar_log",
 ];
 
 /// The line with the names of the columns.
@@ -52,6 +53,7 @@ pub fn line(overview: &Overview) -> String {
         maybe(overview.minted.as_ref()),
         overview.outcome.map_or_else(String::new, |outcome| outcome.as_str().to_owned()),
         overview.incidents.to_string(),
+        maybe(overview.from.as_ref()),
     ];
     fields.join(",")
 }

@@ -39,6 +39,11 @@ pub fn event(entry: &Entry<'_>) -> Result<Value, serde_json::Error> {
         "event_code": entry.kind(),
         "profiles": ["security_control"],
     });
+    // Where a sidecar recorded it first, and when that was.
+    if let (Some(from), Some(metadata)) = (&entry.record.from, metadata.as_object_mut()) {
+        metadata.insert("original_event_uid".to_owned(), format!("{}/{}", from.origin, from.index).into());
+        metadata.insert("original_time".to_owned(), from.at.to_string().into());
+    }
     if let (Some(subject), Some(metadata)) = (entry.subject(), metadata.as_object_mut()) {
         metadata.insert("correlation_uid".to_owned(), subject.into());
     }
@@ -51,7 +56,7 @@ pub fn event(entry: &Entry<'_>) -> Result<Value, serde_json::Error> {
             "type_uid": class * 100 + activity,
             "severity_id": severity(&entry.record.event),
             "time": entry.record.at.unix_millis(),
-            "message": entry.record.event.sentence(),
+            "message": entry.record.sentence(),
             "metadata": metadata,
             "unmapped": { "countersign": serde_json::to_value(entry.record)? },
         }),
@@ -163,8 +168,14 @@ fn severity(event: &Event) -> u32 {
             IncidentSeverity::Critical => 5,
         };
     }
-    let alarming =
-        matches!(event, Event::ClockInDoubt { .. } | Event::KeyRevoked { .. } | Event::Suspended { .. });
+    let alarming = matches!(
+        event,
+        Event::ClockInDoubt { .. }
+            | Event::KeyRevoked { .. }
+            | Event::Suspended { .. }
+            | Event::Withdrawn(_)
+            | Event::Diverged(_)
+    );
     let notable = matches!(event, Event::Saturated(_) | Event::Erased { .. }) || event.anomaly_of().is_some();
     match (alarming, notable) {
         (true, _) => 4,

@@ -2,7 +2,7 @@
 
 use super::documents::Rules;
 use super::findings::Findings;
-use super::{Auditor, Names};
+use super::{Auditor, Names, SLACK};
 use crate::audit::event::{Decided, OWN_ACTION, OWN_NAME};
 use crate::decision::{Decision, Outcome};
 use crate::digest::{OperationDigest, PolicyDigest, RenderingDigest, from_base64url};
@@ -22,6 +22,8 @@ pub(super) struct Seen {
     pub(super) op: bool,
     /// So is the payload.
     pub(super) payload: bool,
+    /// A sidecar decided it, which may not have heard yet what this log already says.
+    pub(super) elsewhere: bool,
 }
 
 /// A decision that a token or an escalation may still follow from.
@@ -97,7 +99,9 @@ impl Auditor {
             return;
         }
         self.suspended(&decided, seen, findings);
-        let rules = self.documents.rules(seen.at);
+        let policy = decided.decision.policy;
+        let earlier = self.documents.earlier(policy).filter(|_| seen.elsewhere);
+        let rules = self.documents.rules(seen.at).chain(earlier);
         check_policy(rules, &decided.decision, decided.suspension.is_some(), findings);
         let escalates = matches!(decided.decision.outcome, Outcome::Escalate(_));
         findings.require(decided.escalation.is_some() == escalates, "decision.escalation", || {
@@ -133,7 +137,11 @@ impl Auditor {
 
     fn suspended(&self, decided: &Decided, seen: Seen, findings: &mut Findings) {
         if let Some(id) = decided.suspension {
-            findings.require(self.service.is_suspended_by(id), "decision.other_suspension", || {
+            let known = match seen.elsewhere {
+                true => self.service.ever_suspended_by(id),
+                false => self.service.is_suspended_by(id),
+            };
+            findings.require(known, "decision.other_suspension", || {
                 format!("it was denied because of the suspension `{id}`, which is not in force")
             });
         }
@@ -142,7 +150,12 @@ impl Auditor {
         }
         let Ok(operation) = Operation::from_op_bytes(decided.op.as_bytes()) else { return };
         if let Some(suspension) = self.service.stops(&decided.agent, operation.action(), seen.at) {
-            findings.finding("decision.suspended", format!("it was not denied, and {suspension}"));
+            let words = format!("it was not denied, and {suspension}");
+            match seen.elsewhere {
+                false => findings.finding("decision.suspended", words),
+                true if suspension.at.plus(SLACK) < seen.at => findings.note("suspension.unheard", words),
+                true => {}
+            }
         }
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Documents {
     policy: Option<Rules>,
     /// The one before, and until when: what was judged under it may have been recorded a little later.
     policy_before: Option<(Rules, Moment)>,
+    /// All that were in force before: a sidecar may have decided under one that it had not heard the end of.
+    policies_before: HashMap<PolicyDigest, Rules>,
     roster: Option<Box<str>>,
     /// The roster in force stands apart from the record, so that nobody can be judged by it.
     roster_apart: bool,
@@ -103,6 +105,9 @@ impl Documents {
             );
         }
         let before = self.policy.replace(Rules { digest, policy });
+        if let Some(rules) = &before {
+            self.policies_before.insert(rules.digest, rules.clone());
+        }
         self.policy_before = before.map(|rules| (rules, at));
     }
 
@@ -229,6 +234,11 @@ impl Documents {
     pub(super) fn rules(&self, at: Moment) -> impl Iterator<Item = &Rules> {
         let before = self.policy_before.as_ref().filter(move |(_, until)| at <= until.plus(SLACK));
         self.policy.iter().chain(before.map(|(rules, _)| rules))
+    }
+
+    /// The policy of this digest, if it was in force before.
+    pub(super) fn earlier(&self, digest: PolicyDigest) -> Option<&Rules> {
+        self.policies_before.get(&digest)
     }
 
     /// Whether this holds by the roster and the absences of this moment, or by those that were in force just before.

@@ -4,7 +4,7 @@ use super::SLACK;
 use super::findings::Findings;
 use crate::digest::KeyId;
 use crate::moment::Moment;
-use crate::party::TrustDomain;
+use crate::party::{LogOrigin, TrustDomain};
 use crate::token::{Anchor, CertifiedKey, Claims, DEFAULT_SKEW, KeyUse, PublicKey, ReceiptClaims};
 use std::collections::HashMap;
 
@@ -69,6 +69,17 @@ impl Keys {
         let revoked = |kid: &KeyId| self.known.get(kid).is_some_and(|key| key.revoked);
         let read = ReceiptClaims::read(receipt, &certificates, anchor, revoked, at.plus(SLACK));
         Some(read.map_err(|error| error.to_string()))
+    }
+
+    /// The key of a log, if it was certified for that; nothing where no root was given.
+    pub(super) fn log_key(&self, kid: KeyId, origin: &LogOrigin) -> Option<Result<PublicKey, String>> {
+        self.anchor.as_ref()?;
+        let certified = self.known.get(&kid).and_then(|key| key.certified.as_ref());
+        let fits = |certified: &&CertifiedKey| {
+            certified.usage == KeyUse::Log && certified.scope.is_for(origin.as_str())
+        };
+        let key = certified.filter(fits).map(|certified| certified.key.clone());
+        Some(key.ok_or_else(|| format!("the key `{kid}` was not certified for the log `{origin}`")))
     }
 
     pub(super) fn certified(&mut self, kid: KeyId, chain: &str, at: Moment, findings: &mut Findings) {

@@ -5,7 +5,7 @@ use super::documents::Granted;
 use super::findings::Findings;
 use super::uses::Use;
 use super::{Auditor, SLACK};
-use crate::audit::event::Minted;
+use crate::audit::event::{Adopted, Minted};
 use crate::condition::{Condition, holds_all};
 use crate::decision::Outcome;
 use crate::digest::base64url;
@@ -18,6 +18,15 @@ use core::time::Duration;
 /// The origin under which claims are read where the log does not tell its own.
 const SOME_ORIGIN: &str = "log";
 
+/// Where a mint stands, and when it happened.
+pub(super) struct Place {
+    pub(super) at: Moment,
+    /// In this log.
+    pub(super) index: u64,
+    /// In the sidecar's log that it was adopted from, if it was.
+    pub(super) from: Option<Adopted>,
+}
+
 /// What allows a token.
 struct Leave {
     conditions: Vec<Condition>,
@@ -26,9 +35,11 @@ struct Leave {
 }
 
 impl Auditor {
-    pub(super) fn minted(&mut self, minted: &Minted, at: Moment, index: u64, findings: &mut Findings) {
+    pub(super) fn minted(&mut self, minted: &Minted, place: &Place, findings: &mut Findings) {
+        let Place { at, index, from } = place;
+        let (at, index) = (*at, *index);
         findings.about(minted.txn);
-        let Some(claims) = self.claims(minted, index, findings) else { return };
+        let Some(claims) = self.claims(minted, index, from.as_ref(), findings) else { return };
         self.keys.may_sign(minted.kid, &claims, index, at, findings);
         check_times(&claims, at, findings);
         findings.require(claims.jti == minted.jti && claims.txn == minted.txn, "mint.other_claims", || {
@@ -46,7 +57,13 @@ impl Auditor {
         if let Some(action) = &awaited.action
             && let Some(suspension) = self.service.stops(&awaited.agent, action, at)
         {
-            findings.finding("mint.suspended", suspension.to_string());
+            match from {
+                None => findings.finding("mint.suspended", suspension.to_string()),
+                Some(_) if suspension.at.plus(SLACK) < at => {
+                    findings.note("suspension.unheard", suspension.to_string());
+                }
+                Some(_) => {}
+            }
         }
         if let Some(leave) = self.leave(minted, awaited, findings) {
             check_leave(&claims, &leave, findings);
@@ -67,9 +84,17 @@ impl Auditor {
     }
 
     /// The claims as an executor will read them.
-    fn claims(&self, minted: &Minted, index: u64, findings: &mut Findings) -> Option<Claims> {
+    fn claims(
+        &self,
+        minted: &Minted,
+        index: u64,
+        from: Option<&Adopted>,
+        findings: &mut Findings,
+    ) -> Option<Claims> {
         let text = minted.claims.as_bytes();
-        let origin = self.service.origin().cloned().or_else(|| LogOrigin::new(SOME_ORIGIN).ok())?;
+        let own =
+            || Some((self.service.origin().cloned().or_else(|| LogOrigin::new(SOME_ORIGIN).ok())?, index));
+        let (origin, index) = from.map_or_else(own, |from| Some((from.origin.clone(), from.index)))?;
         let draft = Draft::from_recorded(text);
         let claims = draft.as_ref().and_then(|draft| draft.read(&LogLeaf { origin, index }).ok());
         if claims.is_none() {

@@ -6,7 +6,7 @@ use crate::audit::event::Event;
 use crate::moment::Moment;
 use crate::party::{AgentId, LogOrigin, SuspensionId, TrustDomain};
 use crate::suspension::{Suspension, Suspensions};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Whether it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(super) struct Service {
     suspensions: Suspensions,
     /// When each of those ends by itself.
     until: HashMap<SuspensionId, Option<Moment>>,
+    /// Those that were lifted: a sidecar may not have heard of that.
+    lifted: HashSet<SuspensionId>,
 }
 
 impl Service {
@@ -127,11 +129,17 @@ impl Service {
             findings.finding("suspension.lifted_early", words);
         }
         self.suspensions.lift(id);
+        self.lifted.insert(id);
     }
 
     /// What stops this agent from doing this.
     pub(super) fn stops(&self, agent: &AgentId, action: &str, at: Moment) -> Option<&Suspension> {
         self.suspensions.stops(agent, action, at)
+    }
+
+    /// Whether a suspension of this id was ever ordered.
+    pub(super) fn ever_suspended_by(&self, id: SuspensionId) -> bool {
+        self.is_suspended_by(id) || self.lifted.contains(&id)
     }
 
     /// Whether a suspension of this id is in force.

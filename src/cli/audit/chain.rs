@@ -63,9 +63,7 @@ fn document(chain: &Chain) -> Value {
     let events: Vec<Value> = chain
         .rest()
         .iter()
-        .map(|(index, record)| {
-            json!({ "index": index, "sentence": record.event.sentence(), "record": record })
-        })
+        .map(|(index, record)| json!({ "index": index, "sentence": record.sentence(), "record": record }))
         .collect();
     json!({
         "overview": overview_json(&chain.overview()),
@@ -131,7 +129,7 @@ fn words(output: Output, chain: &Chain) -> String {
     text.push_str(&format!("\n{}\n", head("what happened")));
     text.push_str(&line(output, chain, chain.index(), chain.at(), "decided and recorded"));
     for (index, record) in chain.rest() {
-        text.push_str(&line(output, chain, *index, record.at, &record.event.sentence()));
+        text.push_str(&line(output, chain, *index, record.at, &record.sentence()));
     }
     if let Some(status) = overview.status {
         let status = output.paint(status_tone(status), status.as_str());

@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
     };
     let checkpoint = proof.checkpoint.checkpoint();
     let text = String::from_utf8_lossy(&entry).into_owned();
-    let sentence = Record::from_bytes(&entry).ok().map(|record| record.event.sentence());
+    let sentence = Record::from_bytes(&entry).ok().map(|record| record.sentence());
     let document = || {
         json!({
             "verdict": "in_log",

@@ -309,9 +309,11 @@ fn unreadable(error: &StoreError) -> Fault {
         StoreError::Damaged(_) | StoreError::Unrecordable(_) | StoreError::TooLarge => {
             Fault::tampered("log.entries", place, words)
         }
-        StoreError::Answered(_) | StoreError::Moved(_) | StoreError::Full | StoreError::Unavailable(_) => {
-            Fault::undecided("log.unreadable", place, words)
-        }
+        StoreError::Answered(_)
+        | StoreError::Moved(_)
+        | StoreError::Overtaken(_)
+        | StoreError::Full
+        | StoreError::Unavailable(_) => Fault::undecided("log.unreadable", place, words),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::cli::policy::record::Source;
 use crate::client::{AuditClient, ClientError, DecisionFilter, DecisionOverview};
 use crate::escalation::Status;
 use crate::moment::Moment;
-use crate::party::{AgentId, EscalationId, PersonId, TxnId};
+use crate::party::{AgentId, EscalationId, LogOrigin, PersonId, TxnId};
 use crate::risk::Level;
 use crate::risk::pattern::Glob;
 use serde_json::{Value, json};
@@ -111,6 +111,7 @@ fn from_wire(one: DecisionOverview) -> Option<Overview> {
         minted: one.minted,
         outcome: Outcome::parse(&one.outcome),
         incidents: one.incidents.try_into().ok()?,
+        from: maybe(one.sidecar_log).map(|origin| LogOrigin::new(&origin)).transpose().ok()?,
     })
 }
 
@@ -147,6 +148,7 @@ fn overview_words(output: Output, one: &Overview) -> String {
         let people: Vec<&str> = one.reviewers.iter().map(crate::party::PersonId::as_str).collect();
         parts.push(format!("seen by {}", people.join(", ")));
     }
+    parts.extend(one.from.as_ref().map(|origin| format!("from {origin}")));
     if one.minted.is_some() {
         parts.push("token minted".to_owned());
     }
@@ -200,5 +202,6 @@ pub(super) fn overview_json(one: &Overview) -> Value {
         "minted_at_index": one.minted,
         "outcome": one.outcome,
         "incidents": one.incidents,
+        "sidecar_log": one.from,
     })
 }

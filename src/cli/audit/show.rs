@@ -29,14 +29,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failed> {
     let found = if args.index < look.len() { look.leaves(args.index).next() } else { None };
     let (index, leaf) = found.ok_or_else(beyond)?.map_err(Failed::plain)?;
     let record = read::record(index, &leaf)?;
-    let document = || json!({ "index": index, "sentence": record.event.sentence(), "record": record });
+    let document = || json!({ "index": index, "sentence": record.sentence(), "record": record });
     Output::new(args.json).print(document, |output| {
         let pretty = serde_json::to_value(&record)
             .map_or_else(|error| error.to_string(), |value| format!("{value:#}"));
         format!(
             "{} {}  {}\n{}",
             output.paint(Tone::Strong, format!("[{index}]")),
-            visible(&record.event.sentence()),
+            visible(&record.sentence()),
             output.paint(Tone::Faint, record.at),
             visible(&pretty)
         )

@@ -304,7 +304,7 @@ fn entry(leaf: &Leaf, overview: &Overview, wall: &Wall) -> Entry {
         index: leaf.index,
         at: wall.shows(leaf.record.at),
         after: span(leaf.record.at.since(overview.at)),
-        sentence: leaf.record.event.sentence(),
+        sentence: leaf.record.sentence(),
         bytes: String::from_utf8_lossy(start).into_owned(),
         more: leaf.bytes.len() - start.len(),
     }

@@ -1,17 +1,23 @@
 //! Events to record: small ones, of every kind that a store has to find again.
 
-use crate::audit::event::{Context, Decided, Event, Minted, Outcome, Receipted, Reported};
+use crate::audit::event::{
+    Adopted, Context, Credential, Decided, Enrolled, Event, Invited, Minted, Outcome, Receipted, Record,
+    Reported, Shipped, Withdrawn,
+};
 use crate::decision::{self, Decision};
-use crate::digest::{KeyId, OperationDigest, PolicyDigest, RenderingDigest, VoteDigest};
+use crate::digest::{InvitationDigest, KeyId, OperationDigest, PolicyDigest, RenderingDigest, VoteDigest};
 use crate::escalation;
 use crate::escalation::requirement::{Pool, Requirement, Seat};
 use crate::moment::Moment;
-use crate::party::{AgentId, EscalationId, ExecutorId, PersonId, SuspensionId, TokenId, TxnId};
+use crate::party::{
+    AgentId, EscalationId, ExecutorId, KeyHolder, LogOrigin, PersonId, SuspensionId, TokenId, TxnId,
+};
 use crate::reviewer::Absences;
 use crate::reviewer::profile::Profile;
 use crate::risk::facts::{Environment, Fact, Facts, Kind, Scope, Sensitivity, Source, Touched};
 use crate::risk::{Assessment, Claims, Level, Novelty, Score, Totals};
 use crate::suspension::Suspension;
+use crate::tlog::EMPTY_ROOT;
 use crate::token::Assurance;
 use core::time::Duration;
 
@@ -265,4 +271,88 @@ pub fn ending(which: usize, at: Moment, agent: &AgentId) -> escalation::Event {
         3 => escalation::Event::Claimed { at, review_by: None },
         _ => escalation::Event::Lapsed { at },
     }
+}
+
+/// The sidecar of this number.
+#[must_use]
+pub fn sidecar(number: usize) -> KeyHolder {
+    KeyHolder::new(&format!("ns/shop/pod/{number}")).unwrap()
+}
+
+/// The log of the sidecar of this number.
+#[must_use]
+pub fn log(number: usize) -> LogOrigin {
+    LogOrigin::new(&format!("example.com/sidecar/{number}")).unwrap()
+}
+
+/// The digest of the join token of this number.
+#[must_use]
+pub fn invitation(number: u8) -> InvitationDigest {
+    InvitationDigest::from_bytes([number; 32])
+}
+
+/// A sidecar hands over leaves of its log; a store doesn't care which.
+#[must_use]
+pub fn shipped(number: usize, first: u64, size: u64) -> Event {
+    Event::Shipped(Box::new(Shipped {
+        sidecar: sidecar(number),
+        origin: log(number),
+        kid: KeyId::from_bytes([5; 32]),
+        first,
+        leaves: vec![EMPTY_ROOT; usize::try_from(size - first).unwrap()],
+        size,
+        frontier: vec![EMPTY_ROOT; size.count_ones() as usize],
+        checkpoint: "a checkpoint".to_owned(),
+    }))
+}
+
+/// A record as it is adopted from the log of the sidecar of this number.
+#[must_use]
+pub fn adopted(at: Moment, number: usize, index: u64, event: Event) -> Record {
+    let from = Adopted { origin: log(number), index, at: Moment::from_unix_seconds(1_600_000_000 + index) };
+    Record { from: Some(from), ..Record::new(at, event) }
+}
+
+/// A sidecar enrols by this join token, or by its service account.
+#[must_use]
+pub fn enrolled(number: usize, token: Option<u8>, replaces: bool) -> Event {
+    let account = || Credential::ServiceAccount {
+        namespace: "shop".to_owned(),
+        service_account: "builder".to_owned(),
+        pod: Some(format!("builder-{number}")),
+        pod_uid: None,
+    };
+    Event::Enrolled(Box::new(Enrolled {
+        sidecar: sidecar(number),
+        origin: log(number),
+        agent: agent(number),
+        on_behalf_of: None,
+        operators: vec![PersonId::new("ada").unwrap()],
+        by: token.map_or_else(account, |token| Credential::Invitation { invitation: invitation(token) }),
+        authority: KeyId::from_bytes([6; 32]),
+        log: KeyId::from_bytes([7; 32]),
+        expires_at: Moment::from_unix_seconds(1_800_000_000),
+        replaces: replaces.then(|| KeyId::from_bytes([8; 32])),
+        version: "1".to_owned(),
+    }))
+}
+
+/// A sidecar is withdrawn.
+#[must_use]
+pub fn withdrawn(number: usize) -> Event {
+    let (by, why) = ("ada".to_owned(), "it was seen elsewhere".to_owned());
+    Event::Withdrawn(Box::new(Withdrawn { sidecar: sidecar(number), by, why }))
+}
+
+/// A join token is made.
+#[must_use]
+pub fn invited(number: u8, until: Moment) -> Event {
+    Event::Invited(Box::new(Invited {
+        invitation: invitation(number),
+        agent: agent(0),
+        on_behalf_of: None,
+        operators: Vec::new(),
+        until,
+        by: "ada".to_owned(),
+    }))
 }

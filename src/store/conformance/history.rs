@@ -1,8 +1,8 @@
 //! Checks of whole histories: whatever happened, the store answers as one who reads everything would.
 
 use super::events::{
-    Dice, agent, allowed, denied, ending, escalated, minted, opened, policy, profile, refused_vote, reported,
-    resumed, roster, step, stopped, suspended,
+    Dice, adopted, agent, allowed, denied, ending, enrolled, escalated, invited, minted, opened, policy,
+    profile, refused_vote, reported, resumed, roster, shipped, step, stopped, suspended, withdrawn,
 };
 use super::model::Model;
 use super::rules::at;
@@ -22,6 +22,9 @@ pub struct History {
     claimed: Vec<(EscalationId, TxnId)>,
     suspensions: Vec<SuspensionId>,
     requests: usize,
+    /// Where the next leaf of each sidecar's log stands.
+    logs: [u64; 6],
+    tokens: u8,
 }
 
 impl History {
@@ -37,6 +40,8 @@ impl History {
             claimed: Vec::new(),
             suspensions: Vec::new(),
             requests: 0,
+            logs: [0; 6],
+            tokens: 0,
         }
     }
 
@@ -44,7 +49,7 @@ impl History {
     pub fn next_change(&mut self) -> Change {
         let now = self.moment();
         let who = self.dice.below(6);
-        let events = match self.dice.below(12) {
+        let events = match self.dice.below(14) {
             0..=3 => self.decision(who),
             4 | 5 => self.opening(who, now),
             6 | 7 => self.step(now),
@@ -53,6 +58,8 @@ impl History {
             10 if who < 3 => vec![policy("p"), roster("r"), policy("q")],
             10 if who < 5 => vec![profile(who, 1), roster("s"), profile(self.dice.below(4), 2)],
             10 => vec![profile(self.dice.below(4), 3)],
+            11 => return self.fleet(who, now),
+            12 => return self.adoption(who, now),
             _ => vec![Event::ClockInDoubt { wall: now }],
         };
         Change::of(now, events)
@@ -119,6 +126,35 @@ impl History {
                 vec![suspended(id, now), stopped(txn, &agent(who), id)]
             }
         }
+    }
+
+    /// Sidecars come and go.
+    fn fleet(&mut self, who: usize, now: Moment) -> Change {
+        let events = match self.dice.below(5) {
+            0 => vec![withdrawn(who)],
+            1 if self.tokens < u8::MAX => {
+                self.tokens += 1;
+                vec![invited(self.tokens, now)]
+            }
+            2 if self.tokens < u8::MAX => {
+                self.tokens += 1;
+                vec![invited(self.tokens, now), enrolled(who, Some(self.tokens), false)]
+            }
+            3 => vec![enrolled(who, Some(self.tokens), true), enrolled(self.dice.below(6), None, false)],
+            _ => vec![enrolled(who, None, false)],
+        };
+        Change::of(now, events)
+    }
+
+    /// What a sidecar decided is adopted; it may have answered a request that another answered, too.
+    fn adoption(&mut self, who: usize, now: Moment) -> Change {
+        let first = self.logs[who];
+        self.logs[who] += 3;
+        let txn = TxnId::from_random(self.dice.bits());
+        let mut change = Change::of(now, [shipped(who, first, first + 3)]);
+        change.records.push(adopted(now, who, first, allowed(txn, &agent(who), Some("the same"))));
+        change.records.push(adopted(now, who, first + 2, minted(txn, None)));
+        change
     }
 
     fn report(&mut self) -> Vec<Event> {

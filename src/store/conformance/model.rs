@@ -1,11 +1,12 @@
 //! The model of a store: all records in a row, and every answer found by reading them from the first to the last.
 
-use crate::audit::event::{Event, Outcome, Record, Reported, RequestKey};
+use crate::audit::event::{Credential, Event, Outcome, Record, Reported, RequestKey};
 use crate::decision;
+use crate::digest::InvitationDigest;
 use crate::moment::Moment;
-use crate::party::{AgentId, EscalationId, TxnId};
+use crate::party::{AgentId, EscalationId, KeyHolder, LogOrigin, TxnId};
 use crate::risk::Environment;
-use crate::store::{Document, Habit, Index, Store};
+use crate::store::{Document, Habit, Index, Invitation, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that was recorded.
@@ -104,7 +105,8 @@ impl Model {
                 Event::Decided(decided) => {
                     agents.insert(decided.agent.clone());
                     let request = decided.request_id.as_deref().map(|id| RequestKey::new(&decided.agent, id));
-                    answers.answered.extend(request.map(|request| (request, index)));
+                    let own = request.filter(|_| record.from.is_none());
+                    answers.answered.extend(own.map(|request| (request, index)));
                     answers.decided.insert(decided.txn, Some(index));
                 }
                 Event::Reported(Reported { txn, .. }) => _ = answers.decided.entry(*txn).or_default(),
@@ -113,6 +115,22 @@ impl Model {
                     answers.minted.entry(minted.txn).or_insert(index);
                 }
                 Event::Receipted(receipted) => answers.receipts.entry(receipted.txn).or_default().push(index),
+                Event::Shipped(shipped) => _ = answers.shipped.insert(shipped.origin.clone(), index),
+                Event::Enrolled(enrolled) => {
+                    answers.enrolled.insert(enrolled.sidecar.clone(), (index, true));
+                    if let Credential::Invitation { invitation } = enrolled.by
+                        && enrolled.replaces.is_none()
+                        && let Some(invitation) = answers.invitations.get_mut(&invitation)
+                    {
+                        invitation.used = invitation.used.or(Some(index));
+                    }
+                }
+                Event::Withdrawn(withdrawn) => {
+                    answers.enrolled.insert(withdrawn.sidecar.clone(), (index, false));
+                }
+                Event::Invited(invited) => {
+                    answers.invitations.insert(invited.invitation, Invitation { made: index, used: None });
+                }
                 _ => {}
             }
         }
@@ -171,6 +189,10 @@ pub struct Answers {
     suspensions: Vec<Index>,
     in_force: Vec<(Document, Option<Index>)>,
     profiles: Vec<Index>,
+    shipped: BTreeMap<LogOrigin, Index>,
+    /// Where each sidecar enrolled last or was withdrawn, and whether it is enrolled.
+    enrolled: BTreeMap<KeyHolder, (Index, bool)>,
+    invitations: BTreeMap<InvitationDigest, Invitation>,
 }
 
 impl Answers {
@@ -217,6 +239,26 @@ impl Answers {
         same(&store.profiles().unwrap(), &self.profiles, "what people set up");
         for (document, index) in &self.in_force {
             assert_eq!(store.in_force(*document).unwrap(), *index, "the {document:?} in force");
+        }
+        for (origin, index) in &self.shipped {
+            assert_eq!(store.shipped(origin).unwrap(), Some(*index), "what was handed over of {origin}");
+        }
+        for (sidecar, (index, _)) in &self.enrolled {
+            assert_eq!(store.enrolled(sidecar).unwrap(), Some(*index), "{sidecar}");
+        }
+        let mut enrolments: Vec<Index> =
+            self.enrolled.values().filter(|(_, enrolled)| *enrolled).map(|(index, _)| *index).collect();
+        enrolments.sort_unstable_by(|one, other| other.cmp(one));
+        for limit in [0, 1, 3, usize::MAX] {
+            let latest: Vec<_> = enrolments.iter().take(limit).copied().collect();
+            same(&store.enrolments(None, limit).unwrap(), &latest, "who is enrolled");
+        }
+        for before in enrolments.iter().take(3) {
+            let earlier: Vec<_> = enrolments.iter().copied().filter(|index| index < before).collect();
+            same(&store.enrolments(Some(*before), usize::MAX).unwrap(), &earlier, "who enrolled before");
+        }
+        for (digest, invitation) in &self.invitations {
+            assert_eq!(store.invitation(*digest).unwrap(), Some(*invitation), "the join token {digest}");
         }
         for (agent, since, moments) in &self.anomalies {
             assert_eq!(store.anomalies(agent, *since).unwrap(), *moments, "the anomalies of {agent}");

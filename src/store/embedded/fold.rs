@@ -4,7 +4,7 @@ use super::key::{self, Key, Line, State, Txn, Value};
 use super::shelf::Trouble;
 use crate::audit::filter::Effect;
 use crate::party::{EscalationId, SuspensionId};
-use crate::store::facts::{Decided, Facts, PersonKey, Step};
+use crate::store::facts::{Decided, Facts, HolderKey, LogKey, PersonKey, Standing, Step};
 use crate::store::{Index, StoreError};
 
 /// An entry of the views, as it was and as it is from now on.
@@ -114,6 +114,26 @@ impl<'a> Draft<'a> {
         if let Some(person) = facts.profile {
             self.profile(person, index)?;
         }
+        if let Some(log) = facts.shipped {
+            let key = key::log(log);
+            let before = self.get(&key, Expected::Known)?;
+            self.entries.push(Entry { key, before, after: Some(key::place(index)) });
+        }
+        if let Some((sidecar, standing)) = facts.enrolled {
+            self.enrol(sidecar, standing, index)?;
+        }
+        if let Some(invitation) = facts.invited {
+            let key = key::invitation(invitation);
+            let before = self.get(&key, Expected::Known)?;
+            let after = Some(Txn { decided: Some(index), ..read_txn(before)? }.value());
+            self.entries.push(Entry { key, before, after });
+        }
+        if let Some(invitation) = facts.joined {
+            let key = key::invitation(invitation);
+            let before = self.get(&key, Expected::Known)?;
+            let after = Some(Txn { minted: Some(index), ..read_txn(before)? }.value());
+            self.entries.push(Entry { key, before, after });
+        }
         if let Some(document) = facts.document {
             let key = key::document(document);
             let before = self.get(&key, Expected::Known)?;
@@ -134,6 +154,28 @@ impl<'a> Draft<'a> {
         self.entries.push(Entry { key, before, after: Some(key::place(index)) });
         self.add(key::profile(index), key::nothing());
         Ok(())
+    }
+
+    /// Puts an enrolment in the place of the sidecar's last one, or takes that away.
+    fn enrol(&mut self, sidecar: HolderKey, standing: Standing, index: Index) -> Result<(), Trouble> {
+        let key = key::sidecar(sidecar);
+        let before = self.get(&key, Expected::Known)?;
+        if let Some(place) = before {
+            let key = key::enrolment(key::read_place(&place).ok_or_else(nonsense)?);
+            let before = self.get(&key, Expected::Known)?;
+            self.entries.push(Entry { key, before, after: None });
+        }
+        self.entries.push(Entry { key, before, after: Some(key::place(index)) });
+        if standing == Standing::Enrolled {
+            self.add(key::enrolment(index), key::nothing());
+        }
+        Ok(())
+    }
+
+    /// Where the latest leaves of a log were handed over.
+    pub(super) fn shipped(&self, log: LogKey) -> Result<Option<Index>, Trouble> {
+        let place = self.get(&key::log(log), Expected::Known)?;
+        place.map(|place| key::read_place(&place).ok_or_else(nonsense)).transpose()
     }
 
     /// Notes which decision asked for an escalation, and who takes part in it.
@@ -210,6 +252,11 @@ impl<'a> Draft<'a> {
             && let Some(place) = self.get(&key::receipt(receipted), Expected::Known)?
         {
             return Ok(Some(StoreError::Answered(key::read_place(&place).ok_or_else(nonsense)?)));
+        }
+        if let Some(invitation) = facts.joined
+            && let Some(used) = read_txn(self.get(&key::invitation(invitation), Expected::Known)?)?.minted
+        {
+            return Ok(Some(StoreError::Answered(used)));
         }
         let Some(txn) = facts.minted else { return Ok(None) };
         let of_escalation = match facts.step {

@@ -18,13 +18,18 @@
 //! c document                   → where it last came into force
 //! m person                     → where their profile was last recorded
 //! j record                     → nothing: the record is the latest profile of its person
+//! g log                        → where its leaves were handed over last
+//! h sidecar                    → where it last enrolled or was withdrawn
+//! y record                     → nothing: with the record a sidecar enrolled last, and it was not withdrawn
+//! i join token                 → where it was made, where it was used (all ones: not yet)
 //! ```
 
 use crate::audit::event::RequestKey;
 use crate::audit::filter::Effect;
+use crate::digest::InvitationDigest;
 use crate::moment::Moment;
 use crate::party::{EscalationId, SuspensionId, TxnId};
-use crate::store::facts::{ActionKey, AgentKey, HabitKey, PersonKey, Receipted};
+use crate::store::facts::{ActionKey, AgentKey, HabitKey, HolderKey, LogKey, PersonKey, Receipted};
 use crate::store::{Document, Index};
 
 /// A short string of bytes, kept in place: millions of them pass through the views.
@@ -238,6 +243,28 @@ pub(super) fn all_profiles() -> Span {
     Span { from: profile(0), to: profile(Index::MAX) }
 }
 
+pub(super) fn log(log: LogKey) -> Key {
+    Key::of(&[b"g", log.as_bytes()])
+}
+
+pub(super) fn sidecar(sidecar: HolderKey) -> Key {
+    Key::of(&[b"h", sidecar.as_bytes()])
+}
+
+pub(super) fn enrolment(index: Index) -> Key {
+    Key::of(&[b"y", &index.to_be_bytes()])
+}
+
+pub(super) fn enrolments(before: Option<Index>) -> Option<Span> {
+    let last = before.map_or(Some(Index::MAX), |before| before.checked_sub(1))?;
+    Some(Span { from: enrolment(0), to: enrolment(last) })
+}
+
+pub(super) fn invitation(invitation: InvitationDigest) -> Key {
+    // A random token needs no more of its hash to be told from others.
+    Key::of(&[b"i", invitation.as_bytes().split_at(16).0])
+}
+
 /// The record that a key names with its last eight bytes.
 pub(super) fn index_in(key: &Key) -> Option<Index> {
     key.as_slice().last_chunk().copied().map(Index::from_be_bytes)
@@ -371,6 +398,10 @@ mod tests {
             document(Document::Policy),
             profile_of(PersonKey::new(&person)),
             profile(1),
+            log(LogKey::new(&crate::party::LogOrigin::new("l").unwrap())),
+            sidecar(HolderKey::new(&crate::party::KeyHolder::new("s").unwrap())),
+            enrolment(1),
+            invitation(InvitationDigest::from_bytes([7; 32])),
         ];
         let letters: std::collections::BTreeSet<u8> = keys.iter().map(|key| key.as_slice()[0]).collect();
         assert_eq!(letters.len(), keys.len());

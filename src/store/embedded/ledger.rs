@@ -6,8 +6,8 @@ use super::shelf::Trouble;
 use super::tree::Tree;
 use super::views::Views;
 use crate::journal::{self, Group};
-use crate::party::EscalationId;
-use crate::store::facts::Facts;
+use crate::party::{EscalationId, LogOrigin};
+use crate::store::facts::{Facts, LogKey};
 use crate::store::watch::Watchers;
 use crate::store::{Index, StoreError};
 use crate::tlog::Hash;
@@ -21,6 +21,8 @@ pub(super) struct Submission {
     pub(super) records: Vec<Ready>,
     /// The escalations that were read for it, with the number of records each had.
     pub(super) read: Vec<(EscalationId, usize)>,
+    /// The log that it continues, and where the latest of it was found to be recorded.
+    pub(super) follows: Option<(LogOrigin, Option<Index>)>,
     /// How many records there were when none of its new ids was found.
     pub(super) seen: Index,
     /// What to do once it is durable.
@@ -139,6 +141,11 @@ fn judge(draft: &mut Draft<'_>, change: &Submission, first: Index) -> Result<Opt
         if draft.length(*id)? != *length as u64 {
             return Ok(Some(StoreError::Moved(*id)));
         }
+    }
+    if let Some((origin, shipped)) = &change.follows
+        && draft.shipped(LogKey::new(origin))? != *shipped
+    {
+        return Ok(Some(StoreError::Overtaken(origin.clone())));
     }
     for (index, Ready { facts, .. }) in (first..).zip(&change.records) {
         if let Some(refusal) = draft.refusal(facts)? {
