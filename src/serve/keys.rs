@@ -80,19 +80,22 @@ pub(super) async fn look_after(issuance: Arc<Issuance>, store: Arc<dyn Store>, c
     loop {
         tokio::time::sleep(ROUNDS).await;
         let now = clock.now();
-        let issuance = issuance.clone();
+        let ring = issuance.clone();
         // It reads and writes files.
-        match tokio::task::spawn_blocking(move || issuance.refresh(now)).await {
+        match tokio::task::spawn_blocking(move || ring.refresh(now)).await {
             Ok(Ok(Refreshed { certified, revoked, log })) => {
                 if let Err(error) = log {
                     tracing::error!(%error, "the log's key can't be used");
                 }
                 let revoked = revoked.into_iter().map(|kid| Event::KeyRevoked { kid });
                 let events: Vec<Event> = certified.iter().map(certified_event).chain(revoked).collect();
-                if !events.is_empty()
-                    && let Err(error) = store.commit(Change::of(now, events)).await
-                {
-                    tracing::error!(%error, "what became of the keys could not be recorded");
+                if events.is_empty() {
+                    continue;
+                }
+                // What the record does not know signs nothing; it is tried again in the next round.
+                match store.commit(Change::of(now, events)).await {
+                    Ok(_) => issuance.admit(certified),
+                    Err(error) => tracing::error!(%error, "what became of the keys could not be recorded"),
                 }
             }
             Ok(Err(error)) => tracing::error!(%error, "the keys could not be looked after"),

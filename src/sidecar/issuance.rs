@@ -4,7 +4,7 @@ use crate::digest::KeyId;
 use crate::moment::Moment;
 use crate::party::TokenId;
 use crate::signer::{Authority, Keyring, KeyringError, Published};
-use crate::token::{Anchor, MAX_LIFE};
+use crate::token::{Anchor, KeyUse, MAX_LIFE};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,8 @@ pub struct Issuance {
 /// What became of the keys since they were last looked at.
 #[derive(Debug)]
 pub struct Refreshed {
-    /// Those with a new certificate: a new one that mints, and the log's.
+    /// Those with a certificate that is not in use yet: keys that mint, and the log's. None of them signs before the record
+    /// says so and [`Issuance::admit`] was told.
     pub certified: Vec<Authority>,
     /// Those that were revoked.
     pub revoked: Vec<KeyId>,
@@ -48,11 +49,14 @@ impl Issuance {
             published: ArcSwap::default(),
             renewing: Mutex::new(()),
         };
-        issuance.refresh(now)?.log?;
+        // Nothing is signed before the start is recorded, and with it these keys.
+        let Refreshed { certified, log, .. } = issuance.refresh(now)?;
+        log?;
+        issuance.admit(certified);
         Ok(issuance)
     }
 
-    /// Reads the ring anew, renews what has come to half its life, and publishes. Says what is new.
+    /// Reads the ring anew, renews what has come to half its life, and publishes. Says what is new, until it is admitted.
     ///
     /// # Errors
     /// [`KeyringError`] if that can't be done for the keys that mint; what was in use stays in use.
@@ -65,14 +69,14 @@ impl Issuance {
             let half = certified.expires_at.since(certified.not_before) / 2;
             certified.not_before <= now && now < certified.not_before.plus(half)
         });
-        let mut certified = Vec::new();
         if !fresh {
-            let new = self.ring.renew(now)?;
-            held.insert(0, new.clone());
-            certified.push(new);
+            held.insert(0, self.ring.renew(now)?);
         }
         // Published before its first use.
         self.published.store(Arc::new(self.ring.publish(now)?));
+        let in_use = self.held.load_full();
+        let known = |one: &Authority| in_use.iter().any(|other| other.key_id() == one.key_id());
+        let (held, mut certified): (Vec<_>, Vec<_>) = held.into_iter().partition(known);
         self.held.store(Arc::new(held));
         let revoked = self.ring.revoked()?;
         let newly = revoked.difference(&self.revoked.load()).copied().collect();
@@ -93,8 +97,21 @@ impl Issuance {
         if before.is_some_and(|before| before.chain() == log.chain()) {
             return Ok(None);
         }
-        self.log.store(Some(Arc::new(log.clone())));
         Ok(Some(log))
+    }
+
+    /// Takes keys into use, once the record has their certificates.
+    pub fn admit(&self, certified: Vec<Authority>) {
+        let _one_at_a_time = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (logs, minting): (Vec<_>, Vec<_>) =
+            certified.into_iter().partition(|one| one.certified().usage == KeyUse::Log);
+        if let Some(log) = logs.into_iter().next() {
+            self.log.store(Some(Arc::new(log)));
+        }
+        let mut held = minting;
+        held.extend(self.held.load().iter().cloned());
+        held.sort_by_key(|authority| core::cmp::Reverse(authority.certified().not_before));
+        self.held.store(Arc::new(held));
     }
 
     /// The trust domain and the root that executors pin.

@@ -140,7 +140,10 @@ async fn keys_that_have_expired_sign_nothing() {
     assert!(matches!(world.sidecar.authorize(read.clone()).await.unwrap_err(), SidecarError::NoKey(_)));
     let renewed = world.sidecar.issuance.refresh(world.clock.now()).unwrap();
     assert_eq!(renewed.certified.len(), 1);
+    // It signs nothing before the record says so.
+    assert!(matches!(world.sidecar.authorize(read.clone()).await.unwrap_err(), SidecarError::NoKey(_)));
     renewed.certified.iter().for_each(|certified| world.certified(certified));
+    world.sidecar.issuance.admit(renewed.certified);
     assert!(world.sidecar.authorize(read).await.unwrap().granted.is_some());
 }
 
@@ -151,8 +154,16 @@ async fn keys_are_renewed_at_half_life_and_the_old_one_stays_published() {
     let before = world.sidecar.issuance.refresh(noon().plus(Duration::from_secs(11 * 3600))).unwrap();
     assert!(before.certified.is_empty());
     let later = noon().plus(Duration::from_secs(12 * 3600));
-    let new = world.sidecar.issuance.refresh(later).unwrap().certified[0].key_id();
+    let refreshed = world.sidecar.issuance.refresh(later).unwrap();
+    let new = refreshed.certified[0].key_id();
     assert_ne!(old, new);
+    assert_eq!(
+        world.sidecar.issuance.current(later).unwrap().key_id(),
+        old,
+        "the record does not know it yet"
+    );
+    assert_eq!(world.sidecar.issuance.refresh(later).unwrap().certified[0].key_id(), new, "it is made once");
+    world.sidecar.issuance.admit(refreshed.certified);
     assert_eq!(world.sidecar.issuance.current(later).unwrap().key_id(), new);
     let published = world.sidecar.issuance.published();
     for id in [old, new] {
@@ -179,5 +190,7 @@ async fn the_logs_key_mints_nothing_and_is_given_up_once_it_is_revoked() {
     let noticed = issuance.refresh(noon()).unwrap();
     assert_eq!(noticed.certified.iter().map(|key| key.key_id()).collect::<Vec<_>>(), [next.key_id()]);
     assert!(noticed.revoked.is_empty());
+    assert!(issuance.log().is_none());
+    issuance.admit(noticed.certified);
     assert_eq!(issuance.log().unwrap().key_id(), next.key_id());
 }
