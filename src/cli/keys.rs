@@ -36,6 +36,14 @@ pub(super) enum Command {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Take up root.public.jwk, issuer.jwk and issuer.cert from a folder that can only be read, as a mounted Secret
+    Import {
+        #[command(flatten)]
+        folder: Folder,
+        /// That folder; a log.jwk with its log.cert is taken up as well
+        #[arg(long, value_name = "FOLDER")]
+        from: PathBuf,
+    },
     /// List the keys with their use, validity and state
     List {
         #[command(flatten)]
@@ -127,6 +135,11 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failed> {
             if !folder.json {
                 eprintln!("now take root.jwk away: nothing here needs it until the issuer is replaced");
             }
+        }
+        Command::Import { folder, from } => {
+            let keys = folder.open()?;
+            keys.import(from).map_err(Failed::plain)?;
+            list(folder, &keys)?;
         }
         Command::List { folder } => list(folder, &folder.open()?)?,
         Command::Root { folder } => {

@@ -2,6 +2,7 @@
 //! executors' keys for receipts, and what was revoked.
 
 mod error;
+mod import;
 mod named;
 mod state;
 

@@ -118,7 +118,7 @@ impl FileSigner {
             return Err(KeyFileError::NotAFile(path.into()));
         }
         let mode = metadata.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
+        if files::exposed(&metadata) {
             return Err(KeyFileError::Exposed { path: path.into(), mode });
         }
         let malformed = |what| KeyFileError::Malformed { path: path.into(), what };

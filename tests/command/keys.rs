@@ -103,3 +103,62 @@ fn an_executor_gets_a_key_for_receipts_and_the_log_another_one() {
         issuer["keys"].as_array().unwrap().iter().find(|key| key["use"] == "issuer").unwrap().clone();
     run(here, &["keys", "revoke", issuer["kid"].as_str().unwrap()]).says(1, &["no key"]);
 }
+
+#[test]
+fn keys_are_taken_up_from_a_folder_that_can_only_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for house in ["office", "elsewhere"] {
+        run(here, &["init", house]).prints(0, &[]);
+    }
+    // What a Secret holds: the root's private key stayed in the office.
+    let secret = |house: &str| {
+        let to = here.join(format!("{house}-secret"));
+        std::fs::create_dir_all(&to).unwrap();
+        for name in ["root.public.jwk", "issuer.jwk", "issuer.cert"] {
+            std::fs::copy(here.join(house).join("data/keys").join(name), to.join(name)).unwrap();
+        }
+        to.display().to_string()
+    };
+    let text = std::fs::read_to_string(here.join("office/countersign.yaml")).unwrap();
+    std::fs::write(here.join("office/pod.yaml"), text.replace("data: data", "data: pod")).unwrap();
+    let import =
+        |from: &str| run(here, &["keys", "import", "--from", from, "--config", "office/pod.yaml", "--json"]);
+    let listed =
+        || run(here, &["keys", "list", "--config", "office/pod.yaml", "--json"]).prints(0, &[]).json();
+    let issuer = || {
+        let keys = listed()["keys"].as_array().unwrap().clone();
+        let root = keys.iter().find(|key| key["use"] == "root").unwrap();
+        assert_eq!(root["private"], false, "the root's private key was not asked for");
+        let issuer = keys.iter().find(|key| key["use"] == "issuer").unwrap();
+        assert_eq!(issuer["private"], true);
+        issuer["kid"].as_str().unwrap().to_owned()
+    };
+
+    let office = secret("office");
+    import(&office).prints(0, &["issuer"]);
+    let first = issuer();
+    import(&office).prints(0, &["issuer"]);
+    assert_eq!(issuer(), first, "doing it again changes nothing");
+    run(here, &["keys", "rotate", "--config", "office/pod.yaml"]).prints(0, &["authority"]);
+
+    let rotate =
+        ["keys", "rotate", "--root", "office/data/keys/root.jwk", "--config", "office/countersign.yaml"];
+    run(here, &rotate).prints(0, &["issuer"]);
+    import(&secret("office")).prints(0, &["issuer"]);
+    assert_ne!(issuer(), first, "an issuer that was replaced there is replaced here");
+    assert!(listed().to_string().contains("authority"), "what the service made itself stays");
+
+    let second = issuer();
+    let path = here.join("office-secret/issuer.jwk");
+    import(&secret("elsewhere")).says(1, &["root", "pinned here already"]);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    import(&office).says(1, &["issuer.jwk", "0644"]);
+    std::fs::copy(here.join("elsewhere/data/keys/issuer.jwk"), &path).unwrap();
+    import(&office).says(1, &["issuer.cert", "another key"]);
+    std::fs::remove_file(here.join("office-secret/issuer.cert")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    import(&office).says(1, &["there is no", "issuer.cert"]);
+    import("nowhere").says(1, &["there is no", "root.public.jwk"]);
+    assert_eq!(issuer(), second, "what was refused changed nothing");
+}

@@ -45,6 +45,7 @@ const COMMANDS: &[&[&str]] = &[
     &["channels", "keys"],
     &["keys"],
     &["keys", "init"],
+    &["keys", "import"],
     &["keys", "list"],
     &["keys", "root"],
     &["keys", "rotate"],

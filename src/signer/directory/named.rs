@@ -8,8 +8,8 @@ use crate::signer::{Authority, Signer as _};
 use crate::token::{Algorithm, CertificateError, CertifiedKey, KeyUse, PublicKey, Scope};
 use std::sync::Arc;
 
-const LOG: &str = "log.jwk";
-const LOG_CERTIFICATE: &str = "log.cert";
+pub(super) const LOG: &str = "log.jwk";
+pub(super) const LOG_CERTIFICATE: &str = "log.cert";
 /// The certificates of keys that the log had before.
 const PAST_LOG: &str = "log-";
 const RECEIPT: &str = "receipt-";
