@@ -5,3 +5,10 @@
 //! token or socket somebody else in the pod can reach. That is why a pod which could is refused, with what to change.
 
 pub mod names;
+pub mod patch;
+pub mod plan;
+pub mod pod;
+pub mod quantity;
+pub mod refusal;
+pub mod review;
+pub mod settings;
