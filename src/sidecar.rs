@@ -252,7 +252,10 @@ const fn store_code(error: &StoreError) -> &'static str {
         StoreError::Unavailable(_) => "store_unavailable",
         StoreError::Damaged(_) => "store_damaged",
         StoreError::TooLarge | StoreError::Unrecordable(_) => "too_large",
-        StoreError::Answered(_) | StoreError::Moved(_) | StoreError::Overtaken(_) => "contended",
+        StoreError::Answered(_)
+        | StoreError::Moved(_)
+        | StoreError::Overtaken(_)
+        | StoreError::Changed(_) => "contended",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::audit::event::{Event, Record, RecordError, RequestKey};
 use crate::audit::filter::Filter;
 use crate::digest::{InvitationDigest, ValueDigest};
 use crate::moment::Moment;
-use crate::party::{AgentId, EscalationId, KeyHolder, LogOrigin, TxnId};
+use crate::party::{AgentId, EscalationId, KeyHolder, LogOrigin, PersonId, TxnId};
 use crate::risk::Environment;
 use crate::tlog::{Hash, Hashes};
 use core::fmt;
@@ -33,6 +33,8 @@ pub struct Change {
     /// The log of a sidecar that this continues, and where what it handed over last is recorded, if anything is:
     /// refused if that is somewhere else meanwhile.
     pub follows: Option<(LogOrigin, Option<Index>)>,
+    /// What else it rests on, with the place where each was recorded last: refused if one was recorded anew.
+    pub rests: Vec<(Basis, Option<Index>)>,
 }
 
 impl Change {
@@ -63,6 +65,13 @@ impl Change {
         self.follows = Some((origin, shipped));
         self
     }
+
+    /// … that is right only while this was recorded last at this place ([`Store::stands`]).
+    #[must_use]
+    pub fn resting_on(mut self, what: Basis, place: Option<Index>) -> Self {
+        self.rests.push((what, place));
+        self
+    }
 }
 
 /// A document that comes into force whole, with its text in the record.
@@ -74,6 +83,29 @@ pub enum Document {
     Roster,
     /// Who is away.
     Absences,
+}
+
+/// Something that stands in the record until it is recorded anew.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Basis {
+    /// A document: it comes into force.
+    Document(Document),
+    /// What a person set up: their profile is recorded.
+    Profile(PersonId),
+    /// What is suspended: something is suspended, or lifted.
+    Suspensions,
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Document(Document::Policy) => f.write_str("the policy in force"),
+            Self::Document(Document::Roster) => f.write_str("the roster in force"),
+            Self::Document(Document::Absences) => f.write_str("who is away"),
+            Self::Profile(person) => write!(f, "what `{person}` set up"),
+            Self::Suspensions => f.write_str("what is suspended"),
+        }
+    }
 }
 
 /// The course of one escalation as recorded.
@@ -93,6 +125,8 @@ pub enum StoreError {
     Moved(EscalationId),
     /// Another change has handed over leaves of this log meanwhile; look how far it is.
     Overtaken(LogOrigin),
+    /// What it rests on was recorded anew since it was read; read it again.
+    Changed(Basis),
     /// The change, or a single record of it, is larger than the store takes.
     TooLarge,
     /// A record holds something that the log has no form for, a noncharacter of Unicode for example.
@@ -112,6 +146,7 @@ impl fmt::Display for StoreError {
             Self::Answered(index) => write!(f, "the request was answered before, in record {index}"),
             Self::Moved(id) => write!(f, "escalation `{id}` has changed meanwhile"),
             Self::Overtaken(origin) => write!(f, "more of the log `{origin}` was handed over meanwhile"),
+            Self::Changed(what) => write!(f, "{what} has changed meanwhile"),
             Self::TooLarge => f.write_str("the record is too large"),
             Self::Unrecordable(error) => error.fmt(f),
             Self::Full => f.write_str("the disk is full"),
@@ -311,6 +346,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`] if that could not be found out.
     fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError>;
+
+    /// Where this was recorded last: what [`Change::resting_on`] takes.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that could not be found out.
+    fn stands(&self, what: &Basis) -> Result<Option<Index>, StoreError>;
 
     /// Where the latest profile of each person was recorded who has one, in the order in which they were.
     ///

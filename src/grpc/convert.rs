@@ -331,9 +331,10 @@ pub(super) fn desk_error(error: &DeskError) -> Status {
 /// The one map from the store's errors to gRPC's. What the disk said is for the log, not for the caller.
 pub(super) fn store_error(error: &StoreError) -> Status {
     match error {
-        StoreError::Answered(_) | StoreError::Moved(_) | StoreError::Overtaken(_) => {
-            Status::aborted(error.to_string())
-        }
+        StoreError::Answered(_)
+        | StoreError::Moved(_)
+        | StoreError::Overtaken(_)
+        | StoreError::Changed(_) => Status::aborted(error.to_string()),
         StoreError::TooLarge | StoreError::Unrecordable(_) => Status::invalid_argument(error.to_string()),
         StoreError::Full => Status::resource_exhausted("the record cannot be written: the disk is full"),
         StoreError::Unavailable(cause) => {

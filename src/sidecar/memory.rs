@@ -218,6 +218,7 @@ impl Weighing {
                 StoreError::Answered(_)
                 | StoreError::Moved(_)
                 | StoreError::Overtaken(_)
+                | StoreError::Changed(_)
                 | StoreError::TooLarge
                 | StoreError::Unrecordable(_)
                 | StoreError::Full,

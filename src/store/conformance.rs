@@ -72,6 +72,7 @@ pub const CHECKS: &[Check] = checks![
     fleet::a_join_token_is_used_once,
     fleet::requests_that_a_sidecar_answered_are_not_answered_here,
     fleet::one_of_many_who_hand_over_the_same_is_recorded,
+    rules::a_change_that_rests_on_what_was_recorded_anew_is_refused,
     rules::a_change_of_nothing_changes_nothing,
     rules::a_missing_record_is_an_error,
     concurrency::one_of_many_same_requests_is_recorded,

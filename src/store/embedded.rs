@@ -52,7 +52,9 @@ pub use look::Look;
 
 use super::facts::{AgentKey, Facts, HabitKey, HolderKey, LogKey};
 use super::watch::Watchers;
-use super::{Change, Committing, Course, Document, Habit, Head, Index, Invitation, Page, Store, StoreError};
+use super::{
+    Basis, Change, Committing, Course, Document, Habit, Head, Index, Invitation, Page, Store, StoreError,
+};
 use crate::audit::apart::{self, Kept, SALT, Split};
 use crate::audit::event::{Event, Record, RecordError, RequestKey};
 use crate::audit::filter::Filter;
@@ -311,8 +313,8 @@ impl EmbeddedStore {
             records.push(Ready { leaf: self.tree.leaf(&bytes), bytes, facts });
         }
         let observed = self.observe.as_ref().map(|observe| observe(&change.records));
-        let (read, follows) = (change.read.clone(), change.follows.clone());
-        Ok((Submission { records, read, follows, seen, observed }, kept))
+        let (read, follows, rests) = (change.read.clone(), change.follows.clone(), change.rests.clone());
+        Ok((Submission { records, read, follows, rests, seen, observed }, kept))
     }
 
     /// Why nothing can be recorded any more until the store is opened again, if that is so.
@@ -503,6 +505,10 @@ impl Store for EmbeddedStore {
 
     fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
         self.place(&key::document(document))
+    }
+
+    fn stands(&self, what: &Basis) -> Result<Option<Index>, StoreError> {
+        self.place(&key::basis(what))
     }
 
     fn profiles(&self) -> Result<Vec<Index>, StoreError> {

@@ -9,7 +9,7 @@ use countersign::party::{AgentId, EscalationId, KeyHolder, LogOrigin, TxnId};
 use countersign::store::conformance::events::Dice;
 use countersign::store::embedded::EmbeddedStore;
 use countersign::store::{
-    Change, Committing, Course, Document, Habit, Head, Index, Invitation, Page, Store, StoreError,
+    Basis, Change, Committing, Course, Document, Habit, Head, Index, Invitation, Page, Store, StoreError,
 };
 use countersign::tlog::Hash;
 use std::ops::Range;
@@ -118,6 +118,9 @@ impl Store for Patient {
     }
     fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
         patiently(|| self.0.in_force(document))
+    }
+    fn stands(&self, what: &Basis) -> Result<Option<Index>, StoreError> {
+        patiently(|| self.0.stands(what))
     }
     fn unsound(&self) -> watch::Receiver<Option<StoreError>> {
         self.0.unsound()

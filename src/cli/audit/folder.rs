@@ -312,6 +312,7 @@ fn unreadable(error: &StoreError) -> Fault {
         StoreError::Answered(_)
         | StoreError::Moved(_)
         | StoreError::Overtaken(_)
+        | StoreError::Changed(_)
         | StoreError::Full
         | StoreError::Unavailable(_) => Fault::undecided("log.unreadable", place, words),
     }

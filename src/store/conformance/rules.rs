@@ -9,7 +9,7 @@ use super::model::Model;
 use crate::audit::event::{Changes, Event, Outcome, Record, RequestKey};
 use crate::moment::Moment;
 use crate::party::{EscalationId, SuspensionId, TxnId};
-use crate::store::{Change, Document, StoreError};
+use crate::store::{Basis, Change, Document, StoreError};
 
 pub(super) fn at(second: u64) -> Moment {
     Moment::from_unix_seconds(1_700_000_000 + second)
@@ -281,6 +281,43 @@ pub(super) async fn the_latest_profile_of_each_person_is_found(place: &mut dyn P
         drop(store);
         store = place.open().await;
     }
+}
+
+pub(super) async fn a_change_that_rests_on_what_was_recorded_anew_is_refused(place: &mut dyn Place) {
+    let mut store = place.open().await;
+    let person = |n| match profile(n, 1) {
+        Event::ProfileChanged { person, .. } => Basis::Profile(person),
+        other => panic!("{other:?}"),
+    };
+    let suspension = SuspensionId::from_random([1; 16]);
+    let all = [
+        (Basis::Document(Document::Policy), policy("a"), policy("b")),
+        (Basis::Document(Document::Roster), roster("a"), roster("b")),
+        (Basis::Document(Document::Absences), absence(), absence()),
+        (person(1), profile(1, 1), profile(1, 2)),
+        (Basis::Suspensions, suspended(suspension, at(0)), resumed(suspension)),
+    ];
+    let resting = |what: &Basis, on| Change::of(at(1), [started("s")]).resting_on(what.clone(), on);
+    for (what, first, second) in all {
+        let changed = Err(StoreError::Changed(what.clone()));
+        assert_eq!(store.stands(&what), Ok(None), "{what}");
+        assert_eq!(store.commit(resting(&what, Some(0))).await, changed, "there is none yet: {what}");
+        let opened = store.commit(Change::of(at(0), [started("-"), first]).resting_on(what.clone(), None));
+        let one = opened.await.unwrap().end - 1;
+        assert_eq!(store.commit(resting(&what, None)).await, changed, "{what}");
+        assert_eq!(store.commit(resting(&what, Some(one - 1))).await, changed, "{what}");
+        store.commit(resting(&what, Some(one))).await.unwrap();
+        // Of two that follow on the same, one is taken, however they are grouped.
+        let follow = || store.commit(Change::of(at(2), [second.clone()]).resting_on(what.clone(), Some(one)));
+        let (left, right) = tokio::join!(follow(), follow());
+        assert_eq!(usize::from(left.is_ok()) + usize::from(right.is_ok()), 1, "{what}");
+        assert!([&left, &right].contains(&&changed), "{what}");
+        drop(store);
+        store = place.open().await;
+        assert_eq!(store.stands(&what).unwrap(), left.or(right).ok().map(|places| places.start), "{what}");
+        assert_eq!(store.commit(resting(&what, Some(one))).await, changed, "also after reopening: {what}");
+    }
+    assert_eq!(store.stands(&person(2)), Ok(None), "another person's is another");
 }
 
 pub(super) async fn a_change_of_nothing_changes_nothing(place: &mut dyn Place) {

@@ -5,7 +5,7 @@ use super::shelf::Trouble;
 use crate::audit::filter::Effect;
 use crate::party::{EscalationId, SuspensionId};
 use crate::store::facts::{Decided, Facts, HolderKey, LogKey, PersonKey, Standing, Step};
-use crate::store::{Index, StoreError};
+use crate::store::{Basis, Index, StoreError};
 
 /// An entry of the views, as it was and as it is from now on.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +104,9 @@ impl<'a> Draft<'a> {
             self.step(index, step, facts.minted.is_some())?;
             self.part(step.id, facts)?;
         }
+        if facts.suspended.is_some() || facts.resumed.is_some() {
+            self.replace(key::suspensions(), key::place(index))?;
+        }
         if let Some(id) = facts.suspended {
             self.add(key::suspended(index), key::nothing());
             self.add(key::suspension(id), key::place(index));
@@ -135,11 +138,22 @@ impl<'a> Draft<'a> {
             self.entries.push(Entry { key, before, after });
         }
         if let Some(document) = facts.document {
-            let key = key::document(document);
-            let before = self.get(&key, Expected::Known)?;
-            self.entries.push(Entry { key, before, after: Some(key::place(index)) });
+            self.replace(key::document(document), key::place(index))?;
         }
         Ok(())
+    }
+
+    /// Puts a value in the place of the one before.
+    fn replace(&mut self, key: Key, after: Value) -> Result<(), Trouble> {
+        let before = self.get(&key, Expected::Known)?;
+        self.entries.push(Entry { key, before, after: Some(after) });
+        Ok(())
+    }
+
+    /// Where this was recorded last.
+    pub(super) fn stands(&self, what: &Basis) -> Result<Option<Index>, Trouble> {
+        let value = self.get(&key::basis(what), Expected::Known)?;
+        value.map(|value| key::read_place(&value).ok_or_else(nonsense)).transpose()
     }
 
     /// Puts a profile in the place of what its person had before.

@@ -15,7 +15,7 @@
 //! b habit                      → nothing: its agent has done this before
 //! u record                     → nothing: the record suspends something, and nobody has lifted that
 //! p suspension                 → where it was recorded, until it is lifted
-//! c document                   → where it last came into force
+//! c document                   → where it last came into force; the suspensions, where one was last ordered or lifted
 //! m person                     → where their profile was last recorded
 //! j record                     → nothing: the record is the latest profile of its person
 //! g log                        → where its leaves were handed over last
@@ -30,7 +30,7 @@ use crate::digest::InvitationDigest;
 use crate::moment::Moment;
 use crate::party::{EscalationId, SuspensionId, TxnId};
 use crate::store::facts::{ActionKey, AgentKey, HabitKey, HolderKey, LogKey, PersonKey, Receipted};
-use crate::store::{Document, Index};
+use crate::store::{Basis, Document, Index};
 
 /// A short string of bytes, kept in place: millions of them pass through the views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -229,6 +229,20 @@ pub(super) fn document(document: Document) -> Key {
         Document::Absences => b"ca",
     };
     Key::of(&[name])
+}
+
+/// Where the latest suspension was ordered or lifted.
+pub(super) fn suspensions() -> Key {
+    Key::of(&[b"cs"])
+}
+
+/// Where this was recorded last.
+pub(super) fn basis(what: &Basis) -> Key {
+    match what {
+        Basis::Document(document) => self::document(*document),
+        Basis::Profile(person) => profile_of(PersonKey::new(person)),
+        Basis::Suspensions => suspensions(),
+    }
 }
 
 pub(super) fn profile_of(person: PersonKey) -> Key {

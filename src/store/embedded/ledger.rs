@@ -9,7 +9,7 @@ use crate::journal::{self, Group};
 use crate::party::{EscalationId, LogOrigin};
 use crate::store::facts::{Facts, LogKey};
 use crate::store::watch::Watchers;
-use crate::store::{Index, StoreError};
+use crate::store::{Basis, Index, StoreError};
 use crate::tlog::Hash;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -23,6 +23,8 @@ pub(super) struct Submission {
     pub(super) read: Vec<(EscalationId, usize)>,
     /// The log that it continues, and where the latest of it was found to be recorded.
     pub(super) follows: Option<(LogOrigin, Option<Index>)>,
+    /// What else it rests on, with the places where that was recorded last.
+    pub(super) rests: Vec<(Basis, Option<Index>)>,
     /// How many records there were when none of its new ids was found.
     pub(super) seen: Index,
     /// What to do once it is durable.
@@ -146,6 +148,11 @@ fn judge(draft: &mut Draft<'_>, change: &Submission, first: Index) -> Result<Opt
         && draft.shipped(LogKey::new(origin))? != *shipped
     {
         return Ok(Some(StoreError::Overtaken(origin.clone())));
+    }
+    for (what, place) in &change.rests {
+        if draft.stands(what)? != *place {
+            return Ok(Some(StoreError::Changed(what.clone())));
+        }
     }
     for (index, Ready { facts, .. }) in (first..).zip(&change.records) {
         if let Some(refusal) = draft.refusal(facts)? {
