@@ -5,9 +5,10 @@ pub mod file;
 
 use crate::digest::KeyId;
 use crate::moment::Moment;
-use crate::party::TokenId;
-use crate::token::{Anchor, CertifiedKey, PublicKey};
+use crate::party::{KeyHolder, LogOrigin, TokenId};
+use crate::token::{Anchor, CertifiedKey, PublicKey, Scope};
 use core::fmt;
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -95,6 +96,34 @@ pub struct Published {
     pub revocations: String,
 }
 
+/// Keys that a sidecar made for itself, and what they are to be certified for.
+#[derive(Clone, Debug)]
+pub struct Candidates<'a> {
+    /// The sidecar.
+    pub sidecar: &'a KeyHolder,
+    /// The key that is to sign tokens.
+    pub authority: &'a PublicKey,
+    /// What it may sign.
+    pub scope: Scope,
+    /// The key of the sidecar's log.
+    pub log: &'a PublicKey,
+    /// The log's name.
+    pub origin: &'a LogOrigin,
+    /// How long both are certified for.
+    pub life: Duration,
+}
+
+/// The certificates of a sidecar's keys, each with those that lead to it from a root, the root's first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chains {
+    /// Of the key that signs tokens.
+    pub authority: Vec<String>,
+    /// Of the log's key.
+    pub log: Vec<String>,
+    /// The first moment at which they are good for nothing any more.
+    pub until: Moment,
+}
+
 /// Keeps the keys that may mint.
 pub trait Keyring: Send + Sync {
     /// Every key that is held and not revoked, whether or not its time has come or gone.
@@ -118,6 +147,23 @@ pub trait Keyring: Send + Sync {
     /// # Errors
     /// [`KeyringError`] if it was revoked, or can't be made, read or certified.
     fn log(&self, now: Moment) -> Result<Authority, KeyringError>;
+
+    /// Certifies the keys of a sidecar, from `now` on.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if there is no issuer here, or it can't certify them for that.
+    fn certify(&self, candidates: &Candidates<'_>, now: Moment) -> Result<Chains, KeyringError> {
+        let _ = now;
+        Err(KeyringError(format!("nobody here certifies the keys of `{}`", candidates.sidecar)))
+    }
+
+    /// Revokes keys. What is published next says so.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if that can't be kept; then they are not revoked.
+    fn revoke_keys(&self, keys: &BTreeSet<KeyId>) -> Result<(), KeyringError> {
+        Err(KeyringError(format!("{} keys can't be revoked here", keys.len())))
+    }
 
     /// Whom executors trust: the trust domain and the root that they pin.
     ///

@@ -6,6 +6,7 @@
 
 mod audience;
 mod bundle;
+mod call;
 mod canonical;
 mod certificate;
 mod claims;
@@ -30,6 +31,9 @@ mod verify;
 
 pub use audience::{AmbiguousName, Audience, Executor};
 pub use bundle::{BundleContents, BundleError, TrustBundle};
+pub use call::{
+    CALL_CERTIFICATES_HEADER, CALL_HEADER, CALL_SKEW, Call, CallError, MAX_CALL_LIFE, enrolment_message,
+};
 pub use certificate::{
     CertificateError, CertifiedKey, KeyCertificate, KeyUse, MAX_AUTHORITY_KEY_LIFE, MAX_ISSUER_KEY_LIFE,
     MAX_LOG_KEY_LIFE, MAX_RECEIPT_KEY_LIFE,

@@ -89,7 +89,12 @@ pub fn verify_for(
 }
 
 /// What a good token says, and when it ends.
-fn claims(text: &str, issuer: &Issuer, keys: &KeySet, now: Moment) -> Result<(Object, Moment), OidcError> {
+pub(super) fn claims(
+    text: &str,
+    issuer: &Issuer,
+    keys: &KeySet,
+    now: Moment,
+) -> Result<(Object, Moment), OidcError> {
     if text.len() > MAX_TOKEN {
         return Err(OidcError::Size);
     }

@@ -3,7 +3,7 @@
 use crate::digest::KeyId;
 use crate::moment::Moment;
 use crate::party::TokenId;
-use crate::signer::{Authority, Keyring, KeyringError, Published};
+use crate::signer::{Authority, Candidates, Chains, Keyring, KeyringError, Published};
 use crate::token::{Anchor, KeyUse, MAX_LIFE};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,6 +146,26 @@ impl Issuance {
         let listed = self.ring.revoke_tokens(tokens, before, now)?;
         self.published.store(Arc::new(self.ring.publish(now)?));
         Ok(listed)
+    }
+
+    /// Certifies the keys of a sidecar.
+    ///
+    /// # Errors
+    /// [`KeyringError`] if that can't be done here.
+    pub fn certify(&self, candidates: &Candidates<'_>, now: Moment) -> Result<Chains, KeyringError> {
+        self.ring.certify(candidates, now)
+    }
+
+    /// Revokes keys, and publishes that.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; they may not be revoked then.
+    pub fn revoke_keys(&self, keys: &BTreeSet<KeyId>, now: Moment) -> Result<(), KeyringError> {
+        let _one_at_a_time = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ring.revoke_keys(keys)?;
+        self.revoked.store(Arc::new(self.ring.revoked()?));
+        self.published.store(Arc::new(self.ring.publish(now)?));
+        Ok(())
     }
 
     /// The key that signs now: the newest whose certificate outlives any token that it could sign.

@@ -9,7 +9,7 @@ mod state;
 pub use error::DirectoryError;
 
 use super::file::{FileSigner, KeyFileError};
-use super::{Authority, Keyring, KeyringError, Published, Signer};
+use super::{Authority, Candidates, Chains, Keyring, KeyringError, Published, Signer};
 use crate::digest::KeyId;
 use crate::entropy::Entropy;
 use crate::files;
@@ -122,29 +122,27 @@ impl KeyDirectory {
         }
         let issuer = FileSigner::generate(self.entropy.as_ref(), Algorithm::EdDsa)?;
         let scope = Self::any_scope();
-        let (certificate, _) =
-            self.certify(&root_signer, issuer.public_key(), KeyUse::Issuer, scope, now, "issuer")?;
+        let (certificate, _) = self.sign(
+            &root_signer,
+            issuer.public_key(),
+            (KeyUse::Issuer, scope),
+            "issuer",
+            whole(KeyUse::Issuer, now),
+        )?;
         issuer.save(&self.path(ISSUER))?;
         self.write(ISSUER_CERTIFICATE, certificate.as_bytes())
     }
 
-    fn certify(
+    /// Certifies a key for a use and a scope within a window; the certificate, and what it says.
+    fn sign(
         &self,
         signer: &dyn Signer,
         key: &PublicKey,
-        usage: KeyUse,
-        scope: Scope,
-        now: Moment,
+        (usage, scope): (KeyUse, Scope),
         holder: &str,
+        (now, expires_at): (Moment, Moment),
     ) -> Result<(String, CertifiedKey), DirectoryError> {
-        let now = Moment::from_unix_seconds(now.unix_seconds());
-        let certified = CertifiedKey {
-            key: key.clone(),
-            usage,
-            not_before: now,
-            expires_at: now.plus(usage.max_life()),
-            scope,
-        };
+        let certified = CertifiedKey { key: key.clone(), usage, not_before: now, expires_at, scope };
         let holder = KeyHolder::new(holder).unwrap_or_else(|_| self.holder.clone());
         let certificate = KeyCertificate {
             domain: self.domain.clone(),
@@ -364,6 +362,12 @@ impl KeyDirectory {
     }
 }
 
+/// The longest window of a key of this use that begins now, in whole seconds.
+fn whole(usage: KeyUse, now: Moment) -> (Moment, Moment) {
+    let now = Moment::from_unix_seconds(now.unix_seconds());
+    (now, now.plus(usage.max_life()))
+}
+
 fn listed(certified: &CertifiedKey, private: bool, state: &State) -> Listed {
     let name = match certified.usage {
         KeyUse::Issuer | KeyUse::Authority => None,
@@ -396,14 +400,10 @@ impl Keyring for KeyDirectory {
         let (issuer, issuer_certificate) = self.issuer()?;
         let signer =
             FileSigner::generate(self.entropy.as_ref(), Algorithm::EdDsa).map_err(DirectoryError::File)?;
-        let (certificate, certified) = self.certify(
-            &issuer,
-            signer.public_key(),
-            KeyUse::Authority,
-            self.scope.clone(),
-            now,
-            self.holder.as_str(),
-        )?;
+        let certifies = (KeyUse::Authority, self.scope.clone());
+        let window = whole(KeyUse::Authority, now);
+        let (certificate, certified) =
+            self.sign(&issuer, signer.public_key(), certifies, self.holder.as_str(), window)?;
         let name = format!("{AUTHORITY}{}", signer.public_key().id());
         let chain = vec![issuer_certificate, certificate];
         // The certificate first: a key without one would make the folder unreadable.
@@ -414,6 +414,17 @@ impl Keyring for KeyDirectory {
 
     fn log(&self, now: Moment) -> Result<Authority, KeyringError> {
         Ok(self.log_authority(now)?)
+    }
+
+    fn certify(&self, candidates: &Candidates<'_>, now: Moment) -> Result<Chains, KeyringError> {
+        Ok(self.certify_sidecar(candidates, now)?)
+    }
+
+    fn revoke_keys(&self, keys: &BTreeSet<KeyId>) -> Result<(), KeyringError> {
+        let _alone = self.exclusively()?;
+        let mut state = self.state()?;
+        state.revoked.extend(keys);
+        Ok(self.save_state(&state)?)
     }
 
     fn anchor(&self) -> Result<Anchor, KeyringError> {

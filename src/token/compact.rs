@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Possession,
     /// An executor's receipt of the use of a token.
     Receipt,
+    /// What a sidecar says with a call to its desk.
+    Call,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Revocations => "countersign-revocations+jwt",
             Self::Possession => "countersign-pop+jwt",
             Self::Receipt => "countersign-receipt+jwt",
+            Self::Call => "countersign-call+jwt",
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The keys that speak for one name: the log's, and the executors' for receipts.
 
-use super::{DirectoryError, ISSUER, KeyDirectory};
+use super::{DirectoryError, ISSUER, KeyDirectory, whole};
 use crate::moment::Moment;
 use crate::party::{ExecutorId, LogOrigin};
 use crate::signer::file::FileSigner;
-use crate::signer::{Authority, Signer as _};
+use crate::signer::{Authority, Candidates, Chains, Signer as _};
 use crate::token::{Algorithm, CertificateError, CertifiedKey, KeyUse, PublicKey, Scope};
 use std::sync::Arc;
 
@@ -88,6 +88,30 @@ impl KeyDirectory {
         Ok(chain)
     }
 
+    /// Certifies the keys that a sidecar made for itself: one for tokens, one for its log.
+    ///
+    /// # Errors
+    /// [`DirectoryError`] if there is no issuer, or the names can't be in a key's scope.
+    pub(super) fn certify_sidecar(
+        &self,
+        candidates: &Candidates<'_>,
+        now: Moment,
+    ) -> Result<Chains, DirectoryError> {
+        let Candidates { sidecar, authority, scope, log, origin, life } = candidates;
+        let of_log =
+            Scope::of_one(origin.as_str()).ok_or_else(|| DirectoryError::Name(origin.to_string()))?;
+        let (issuer, issuer_certificate) = self.issuer()?;
+        let now = Moment::from_unix_seconds(now.unix_seconds());
+        let window = (now, now.plus(*life));
+        let chain = |key, certifies| {
+            let (certificate, _) = self.sign(&issuer, key, certifies, sidecar.as_str(), window)?;
+            Ok::<_, DirectoryError>(vec![issuer_certificate.clone(), certificate])
+        };
+        let authority = chain(authority, (KeyUse::Authority, scope.clone()))?;
+        let log = chain(log, (KeyUse::Log, of_log))?;
+        Ok(Chains { authority, log, until: window.1 })
+    }
+
     /// What is certified for a log or an executor, and whether its private half is here.
     pub(super) fn named(&self) -> Result<Vec<(CertifiedKey, bool)>, DirectoryError> {
         let log = self.path(LOG_CERTIFICATE).exists().then(|| LOG_CERTIFICATE.to_owned());
@@ -140,7 +164,7 @@ impl KeyDirectory {
     ) -> Result<(Vec<String>, CertifiedKey), DirectoryError> {
         let scope = Scope::of_one(name).ok_or_else(|| DirectoryError::Name(name.to_owned()))?;
         let (issuer, issuer_certificate) = self.issuer()?;
-        let (certificate, certified) = self.certify(&issuer, key, usage, scope, now, name)?;
+        let (certificate, certified) = self.sign(&issuer, key, (usage, scope), name, whole(usage, now))?;
         Ok((vec![issuer_certificate, certificate], certified))
     }
 }
