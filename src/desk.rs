@@ -8,6 +8,7 @@ pub mod clicks;
 pub mod code_flow;
 mod diligence;
 mod drills;
+pub mod fleet;
 pub mod hooks;
 pub mod incoming;
 pub mod invitations;

@@ -5,6 +5,7 @@ mod audit;
 mod authority;
 mod convert;
 mod count;
+mod fleet;
 pub mod identity;
 pub mod listen;
 mod review;
@@ -15,6 +16,7 @@ mod whole;
 pub use admin::{AdminService, Inviting, Telling};
 pub use audit::AuditService;
 pub use authority::AuthorityService;
+pub use fleet::FleetService;
 pub use review::ReviewService;
 
 use crate::metrics::Metrics;
@@ -25,6 +27,7 @@ use listen::Listening;
 use proto::admin_server::AdminServer;
 use proto::audit_server::AuditServer;
 use proto::authority_server::AuthorityServer;
+use proto::fleet_server::FleetServer;
 use proto::review_server::ReviewServer;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -66,6 +69,21 @@ pub async fn serve_agents(
 ) -> Result<(), ServeError> {
     let service = AuthorityServer::new(service).max_decoding_message_size(MAX_REQUEST);
     serve(Routes::new(service), &["countersign.v1.Authority"], listening, metrics, stop).await
+}
+
+/// Serves the sidecars until `stop` turns true.
+///
+/// # Errors
+/// [`ServeError`] if a connection could not be accepted any more.
+pub async fn serve_sidecars(
+    service: FleetService,
+    listening: Listening,
+    metrics: Arc<Metrics>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), ServeError> {
+    let service = FleetServer::new(service).max_decoding_message_size(MAX_ANSWER);
+    let service = service.max_encoding_message_size(MAX_ANSWER);
+    serve(Routes::new(service), &["countersign.v1.Fleet"], listening, metrics, stop).await
 }
 
 /// Serves the reviewers, and the operators and auditors beside them, until `stop` turns true.

@@ -3,7 +3,7 @@
 use super::budget::Budget;
 use super::words::reasons;
 use super::{DeskError, Docket, Roster};
-use crate::audit::event::{Decided, Event};
+use crate::audit::event::{Apart, Decided, Event, Record, WhyApart};
 use crate::clock::Clock;
 use crate::condition::ConditionKind;
 use crate::digest::VoteDigest;
@@ -235,10 +235,26 @@ impl LocalDesk {
             (true, None) => return Err(missing()),
             (false, _) => self.store.record(self.store.decided(txn)?.ok_or_else(missing)?)?,
         };
+        let record = Self::with_stand_in(record);
         if let Event::Decided(decided) | Event::Drill { proposal: decided, .. } = record.event {
             return Ok(*decided);
         }
         Err(missing())
+    }
+}
+
+impl LocalDesk {
+    /// A decision that was adopted from a sidecar's log, without what is secret in it: that never leaves the sidecar, so
+    /// what is on record here is what may be shown.
+    pub(super) fn with_stand_in(mut record: Record) -> Record {
+        let secret = |apart: &Apart| apart.why == WhyApart::Secret;
+        if record.from.is_some()
+            && record.apart.get("/op").is_some_and(secret)
+            && let Event::Decided(decided) = &mut record.event
+        {
+            decided.shown = Some(decided.op.clone());
+        }
+        record
     }
 }
 

@@ -229,6 +229,17 @@ pub(super) fn bearer(metadata: &MetadataMap) -> Result<Option<&str>, Status> {
     token.map(Some).ok_or_else(|| Status::unauthenticated("`authorization` is not `Bearer …`"))
 }
 
+/// The SHA-256 of the client certificate of a connection.
+pub(super) fn certificate(extensions: &Extensions) -> Option<[u8; 32]> {
+    let tls = extensions.get::<TlsConnectInfo<TcpConnectInfo>>()?;
+    tls.peer_certs()?.first().map(|leaf| sha256(&[leaf.as_ref()]))
+}
+
+/// Where a connection comes from, for counting.
+pub(super) fn peer(extensions: &Extensions) -> String {
+    peer_address(extensions).map_or_else(|| "local".to_owned(), |peer| peer.ip().to_string())
+}
+
 fn proofs<T>(request: &Request<T>) -> Result<Vec<Proof>, Status> {
     let mut proofs = Vec::new();
     if let Some(token) = bearer(request.metadata())? {

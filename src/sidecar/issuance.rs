@@ -205,3 +205,29 @@ impl Issuance {
         self.published.load_full()
     }
 }
+
+impl crate::desk::fleet::Keys for Issuance {
+    fn anchor(&self) -> &Anchor {
+        Self::anchor(self)
+    }
+
+    fn revoked(&self) -> Arc<BTreeSet<KeyId>> {
+        Self::revoked(self)
+    }
+
+    fn published(&self) -> Arc<Published> {
+        Self::published(self)
+    }
+
+    fn log(&self) -> Option<Arc<Authority>> {
+        Self::log(self)
+    }
+
+    fn certify(&self, candidates: &Candidates<'_>, now: Moment) -> Result<Chains, KeyringError> {
+        Self::certify(self, candidates, now)
+    }
+
+    fn revoke_keys(&self, keys: &BTreeSet<KeyId>, now: Moment) -> Result<(), KeyringError> {
+        Self::revoke_keys(self, keys, now)
+    }
+}

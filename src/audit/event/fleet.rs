@@ -41,6 +41,9 @@ pub struct Shipped {
     pub frontier: Vec<Hash>,
     /// The sidecar's signed checkpoint over all of them.
     pub checkpoint: String,
+    /// Where the leaves before these are recorded, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
 }
 
 /// A sidecar's keys were certified for the agent that it speaks for.

@@ -303,6 +303,7 @@ pub fn shipped(number: usize, first: u64, size: u64) -> Event {
         size,
         frontier: vec![EMPTY_ROOT; size.count_ones() as usize],
         checkpoint: "a checkpoint".to_owned(),
+        before: None,
     }))
 }
 
