@@ -1,5 +1,8 @@
 //! The cluster: a promise of what is asked of the Kubernetes API, and by which answers it is known.
 
+#[cfg(feature = "server")]
+pub mod http;
+
 use core::fmt;
 use core::pin::Pin;
 

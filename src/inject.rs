@@ -4,6 +4,10 @@
 //! get a token either, so leaving one out is never a way around the desk; what must not happen is a sidecar whose key,
 //! token or socket somebody else in the pod can reach. That is why a pod which could is refused, with what to change.
 
+#[cfg(feature = "server")]
+pub mod announce;
+#[cfg(feature = "server")]
+pub mod certificate;
 pub mod names;
 pub mod patch;
 pub mod plan;
@@ -11,4 +15,6 @@ pub mod pod;
 pub mod quantity;
 pub mod refusal;
 pub mod review;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod settings;

@@ -4,6 +4,7 @@
 //! what agents or reviewers send, so that nobody can make this grow. What follows from the record is counted from the
 //! record: once, in its order, after it is durable.
 
+pub mod admission;
 mod families;
 mod note;
 mod process;

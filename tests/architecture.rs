@@ -164,9 +164,9 @@ const FENCES: &[(&str, &[&str])] = &[
     ("rand::", &["entropy"]),
     ("use ring::", &["desk", "notify", "presence"]),
     ("askama", &["console"]),
-    ("axum::", &["console", "serve"]),
+    ("axum::", &["console", "inject", "serve"]),
     ("lettre::", &["notify"]),
-    ("reqwest::", &["notify"]),
+    ("reqwest::", &["cluster", "notify"]),
     ("SystemTime::now", &["clock", "cli"]),
 ];
 

@@ -173,6 +173,12 @@ fn refused(uid: &str, refusal: Refusal, about: Option<About>) -> Reviewed {
     Reviewed { answer, outcome, about }
 }
 
+/// Answers what could not be read as a whole, so that nobody knows its uid.
+#[must_use]
+pub fn unread(why: &str) -> Reviewed {
+    unreadable("", why)
+}
+
 fn unreadable(uid: &str, why: &str) -> Reviewed {
     refused(uid, Refusal::Unreadable(why.to_owned()), None)
 }
