@@ -5,6 +5,7 @@ pub mod channels;
 mod decode;
 mod document;
 mod fault;
+mod fleet;
 mod layers;
 mod shown;
 mod telemetry;
@@ -13,6 +14,7 @@ mod witness;
 pub use access::{Access, Operator};
 pub use channels::{Channels, Waits};
 pub use fault::{ConfigError, Origin, Wrong};
+pub use fleet::{Account, Certified, Fleet, Kubernetes};
 pub use layers::{Layered, Layers, VARIABLES};
 pub use shown::Shown;
 pub use telemetry::{SaturationLimits, Telemetry};
@@ -72,6 +74,9 @@ pub struct Config {
     /// What the service tells of itself.
     #[serde(default)]
     pub telemetry: Telemetry,
+    /// The sidecars of other machines and pods, which connect to `listen.sidecars`.
+    #[serde(default)]
+    pub fleet: Fleet,
     /// Lets anyone on this machine who reaches the agents' TCP port pass as this agent. For trying out only.
     #[serde(default)]
     pub unsafe_anyone_on_loopback_is: Option<AgentId>,
@@ -100,6 +105,9 @@ pub struct Listen {
     /// The reviewers' service, never on an agents' endpoint.
     #[serde(default)]
     pub reviewers: Endpoint,
+    /// The service of sidecars that have their desk here; nowhere if nothing is said.
+    #[serde(default)]
+    pub sidecars: Endpoint,
     /// The console, for browsers; nowhere if nothing is said. Other than on loopback only with TLS.
     #[serde(default)]
     pub console: Option<Console>,
@@ -263,6 +271,8 @@ impl Config {
         }
         say("listen.agents", self.listen.agents.check());
         say("listen.reviewers", self.listen.reviewers.check());
+        say("listen.sidecars", self.listen.sidecars.check());
+        say("fleet", self.fleet.check(&self.listen.sidecars));
         say("listen.console", self.listen.console.as_ref().map_or(Ok(()), Console::check));
         say("channels", self.channels.check());
         say("channels", self.check_links());
@@ -272,7 +282,8 @@ impl Config {
             say(key, Err(what));
         }
         say("oidc", self.oidc.as_ref().map_or(Ok(()), |oidc| oidc.check(self.listen.console.is_some())));
-        if self.agents.is_empty() && self.unsafe_anyone_on_loopback_is.is_none() {
+        let fleet = self.listen.sidecars.tcp.is_some() || self.listen.sidecars.socket.is_some();
+        if self.agents.is_empty() && self.unsafe_anyone_on_loopback_is.is_none() && !fleet {
             say("agents", Err("there are none: nobody could ask anything".to_owned()));
         }
         let loopback = self.listen.agents.tcp.is_some_and(|address| address.ip().is_loopback());
@@ -342,7 +353,8 @@ impl Config {
             paths.push(&mut oidc.jwks);
             paths.extend(oidc.client_secret_file.as_mut());
         }
-        for endpoint in [&mut self.listen.agents, &mut self.listen.reviewers] {
+        paths.extend(self.fleet.paths());
+        for endpoint in [&mut self.listen.agents, &mut self.listen.reviewers, &mut self.listen.sidecars] {
             paths.extend(endpoint.socket.as_mut());
             if let Some(tls) = endpoint.tls.as_mut() {
                 paths.extend([&mut tls.certificate, &mut tls.key]);

@@ -3,6 +3,7 @@
 mod access;
 mod channels;
 mod console;
+mod fleet;
 mod ground;
 mod keepers;
 mod keys;
@@ -27,8 +28,8 @@ use crate::desk::reading::Reading;
 use crate::grpc::identity::{Auditors, Readers};
 use crate::grpc::listen::Listening;
 use crate::grpc::{
-    AdminService, AuditService, AuthorityService, Inviting, ReviewService, Telling, serve_agents,
-    serve_reviewers,
+    AdminService, AuditService, AuthorityService, FleetService, Inviting, ReviewService, Telling,
+    serve_agents, serve_reviewers, serve_sidecars,
 };
 use crate::party::PersonId;
 use crate::sidecar::figures::Figures;
@@ -115,6 +116,19 @@ async fn serve(config: &Config, ground: Ground, story: Story) -> Result<Running,
     let reading = Reading::new(store.clone());
     let audit = AuditService::new(reading.clone(), Arc::new(auditors), stopping.clone());
 
+    let mut keepers = Vec::new();
+    let fleet = fleet::fleet(config, &store, &desk, &sidecar, &entropy)?;
+    if let Some(fleet) = &fleet {
+        let (listening, address) = fleet::bind(config).await?;
+        addresses.sidecars = address;
+        addresses.sidecar_socket.clone_from(&config.listen.sidecars.socket);
+        let service = FleetService::new(fleet.clone(), stopping.clone());
+        servers
+            .push(run(serve_sidecars(service, listening, metrics.clone(), stopping.clone()), fail.clone()));
+        let telling = fleet.clone();
+        keepers.push(tokio::spawn(async move { match telling.tell().await {} }));
+    }
+
     let queue = Arc::new(crate::desk::queue::Queue::new(desk.clone()));
     let mut providers = providers::providers(config, &clock)?;
     if let Some(at) = &config.listen.console {
@@ -184,7 +198,7 @@ async fn serve(config: &Config, ground: Ground, story: Story) -> Result<Running,
         servers.push(tokio::spawn(outbox.clone().run(told_until)));
     }
     let limits = config.telemetry.saturation.limits();
-    let keepers = vec![
+    keepers.extend([
         tokio::spawn(channels::tell_of_accounts(account_changes, outbox.clone())),
         tokio::spawn(keepers::end_when_unsound(store.unsound(), fail.clone())),
         tokio::spawn(keepers::watch_deadlines(desk)),
@@ -193,7 +207,7 @@ async fn serve(config: &Config, ground: Ground, story: Story) -> Result<Running,
         tokio::spawn(keepers::look_at_the_clock(store.clone(), clock.clone())),
         tokio::spawn(keepers::look_at_the_files(reloader.clone(), sessions.clone())),
         tokio::spawn(log::keep(checkpoints.clone(), fail)),
-    ];
+    ]);
     let rules = Rules { reloader, sessions };
     Ok(Running { addresses, stop, servers, keepers, failures, rules, store, checkpoints, clock })
 }

@@ -26,6 +26,10 @@ pub struct Addresses {
     pub reviewer_socket: Option<PathBuf>,
     /// The reviewers' TCP address.
     pub reviewer_tcp: Option<SocketAddr>,
+    /// The sidecars' TCP address.
+    pub sidecars: Option<SocketAddr>,
+    /// The sidecars' Unix socket.
+    pub sidecar_socket: Option<PathBuf>,
     /// Where metrics are told.
     pub metrics: Option<SocketAddr>,
     /// Where browsers reach the console: an origin.
@@ -96,7 +100,8 @@ impl Running {
         // It waits for the disk.
         let store = self.store.clone();
         tokio::task::spawn_blocking(move || store.close()).await.map_err(failed)?.map_err(failed)?;
-        for socket in [self.addresses.agent_socket, self.addresses.reviewer_socket].into_iter().flatten() {
+        let Addresses { agent_socket, reviewer_socket, sidecar_socket, .. } = self.addresses;
+        for socket in [agent_socket, reviewer_socket, sidecar_socket].into_iter().flatten() {
             drop(std::fs::remove_file(socket));
         }
         recorded.and(signed.map(drop))

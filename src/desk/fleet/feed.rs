@@ -188,11 +188,12 @@ impl Feed {
             Some(agent) => agent,
             None => {
                 let course = self.store.course(id)?;
-                let opened = course.records.iter().find_map(|(_, record)| match &record.event {
-                    Event::Escalation { step: escalation::Event::Opened(opening), .. } => {
-                        Some(&opening.agent)
-                    }
-                    _ => None,
+                let opened = course.records.iter().find_map(|(_, record)| {
+                    let Event::Escalation { step: escalation::Event::Opened(opening), .. } = &record.event
+                    else {
+                        return None;
+                    };
+                    Some(&opening.agent)
                 });
                 let Some(agent) = opened.cloned() else { return Ok(()) };
                 self.remember(id, agent.clone());
