@@ -3,6 +3,8 @@
 pub mod conformance;
 pub mod embedded;
 mod facts;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod shared;
 mod watch;
 

@@ -1,0 +1,459 @@
+//! The PostgreSQL store: one log in a database for any number of processes, its views in tables beside it.
+//!
+//! **Writing.** Each process has one task that writes. It takes the changes that wait, locks the log's head, which is
+//! one row, judges the changes against what is recorded, and writes records, views and the head's new state in one
+//! transaction. So the records have one order, without gaps, whoever writes them; a change that is refused refuses
+//! only itself.
+//!
+//! **Doubt.** A transaction that was hindered by another is begun again. Where the connection is lost over a commit, it
+//! is looked, under the head's lock, whether it came about: nothing is recorded twice, and nothing that was recorded is
+//! ever said to be refused.
+//!
+//! **Watching.** Another connection hears of what the other processes record, and looks by itself now and then.
+//!
+//! **Reading** goes to a pool of its own. Records never change, so that they are kept in memory, within a bound.
+//!
+//! ```no_run
+//! use countersign::audit::event::Event;
+//! use countersign::moment::Moment;
+//! use countersign::store::postgres::{Options, PostgresStore};
+//! use countersign::store::{Change, Store};
+//!
+//! # async fn example(now: Moment) -> Result<(), Box<dyn std::error::Error>> {
+//! let options = Options::at("postgresql://countersign@db.example.com/countersign?sslmode=verify-full");
+//! let (store, opened) = PostgresStore::open(options)?;
+//! println!("{opened}");
+//! let places = store.commit(Change::of(now, [Event::Stopped {}])).await?; // durable from here on
+//! assert_eq!(store.record(places.start)?.event, Event::Stopped {});
+//! # Ok(())
+//! # }
+//! ```
+
+mod cache;
+mod connect;
+mod error;
+mod find;
+mod follow;
+mod hub;
+mod judge;
+mod open;
+mod progress;
+mod read;
+mod rows;
+mod schema;
+mod session;
+mod shared;
+mod writer;
+
+pub use error::PostgresOpenError;
+pub use follow::Health;
+pub use schema::{VERSION, grants};
+pub use shared::PostgresShared;
+
+use super::{Change, Committing, Course, Document, Habit, Head, Index, Page, Store, StoreError};
+use crate::audit::event::{Record, RequestKey};
+use crate::audit::filter::Filter;
+use crate::digest::ValueDigest;
+use crate::moment::Moment;
+use crate::party::{AgentId, EscalationId, TxnId};
+use crate::tlog::Hash;
+use hub::{Hub, wait};
+use judge::Submission;
+use schema::Schema;
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use writer::{Order, Waiting};
+
+/// Looks at the records of a change while it is prepared, and says what to do once they are durable. What it gives back
+/// is called in the record's order, by the task that writes it, before whoever asked is told: it must not block.
+pub type Observe = Arc<dyn Fn(&[Record]) -> Box<dyn FnOnce() + Send> + Send + Sync>;
+
+/// Told how each batch fared. It must not block.
+pub type TellWritten = Arc<dyn Fn(&Written<'_>) + Send + Sync>;
+
+/// How a batch fared.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    /// How many changes waited for it.
+    pub changes: usize,
+    /// How many records it has.
+    pub records: usize,
+    /// How long it took.
+    pub took: Duration,
+    /// Why it was not recorded, if it was not.
+    pub error: Option<&'a StoreError>,
+}
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Where the database is: a `postgresql://` URL. `sslmode` is `disable` or `verify-full`; if not said, TLS is
+    /// required of every server that is not on this machine.
+    pub url: String,
+    /// A file with the password, read for each new connection.
+    pub password_file: Option<PathBuf>,
+    /// The certificates (PEM) of the authorities that may vouch for the server; those that browsers trust if not said.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate chain (PEM) for a server that asks for one.
+    pub certificate_file: Option<PathBuf>,
+    /// … and its key.
+    pub key_file: Option<PathBuf>,
+    /// The schema that the tables are in; it is made if it is missing.
+    pub schema: String,
+    /// Whether an older schema may be brought to this program's version.
+    pub migrate: bool,
+    /// How many connections read.
+    pub readers: usize,
+    /// How many connections serve claims and short-lived values.
+    pub sharers: usize,
+    /// How many bytes of records are kept in memory.
+    pub cache_bytes: usize,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long the server may work on one statement.
+    pub statement_timeout: Duration,
+    /// How long it may wait for a lock.
+    pub lock_timeout: Duration,
+    /// How long a change is tried, again and again, before whoever asked is told that it can't be recorded now.
+    pub patience: Duration,
+    /// How often it is looked for what others recorded, where no notice came.
+    pub poll: Duration,
+    /// How far this machine's clock may differ from the log and from the database: moments never fall in the log, so
+    /// that a record that is a little behind is moved up to the latest, and one that is further off is refused. If not
+    /// said, records are taken with whatever moment they have.
+    pub tolerance: Option<Duration>,
+    /// Follows what this process records.
+    pub observe: Option<Observe>,
+    /// Told how each batch fared.
+    pub written: Option<TellWritten>,
+}
+
+impl Options {
+    /// With the database at this URL, and otherwise what suits a desk.
+    #[must_use]
+    pub fn at(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            password_file: None,
+            ca_file: None,
+            certificate_file: None,
+            key_file: None,
+            schema: "countersign".to_owned(),
+            migrate: true,
+            readers: 6,
+            sharers: 2,
+            cache_bytes: 32 << 20,
+            connect_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(3),
+            patience: Duration::from_secs(10),
+            poll: Duration::from_secs(1),
+            tolerance: Some(Duration::from_secs(5)),
+            observe: None,
+            written: None,
+        }
+    }
+}
+
+/// What opening a store found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// How many records there are.
+    pub records: Index,
+    /// The versions that the schema was brought to by this opening.
+    pub migrated: Vec<i32>,
+    /// What the server calls itself.
+    pub server: String,
+    /// Whether it notifies of commits.
+    pub notifies: bool,
+    /// What the operator should know: settings of the server under which what is acknowledged can be lost.
+    pub warnings: Vec<String>,
+}
+
+impl fmt::Display for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store has {} records, on {}", self.records, self.server)?;
+        if let Some(version) = self.migrated.last() {
+            write!(f, "; its schema was brought to version {version}")?;
+        }
+        self.warnings.iter().try_for_each(|warning| write!(f, "; {warning}"))
+    }
+}
+
+/// How many bytes a piece of what may wait has; a change takes one at least.
+const PIECE: usize = 16 << 10;
+const PIECES: usize = 4096;
+/// Anomalies are counted up to here.
+const MOST_ANOMALIES: i64 = 1000;
+
+/// A store in a PostgreSQL database, which other processes share.
+pub struct PostgresStore {
+    hub: Arc<Hub>,
+    handle: Handle,
+    orders: mpsc::UnboundedSender<Order>,
+    room: Arc<Semaphore>,
+    observe: Option<Observe>,
+    running: Mutex<Option<Running>>,
+}
+
+/// What ends with the store.
+struct Running {
+    runtime: Runtime,
+    stop: watch::Sender<bool>,
+}
+
+impl PostgresStore {
+    /// Opens the store, or begins one where there is none. It waits for the database.
+    ///
+    /// # Errors
+    /// Where the options make no sense, the database can't be reached or refuses, or what is in it is not a store that
+    /// this program knows.
+    pub fn open(options: Options) -> Result<(Self, Opened), PostgresOpenError> {
+        open::open(options)
+    }
+
+    /// Whether the database can be reached: to be asked by whoever asks how the service is. It is found out on a
+    /// connection of its own, and asking waits for nothing.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.hub.health.subscribe()
+    }
+
+    /// What replicas share besides the record, kept in the same database.
+    #[must_use]
+    pub fn shared(&self) -> PostgresShared {
+        PostgresShared::new(Arc::clone(&self.hub), self.handle.clone())
+    }
+
+    /// Waits for an answer of the database.
+    fn wait<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        wait(&self.handle, work)
+    }
+}
+
+impl Store for PostgresStore {
+    fn commit(&self, change: Change) -> Committing {
+        let observed = self.observe.as_ref().map(|observe| observe(&change.records));
+        let submission = match Submission::of(change.records, change.read) {
+            Ok(submission) => submission,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let (orders, room) = (self.orders.clone(), Arc::clone(&self.room));
+        Box::pin(async move {
+            let closed = || StoreError::Unavailable("the store is closed".to_owned());
+            let pieces = u32::try_from((submission.bytes / PIECE + 1).min(PIECES)).unwrap_or(u32::MAX);
+            let room = room.acquire_many_owned(pieces).await.map_err(|_| closed())?;
+            let (answer, told) = oneshot::channel();
+            let since = Instant::now();
+            let waiting = Waiting { submission, observed, answer, since, _room: room };
+            orders.send(Order::Record(Box::new(waiting))).map_err(|_| closed())?;
+            told.await.map_err(|_| closed())?
+        })
+    }
+
+    fn len(&self) -> Index {
+        self.hub.progress.size()
+    }
+
+    fn record(&self, index: Index) -> Result<Record, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move { read::record(&hub, index).await })
+    }
+
+    fn leaf(&self, index: Index) -> Result<Vec<u8>, StoreError> {
+        if let Some(leaf) = self.hub.cache.get(index) {
+            return Ok(leaf.to_vec());
+        }
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move { read::leaf(&hub, index).await.map(|leaf| leaf.to_vec()) })
+    }
+
+    fn head(&self) -> Result<Head, StoreError> {
+        let unsound = self.hub.unsound.borrow().clone();
+        unsound.map_or(Ok(()), Err)?;
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move { read::head(&hub).await })
+    }
+
+    fn hashes(&self, level: u8, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move { read::hashes(&hub, level, range).await })
+    }
+
+    fn answered(&self, request: RequestKey) -> Result<Option<Index>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move {
+            read::place(&hub, "SELECT place FROM requests WHERE request = $1", &[&&request.as_bytes()[..]])
+                .await
+        })
+    }
+
+    fn decided(&self, txn: TxnId) -> Result<Option<Index>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move {
+            read::place(&hub, "SELECT place FROM decisions WHERE txn = $1", &[&&txn.as_bytes()[..]]).await
+        })
+    }
+
+    fn chain(&self, txn: TxnId) -> Result<Vec<Index>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move { find::chain(&hub, txn).await })
+    }
+
+    fn find(&self, filter: &Filter, before: Option<Index>, limit: usize) -> Result<Page, StoreError> {
+        let (hub, filter) = (Arc::clone(&self.hub), filter.clone());
+        self.wait(async move { find::find(&hub, &filter, before, limit).await })
+    }
+
+    fn minted(&self, txn: TxnId) -> Result<Option<Index>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move {
+            read::place(&hub, "SELECT place FROM mints WHERE txn = $1", &[&&txn.as_bytes()[..]]).await
+        })
+    }
+
+    fn receipts(&self, txn: TxnId) -> Result<Vec<Index>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move {
+            const SQL: &str = "SELECT place FROM receipts WHERE txn = $1 ORDER BY place";
+            read::places(&hub, SQL, &[&&txn.as_bytes()[..]]).await
+        })
+    }
+
+    fn keeps(&self, value: ValueDigest) -> Result<bool, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move {
+            let found = hub.rows("SELECT 1 FROM kept WHERE value = $1", &[&&value.as_bytes()[..]]).await?;
+            Ok(!found.is_empty())
+        })
+    }
+
+    fn will_erase(&self, value: ValueDigest) -> Result<(), StoreError> {
+        // The value goes in the transaction that records that it does: there is nothing to be finished later.
+        self.keeps(value).map(drop)
+    }
+
+    fn erase(&self, value: ValueDigest) -> Result<(), StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move {
+            const SQL: &str = "INSERT INTO kept (value, bytes) VALUES ($1, NULL) \
+                 ON CONFLICT (value) DO UPDATE SET bytes = NULL";
+            hub.ask(&hub.sharers, SQL, &[&&value.as_bytes()[..]]).await?;
+            Ok(())
+        })
+    }
+
+    fn course(&self, id: EscalationId) -> Result<Course, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move { read::course(&hub, id).await })
+    }
+
+    fn open(&self) -> Result<Vec<EscalationId>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move {
+            const SQL: &str = "SELECT escalation FROM escalations WHERE is_open ORDER BY opened";
+            read::escalations(&hub, SQL, &[]).await
+        })
+    }
+
+    fn latest(&self, limit: usize) -> Result<Vec<EscalationId>, StoreError> {
+        let (hub, limit) = (Arc::clone(&self.hub), read::most(limit));
+        self.wait(async move {
+            const SQL: &str = "SELECT escalation FROM escalations ORDER BY opened DESC LIMIT $1";
+            read::escalations(&hub, SQL, &[&limit]).await
+        })
+    }
+
+    fn decisions_of(&self, agent: &AgentId, limit: usize) -> Result<Vec<Index>, StoreError> {
+        let (hub, limit) = (Arc::clone(&self.hub), read::most(limit));
+        let agent = super::facts::AgentKey::new(agent);
+        self.wait(async move {
+            const SQL: &str = "SELECT place FROM decisions WHERE agent = $1 ORDER BY place DESC LIMIT $2";
+            read::places(&hub, SQL, &[&&agent.as_bytes()[..], &limit]).await
+        })
+    }
+
+    fn anomalies(&self, agent: &AgentId, since: Moment) -> Result<Vec<Moment>, StoreError> {
+        let (hub, since) = (Arc::clone(&self.hub), rows::moment(since));
+        let agent = super::facts::AgentKey::new(agent);
+        self.wait(async move {
+            const SQL: &str = "SELECT at FROM anomalies WHERE agent = $1 AND at >= $2 \
+                 ORDER BY at DESC, place DESC LIMIT $3";
+            let found = read::places(&hub, SQL, &[&&agent.as_bytes()[..], &since, &MOST_ANOMALIES]).await?;
+            Ok(found.into_iter().map(Moment::from_unix_millis).collect())
+        })
+    }
+
+    fn did_before(&self, agent: &AgentId, habit: Habit<'_>) -> Result<bool, StoreError> {
+        let (hub, habit) = (Arc::clone(&self.hub), super::facts::HabitKey::new(agent, habit));
+        self.wait(async move {
+            let found = hub.rows("SELECT 1 FROM habits WHERE habit = $1", &[&&habit.as_bytes()[..]]).await?;
+            Ok(!found.is_empty())
+        })
+    }
+
+    fn suspensions(&self) -> Result<Vec<Index>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(
+            async move { read::places(&hub, "SELECT place FROM suspensions ORDER BY place", &[]).await },
+        )
+    }
+
+    fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
+        let (hub, name) = (Arc::clone(&self.hub), rows::document(document));
+        self.wait(async move {
+            read::place(&hub, "SELECT place FROM documents WHERE document = $1", &[&name]).await
+        })
+    }
+
+    fn profiles(&self) -> Result<Vec<Index>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move { read::places(&hub, "SELECT place FROM profiles ORDER BY place", &[]).await })
+    }
+
+    fn unsound(&self) -> watch::Receiver<Option<StoreError>> {
+        self.hub.unsound.subscribe()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Running { runtime, stop }) = running.take() else { return Ok(()) };
+        self.room.close();
+        let (told, closed) = oneshot::channel();
+        let sent = self.orders.send(Order::Close(told)).is_ok();
+        // What waits is tried no longer than a change is at most.
+        let gone = || StoreError::Unavailable("the writer is gone".to_owned());
+        let recorded = match sent {
+            true => wait(&self.handle, async move { closed.await.map_err(|_| gone()) }),
+            false => Err(gone()),
+        };
+        let _ = stop.send(true);
+        self.hub.readers.close();
+        self.hub.sharers.close();
+        runtime.shutdown_background();
+        recorded
+    }
+
+    fn watch(&self, id: EscalationId) -> watch::Receiver<u64> {
+        self.hub.watchers.watch(id)
+    }
+
+    fn watch_all(&self) -> broadcast::Receiver<EscalationId> {
+        self.hub.watchers.watch_all()
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        // Everything acknowledged is in the database.
+        let _ = self.close();
+    }
+}
