@@ -155,6 +155,8 @@ const MAP: &[(&str, &[&str])] = &[
 /// What may be named only below these modules.
 const FENCES: &[(&str, &[&str])] = &[
     ("sled::", &["store"]),
+    ("tokio_postgres", &["store"]),
+    ("deadpool_postgres", &["store"]),
     ("prost::", &["grpc", "client", "proto"]),
     ("tonic::", &["grpc", "client", "proto", "serve"]),
     ("opentelemetry::", &["grpc", "telemetry"]),

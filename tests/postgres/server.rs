@@ -9,10 +9,10 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A cluster and the server that runs on it.
-pub struct Server {
+pub(crate) struct Server {
     folder: PathBuf,
     binaries: PathBuf,
-    pub port: u16,
+    pub(crate) port: u16,
     /// Stops the server when its standard input ends: with this process, however it ends.
     keeper: Mutex<Option<Child>>,
     settings: Vec<String>,
@@ -51,13 +51,13 @@ fn succeed(mut command: Command) -> String {
 
 impl Server {
     /// The one that most tests share, each with a schema of its own.
-    pub fn shared() -> &'static Self {
+    pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(|| Self::start(&[]))
     }
 
     /// A new cluster, started with these settings.
-    pub fn start(settings: &[&str]) -> Self {
+    pub(crate) fn start(settings: &[&str]) -> Self {
         let mut command = unprivileged(Path::new("mktemp"));
         command.args(["-d", "/tmp/countersign-postgres-XXXXXX"]);
         let folder = PathBuf::from(succeed(command).trim());
@@ -74,7 +74,7 @@ impl Server {
     }
 
     /// A folder that the server may read and write.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
@@ -83,7 +83,7 @@ impl Server {
     }
 
     /// Runs the server, which ends when this process does, and waits until it answers.
-    pub fn run(&self) {
+    pub(crate) fn run(&self) {
         let mut settings = vec![
             "listen_addresses=127.0.0.1".to_owned(),
             format!("port={}", self.port),
@@ -123,7 +123,7 @@ impl Server {
     }
 
     /// Ends the server at once, as the loss of its machine's power does, and waits until all of it is gone.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let text = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
         let pid = text.lines().next().unwrap();
         std::fs::write(self.folder.join("keep"), "").unwrap();
@@ -147,22 +147,22 @@ impl Server {
     }
 
     /// Where the server is, for a role.
-    pub fn url(&self, role: &str) -> String {
+    pub(crate) fn url(&self, role: &str) -> String {
         format!("postgresql:///postgres?host={}&port={}&user={role}", self.folder.display(), self.port)
     }
 
     /// Where it is over TCP, on this port, which may be another's that passes on what it gets.
-    pub fn url_by(&self, port: u16) -> String {
+    pub(crate) fn url_by(&self, port: u16) -> String {
         format!("postgresql://postgres@127.0.0.1:{port}/postgres")
     }
 
     /// Options for a schema.
-    pub fn options(&self, schema: &str) -> Options {
+    pub(crate) fn options(&self, schema: &str) -> Options {
         Options { schema: schema.to_owned(), ..Options::at(&self.url("postgres")) }
     }
 
     /// Has the owner of everything run this.
-    pub fn sql(&self, sql: &str) -> String {
+    pub(crate) fn sql(&self, sql: &str) -> String {
         let mut command = Command::new(self.binaries.join("psql"));
         let port = self.port.to_string();
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h"]).arg(&self.folder);
