@@ -10,8 +10,14 @@
     reason = "tests say what they expect"
 )]
 
+#[path = "postgres/lost.rs"]
+mod lost;
+#[path = "postgres/proxy.rs"]
+mod proxy;
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "postgres/together.rs"]
+mod together;
 
 use countersign::store::Store;
 use countersign::store::conformance::{CHECKS, Going, Place};

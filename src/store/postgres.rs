@@ -43,6 +43,7 @@ mod rows;
 mod schema;
 mod session;
 mod shared;
+mod standing;
 mod writer;
 
 pub use error::PostgresOpenError;
@@ -50,16 +51,19 @@ pub use follow::Health;
 pub use schema::{VERSION, grants};
 pub use shared::PostgresShared;
 
-use super::{Change, Committing, Course, Document, Habit, Head, Index, Page, Store, StoreError};
+use super::{
+    Basis, Change, Committing, Course, Document, Habit, Head, Index, Invitation, Page, Store, StoreError,
+};
 use crate::audit::event::{Record, RequestKey};
 use crate::audit::filter::Filter;
-use crate::digest::ValueDigest;
+use crate::digest::{InvitationDigest, ValueDigest};
 use crate::moment::Moment;
-use crate::party::{AgentId, EscalationId, TxnId};
+use crate::party::{AgentId, EscalationId, KeyHolder, LogOrigin, TxnId};
 use crate::tlog::Hash;
 use hub::{Hub, wait};
 use judge::Submission;
 use schema::Schema;
+use standing::What;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -161,7 +165,7 @@ impl Options {
 }
 
 /// What opening a store found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
     /// How many records there are.
     pub records: Index,
@@ -230,6 +234,14 @@ impl PostgresStore {
         PostgresShared::new(Arc::clone(&self.hub), self.handle.clone())
     }
 
+    /// Where this was recorded last.
+    fn standing(&self, what: What) -> Result<Option<Index>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move {
+            read::place(&hub, "SELECT place FROM standing WHERE what = $1", &[&what.as_bytes()]).await
+        })
+    }
+
     /// Waits for an answer of the database.
     fn wait<T: Send + 'static>(
         &self,
@@ -242,7 +254,7 @@ impl PostgresStore {
 impl Store for PostgresStore {
     fn commit(&self, change: Change) -> Committing {
         let observed = self.observe.as_ref().map(|observe| observe(&change.records));
-        let submission = match Submission::of(change.records, change.read) {
+        let submission = match Submission::of(change) {
             Ok(submission) => submission,
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
@@ -408,19 +420,51 @@ impl Store for PostgresStore {
     }
 
     fn in_force(&self, document: Document) -> Result<Option<Index>, StoreError> {
-        let (hub, name) = (Arc::clone(&self.hub), rows::document(document));
-        self.wait(async move {
-            read::place(&hub, "SELECT place FROM documents WHERE document = $1", &[&name]).await
-        })
+        self.standing(What::document(document))
+    }
+
+    fn stands(&self, what: &Basis) -> Result<Option<Index>, StoreError> {
+        self.standing(What::basis(what))
     }
 
     fn profiles(&self) -> Result<Vec<Index>, StoreError> {
         let hub = Arc::clone(&self.hub);
-        self.wait(async move { read::places(&hub, "SELECT place FROM profiles ORDER BY place", &[]).await })
+        self.wait(async move {
+            const SQL: &str = "SELECT place FROM standing WHERE kind = $1 ORDER BY place";
+            read::places(&hub, SQL, &[&standing::PROFILE]).await
+        })
+    }
+
+    fn shipped(&self, origin: &LogOrigin) -> Result<Option<Index>, StoreError> {
+        self.standing(What::log(super::facts::LogKey::new(origin)))
+    }
+
+    fn enrolled(&self, sidecar: &KeyHolder) -> Result<Option<Index>, StoreError> {
+        self.standing(What::sidecar(super::facts::HolderKey::new(sidecar)))
+    }
+
+    fn enrolments(&self, before: Option<Index>, limit: usize) -> Result<Vec<Index>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        let (before, limit) = (read::column(before.unwrap_or(Index::MAX)), read::most(limit));
+        self.wait(async move {
+            const SQL: &str = "SELECT place FROM standing WHERE kind = $1 AND NOT is_over AND place < $2 \
+                 ORDER BY place DESC LIMIT $3";
+            read::places(&hub, SQL, &[&standing::SIDECAR, &before, &limit]).await
+        })
+    }
+
+    fn invitation(&self, invitation: InvitationDigest) -> Result<Option<Invitation>, StoreError> {
+        let hub = Arc::clone(&self.hub);
+        self.wait(async move { read::invitation(&hub, invitation).await })
     }
 
     fn unsound(&self) -> watch::Receiver<Option<StoreError>> {
         self.hub.unsound.subscribe()
+    }
+
+    fn stopped(&self) -> Option<String> {
+        let unsound = self.hub.unsound.borrow().as_ref().map(ToString::to_string);
+        unsound.or_else(|| self.hub.health.borrow().trouble.clone())
     }
 
     fn close(&self) -> Result<(), StoreError> {

@@ -73,11 +73,6 @@ impl Server {
         server
     }
 
-    /// A folder that the server may read and write.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }

@@ -3,7 +3,7 @@
 use super::hub::Hub;
 use super::read::{column, most, places, records};
 use super::rows::moment;
-use crate::audit::event::Event;
+use crate::audit::event::{Event, Record};
 use crate::audit::filter::Filter;
 use crate::moment::Moment;
 use crate::party::{AgentId, TxnId};
@@ -140,9 +140,8 @@ pub(super) async fn find(
 /// Those that the filter wants, as their records tell.
 async fn wanted(hub: &Hub, filter: &Filter, places: &[Index]) -> Result<Vec<Index>, StoreError> {
     let read = records(hub, places).await?;
-    let wants = |record: &crate::audit::event::Record| match &record.event {
-        Event::Decided(decided) => filter.wants(decided, record.at),
-        _ => false,
+    let wants = |record: &Record| {
+        if let Event::Decided(decided) = &record.event { filter.wants(decided, record.at) } else { false }
     };
     let both = places.iter().zip(&read);
     Ok(both.filter(|(_, record)| wants(record)).map(|(index, _)| *index).collect())

@@ -1,15 +1,16 @@
 //! Judging: which of the changes that wait may be recorded, in order, given what is recorded already.
 
 use super::rows::{Rows, place_of};
+use super::standing::What;
 use crate::audit::apart::{self, Kept, SALT, Split};
 use crate::audit::event::{Event, Record, RecordError, RequestKey};
-use crate::digest::ValueDigest;
+use crate::digest::{InvitationDigest, ValueDigest};
 use crate::entropy::{Entropy as _, SystemEntropy};
 use crate::moment::Moment;
 use crate::operation::json::{Fault, ReadError as ReadFault};
 use crate::party::{EscalationId, TxnId};
-use crate::store::facts::{Facts, Receipted};
-use crate::store::{Index, StoreError};
+use crate::store::facts::{Facts, LogKey, Receipted};
+use crate::store::{Change, Index, StoreError};
 use crate::tlog::{Frontier, Hash, leaf_hash};
 use core::ops::Range;
 use core::time::Duration;
@@ -21,6 +22,8 @@ pub(super) struct Submission {
     pub(super) ready: Vec<Ready>,
     /// The escalations that were read for it, with the number of records each had.
     pub(super) read: Vec<(EscalationId, usize)>,
+    /// What else it rests on, with the places where that was recorded last.
+    pub(super) rests: Vec<Rest>,
     /// How many bytes it has.
     pub(super) bytes: usize,
 }
@@ -64,14 +67,33 @@ impl Ready {
 /// The most bytes that one change may have.
 const LARGEST: usize = 64 << 20;
 
+/// Something that a change rests on.
+pub(super) struct Rest {
+    pub(super) what: What,
+    pub(super) place: Option<Index>,
+    /// Why the change is refused where that was recorded anew.
+    refusal: StoreError,
+}
+
 impl Submission {
-    pub(super) fn of(records: Vec<Record>, read: Vec<(EscalationId, usize)>) -> Result<Self, StoreError> {
+    pub(super) fn of(change: Change) -> Result<Self, StoreError> {
+        let Change { records, request: _, read, follows, rests } = change;
         let ready = records.iter().map(Ready::of).collect::<Result<Vec<_>, _>>()?;
         let bytes = ready.iter().map(Ready::bytes).sum();
-        match bytes <= LARGEST {
-            true => Ok(Self { records, ready, read, bytes }),
-            false => Err(StoreError::TooLarge),
+        if bytes > LARGEST {
+            return Err(StoreError::TooLarge);
         }
+        let follows = follows.into_iter().map(|(origin, place)| Rest {
+            what: What::log(LogKey::new(&origin)),
+            place,
+            refusal: StoreError::Overtaken(origin),
+        });
+        let rests = rests.into_iter().map(|(basis, place)| Rest {
+            what: What::basis(&basis),
+            place,
+            refusal: StoreError::Changed(basis),
+        });
+        Ok(Self { records, ready, read, rests: follows.chain(rests).collect(), bytes })
     }
 
     /// Moves its records up to the log's latest moment, where a clock that is a little behind made them.
@@ -135,6 +157,15 @@ pub(super) struct Known {
     pub(super) minted: HashMap<TxnId, Index>,
     pub(super) receipts: HashMap<[u8; 32], Index>,
     pub(super) escalations: HashMap<EscalationId, State>,
+    pub(super) standing: HashMap<What, Index>,
+    pub(super) invitations: HashMap<InvitationDigest, Invited>,
+}
+
+/// What is known of a join token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Invited {
+    pub(super) made: Option<Index>,
+    pub(super) used: Option<Index>,
 }
 
 impl Known {
@@ -144,6 +175,8 @@ impl Known {
         self.minted.extend(other.minted);
         self.receipts.extend(other.receipts);
         self.escalations.extend(other.escalations);
+        self.standing.extend(other.standing);
+        self.invitations.extend(other.invitations);
     }
 }
 
@@ -154,6 +187,8 @@ pub(super) struct Wanted {
     pub(super) txns: Vec<TxnId>,
     pub(super) receipts: Vec<[u8; 32]>,
     pub(super) escalations: Vec<EscalationId>,
+    pub(super) standing: Vec<What>,
+    pub(super) invitations: Vec<InvitationDigest>,
 }
 
 impl Wanted {
@@ -161,6 +196,7 @@ impl Wanted {
         let mut wanted = Self::default();
         for submission in batch {
             wanted.escalations.extend(submission.read.iter().map(|(id, _)| *id));
+            wanted.standing.extend(submission.rests.iter().map(|rest| rest.what.clone()));
             for Ready { facts, .. } in &submission.ready {
                 if let Some(decided) = &facts.decided {
                     wanted.requests.extend(decided.request);
@@ -169,6 +205,7 @@ impl Wanted {
                 wanted.txns.extend(facts.minted.into_iter().chain(facts.opens));
                 wanted.receipts.extend(facts.receipted.as_ref().map(receipt));
                 wanted.escalations.extend(facts.step.map(|step| step.id));
+                wanted.invitations.extend(facts.invited.into_iter().chain(facts.joined));
             }
         }
         wanted
@@ -207,6 +244,15 @@ impl Draft<'_> {
         self.own.minted.get(txn).or_else(|| self.known.minted.get(txn)).copied()
     }
 
+    fn stands(&self, what: &What) -> Option<Index> {
+        self.own.standing.get(what).or_else(|| self.known.standing.get(what)).copied()
+    }
+
+    fn invited(&self, invitation: &InvitationDigest) -> Invited {
+        let own = self.own.invitations.get(invitation);
+        own.or_else(|| self.known.invitations.get(invitation)).copied().unwrap_or_default()
+    }
+
     fn state(&self, id: &EscalationId) -> Option<State> {
         self.own.escalations.get(id).or_else(|| self.known.escalations.get(id)).copied()
     }
@@ -229,6 +275,11 @@ impl Draft<'_> {
                 return Some(StoreError::Answered(*index));
             }
         }
+        if let Some(invitation) = facts.joined
+            && let Some(used) = self.invited(&invitation).used
+        {
+            return Some(StoreError::Answered(used));
+        }
         let txn = facts.minted?;
         if let Some(step) = facts.step
             && self.state(&step.id).is_some_and(|state| state.minted.is_some())
@@ -250,6 +301,15 @@ impl Draft<'_> {
         }
         if let Some(receipted) = &facts.receipted {
             self.own.receipts.insert(receipt(receipted), index);
+        }
+        self.own.standing.extend(What::of(facts).into_iter().map(|(what, _)| (what, index)));
+        if let Some(invitation) = facts.invited {
+            let invited = Invited { made: Some(index), ..self.invited(&invitation) };
+            self.own.invitations.insert(invitation, invited);
+        }
+        if let Some(invitation) = facts.joined {
+            let invited = Invited { used: Some(index), ..self.invited(&invitation) };
+            self.own.invitations.insert(invitation, invited);
         }
         let Some(step) = facts.step else { return };
         let minted = facts.minted.map(|_| index);
@@ -318,6 +378,11 @@ fn judge_one(
     for (id, length) in &submission.read {
         if draft.state(id).map_or(0, |state| state.length) != *length as u64 {
             return Err(StoreError::Moved(*id));
+        }
+    }
+    for rest in &submission.rests {
+        if draft.stands(&rest.what) != rest.place {
+            return Err(rest.refusal.clone());
         }
     }
     for (index, Ready { facts, .. }) in (first..).zip(&submission.ready) {

@@ -143,15 +143,3 @@ async fn server(client: &Client) -> Result<(String, Vec<String>), Trouble> {
     }
     Ok((name, warnings))
 }
-
-impl Default for Opened {
-    fn default() -> Self {
-        Self {
-            records: 0,
-            migrated: Vec::new(),
-            server: String::new(),
-            notifies: false,
-            warnings: Vec::new(),
-        }
-    }
-}

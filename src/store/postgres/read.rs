@@ -1,12 +1,12 @@
 //! Reading: records, and places that the views name.
 
 use super::hub::Hub;
-use super::session::{at, escalation, fixed, read_tree};
+use super::session::{at, escalation, fixed, maybe, read_tree};
 use crate::audit::apart;
 use crate::audit::event::{Record, RecordError};
-use crate::digest::ValueDigest;
+use crate::digest::{InvitationDigest, ValueDigest};
 use crate::party::EscalationId;
-use crate::store::{Course, Head, Index, StoreError};
+use crate::store::{Course, Head, Index, Invitation, StoreError};
 use crate::tlog::Hash;
 use core::ops::Range;
 use std::collections::HashMap;
@@ -160,6 +160,18 @@ pub(super) async fn hashes(hub: &Hub, level: u8, range: Range<u64>) -> Result<Ve
         return Err(StoreError::Damaged(format!("level {level} of the tree has {there} hashes, not {end}")));
     }
     rows.iter().map(|row| Ok(Hash::from_bytes(fixed(row, 0)?))).collect()
+}
+
+/// What is on record of a join token.
+pub(super) async fn invitation(
+    hub: &Hub,
+    digest: InvitationDigest,
+) -> Result<Option<Invitation>, StoreError> {
+    const SQL: &str = "SELECT made, used FROM invitations WHERE invitation = $1";
+    let rows = hub.rows(SQL, &[&&digest.as_bytes()[..]]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let used = maybe(row, 1)?;
+    Ok(maybe(row, 0)?.map(|made| Invitation { made, used }))
 }
 
 /// The course of an escalation.

@@ -1,11 +1,12 @@
 //! The rows that a batch adds, gathered by table: each table is written with one statement, whatever the batch holds.
 
-use super::judge::{Known, Ready, State, receipt};
-use crate::digest::ValueDigest;
+use super::judge::{Invited, Known, Ready, State, receipt};
+use super::standing::What;
+use crate::digest::{InvitationDigest, ValueDigest};
 use crate::moment::Moment;
 use crate::party::{EscalationId, SuspensionId};
 use crate::store::facts::PersonKey;
-use crate::store::{Document, Index, StoreError};
+use crate::store::{Index, StoreError};
 use crate::tlog::Hash;
 use std::collections::BTreeMap;
 
@@ -30,8 +31,8 @@ pub(super) struct Rows {
     pub(super) erased: Bytes,
     pub(super) lifted: Bytes,
     suspended: BTreeMap<Index, SuspensionId>,
-    documents: BTreeMap<&'static str, i64>,
-    profiles: BTreeMap<[u8; 16], i64>,
+    standing: BTreeMap<What, (i64, bool)>,
+    invitations: BTreeMap<InvitationDigest, Invited>,
     escalations: BTreeMap<EscalationId, State>,
 }
 
@@ -83,15 +84,6 @@ fn number(index: u64) -> i64 {
 /// A moment as a column holds it.
 pub(super) fn moment(at: Moment) -> i64 {
     number(at.unix_millis())
-}
-
-/// What a document is called in its table.
-pub(super) const fn document(document: Document) -> &'static str {
-    match document {
-        Document::Policy => "policy",
-        Document::Roster => "roster",
-        Document::Absences => "absences",
-    }
 }
 
 impl Rows {
@@ -173,11 +165,10 @@ impl Rows {
             self.suspended.retain(|_, suspended| *suspended != id);
             self.lifted.push(id.as_bytes().to_vec());
         }
-        if let Some(name) = facts.document {
-            self.documents.insert(document(name), place);
-        }
-        if let Some(person) = facts.profile {
-            self.profiles.insert(*person.as_bytes(), place);
+        self.standing.extend(What::of(facts).into_iter().map(|(what, is_over)| (what, (place, is_over))));
+        for invitation in facts.invited.into_iter().chain(facts.joined) {
+            let invited = known.invitations.get(&invitation).copied().unwrap_or_default();
+            self.invitations.insert(invitation, invited);
         }
     }
 
@@ -194,14 +185,27 @@ impl Rows {
         self.suspended.iter().map(|(index, id)| (number(*index), id.as_bytes().to_vec())).unzip()
     }
 
-    /// The documents that came into force, each where it did last.
-    pub(super) fn documents(&self) -> (Vec<&'static str>, Vec<i64>) {
-        self.documents.iter().map(|(name, place)| (*name, *place)).unzip()
+    /// What stands from now on.
+    pub(super) fn standing(&self) -> (Bytes, Vec<&'static str>, Vec<i64>, Vec<bool>) {
+        let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (what, (place, is_over)) in &self.standing {
+            columns.0.push(what.as_bytes().to_vec());
+            columns.1.push(what.kind());
+            columns.2.push(*place);
+            columns.3.push(*is_over);
+        }
+        columns
     }
 
-    /// The latest profile of each person.
-    pub(super) fn profiles(&self) -> (Bytes, Vec<i64>) {
-        self.profiles.iter().map(|(person, place)| (person.to_vec(), *place)).unzip()
+    /// The join tokens that were made or used.
+    pub(super) fn invitations(&self) -> (Bytes, Vec<Option<i64>>, Vec<Option<i64>>) {
+        let mut columns = (Vec::new(), Vec::new(), Vec::new());
+        for (invitation, invited) in &self.invitations {
+            columns.0.push(invitation.as_bytes().to_vec());
+            columns.1.push(invited.made.map(number));
+            columns.2.push(invited.used.map(number));
+        }
+        columns
     }
 
     /// The states that escalations have after the batch.

@@ -7,8 +7,10 @@
 
 use super::connect::Door;
 use super::error::Trouble;
-use super::judge::{Judged, Known, Locked, State, Submission, Wanted, judge};
+use super::judge::{Invited, Judged, Known, Locked, State, Submission, Wanted, judge};
 use super::rows::{Rows, moment};
+use super::standing::What;
+use crate::digest::InvitationDigest;
 use crate::moment::Moment;
 use crate::party::EscalationId;
 use crate::store::Index;
@@ -29,6 +31,9 @@ const RECEIPTS: &str = "SELECT receipt, place FROM receipts WHERE receipt = ANY(
 const ESCALATIONS: &str = "SELECT escalation, opened, last, length, minted, asked, is_open FROM escalations \
      WHERE escalation = ANY($1)";
 
+const STANDING: &str = "SELECT what, place FROM standing WHERE what = ANY($1)";
+const INVITATIONS: &str = "SELECT invitation, made, used FROM invitations WHERE invitation = ANY($1)";
+
 /// Each write, in the order in which they are sent.
 const WRITES: [&str; 19] = [
     "INSERT INTO records (place, at, kind, hash, leaf) \
@@ -48,10 +53,11 @@ const WRITES: [&str; 19] = [
     "UPDATE kept SET bytes = NULL WHERE value = ANY($1)",
     "DELETE FROM suspensions WHERE suspension = ANY($1)",
     "INSERT INTO suspensions (place, suspension) SELECT * FROM unnest($1::bigint[], $2::bytea[])",
-    "INSERT INTO documents (document, place) SELECT * FROM unnest($1::text[], $2::bigint[]) \
-     ON CONFLICT (document) DO UPDATE SET place = excluded.place",
-    "INSERT INTO profiles (person, place) SELECT * FROM unnest($1::bytea[], $2::bigint[]) \
-     ON CONFLICT (person) DO UPDATE SET place = excluded.place",
+    "INSERT INTO standing (what, kind, place, is_over) \
+     SELECT * FROM unnest($1::bytea[], $2::text[], $3::bigint[], $4::boolean[]) \
+     ON CONFLICT (what) DO UPDATE SET place = excluded.place, is_over = excluded.is_over",
+    "INSERT INTO invitations (invitation, made, used) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) \
+     ON CONFLICT (invitation) DO UPDATE SET made = excluded.made, used = excluded.used",
     "INSERT INTO escalations (escalation, opened, last, length, minted, asked, is_open) SELECT * FROM \
      unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::boolean[]) \
      ON CONFLICT (escalation) DO UPDATE SET last = excluded.last, length = excluded.length, \
@@ -73,7 +79,7 @@ pub(super) struct Ticket {
 /// The session, with its statements prepared.
 pub(super) struct Session {
     client: Client,
-    reads: [Statement; 7],
+    reads: [Statement; 9],
     writes: [Statement; 19],
     head: Statement,
     /// How commits are told to others, where the engine can: the statement, and the channel.
@@ -123,6 +129,8 @@ impl Session {
             read(MINTS).await?,
             read(RECEIPTS).await?,
             read(ESCALATIONS).await?,
+            read(STANDING).await?,
+            read(INVITATIONS).await?,
         ];
         let mut writes = Vec::with_capacity(WRITES.len());
         for sql in WRITES {
@@ -181,18 +189,21 @@ impl Session {
 
     /// Locks the head and reads what the batch names.
     async fn begin(&self, ticket: Ticket, wanted: &Wanted) -> Result<(Locked, Option<i64>, Known), Trouble> {
-        let [lock, batch, requests, decisions, mints, receipts, escalations] = &self.reads;
+        let [lock, batch, requests, decisions, mints, receipts, escalations, standing, invitations] =
+            &self.reads;
         let client = &self.client;
         let asked: Vec<&[u8]> = wanted.requests.iter().map(|request| &request.as_bytes()[..]).collect();
         let txns: Vec<&[u8]> = wanted.txns.iter().map(|txn| &txn.as_bytes()[..]).collect();
         let receipted: Vec<&[u8]> = wanted.receipts.iter().map(|receipt| &receipt[..]).collect();
         let courses: Vec<&[u8]> = wanted.escalations.iter().map(|id| &id.as_bytes()[..]).collect();
+        let stand: Vec<&[u8]> = wanted.standing.iter().map(What::as_bytes).collect();
+        let invited: Vec<&[u8]> = wanted.invitations.iter().map(|one| &one.as_bytes()[..]).collect();
         let writer: [&(dyn ToSql + Sync); 1] = [&&ticket.writer[..]];
         let ask = |statement, names| async move {
             let names: &Vec<&[u8]> = names;
             if names.is_empty() { Ok(Vec::new()) } else { client.query(statement, &[names]).await }
         };
-        let (_, head, batch, requests, decided, minted, receipts, states) = tokio::try_join!(
+        let (_, head, batch, requests, decided, minted, receipts, states, stands, invitations) = tokio::try_join!(
             biased;
             client.batch_execute(BEGIN),
             client.query_one(lock, &[]),
@@ -202,12 +213,16 @@ impl Session {
             ask(mints, &txns),
             ask(receipts, &receipted),
             ask(escalations, &courses),
+            ask(standing, &stand),
+            ask(invitations, &invited),
         )?;
         let known = Known {
             requests: wanted.requests.iter().zip(places(&requests, &asked)?).filter_map(found).collect(),
             decided: wanted.txns.iter().zip(places(&decided, &txns)?).filter_map(found).collect(),
             minted: wanted.txns.iter().zip(places(&minted, &txns)?).filter_map(found).collect(),
             receipts: wanted.receipts.iter().zip(places(&receipts, &receipted)?).filter_map(found).collect(),
+            standing: wanted.standing.iter().zip(places(&stands, &stand)?).filter_map(found).collect(),
+            invitations: invitations.iter().map(invitation).collect::<Result<_, _>>()?,
             escalations: states.iter().map(state).collect::<Result<_, _>>()?,
         };
         let last = batch.map(|row| row.try_get(0)).transpose()?;
@@ -232,14 +247,14 @@ impl Session {
             w_erased,
             w_lifted,
             w_suspended,
-            w_documents,
-            w_profiles,
+            w_standing,
+            w_invitations,
             w_escalations,
             w_writers,
         ] = &self.writes;
         let client = &self.client;
         let (r, d) = (&rows.records, &rows.decisions);
-        let (suspended, documents, profiles) = (rows.suspended(), rows.documents(), rows.profiles());
+        let (suspended, s, i) = (rows.suspended(), rows.standing(), rows.invitations());
         let e = rows.escalations();
         let (size, root) = (index(judged.tree.size()), judged.tree.root());
         let (root, frontier) = (&root.as_bytes()[..], frontier(&judged.tree));
@@ -274,8 +289,8 @@ impl Session {
             run(client, w_erased, !rows.erased.is_empty(), [&rows.erased]),
             run(client, w_lifted, !rows.lifted.is_empty(), [&rows.lifted]),
             run(client, w_suspended, !suspended.0.is_empty(), [&suspended.0, &suspended.1]),
-            run(client, w_documents, !documents.0.is_empty(), [&documents.0, &documents.1]),
-            run(client, w_profiles, !profiles.0.is_empty(), [&profiles.0, &profiles.1]),
+            run(client, w_standing, !s.0.is_empty(), [&s.0, &s.1, &s.2, &s.3]),
+            run(client, w_invitations, !i.0.is_empty(), [&i.0, &i.1, &i.2]),
             run(client, w_escalations, !e.ids.is_empty(), [
                 &e.ids, &e.opened, &e.last, &e.lengths, &e.minted, &e.asked, &e.open
             ]),
@@ -313,8 +328,8 @@ pub(super) fn signature(writer: &[u8; 16]) -> String {
     format!("{:032x} ", u128::from_be_bytes(*writer))
 }
 
-fn found<T: Copy>((name, place): (&T, Option<Index>)) -> Option<(T, Index)> {
-    place.map(|place| (*name, place))
+fn found<T: Clone>((name, place): (&T, Option<Index>)) -> Option<(T, Index)> {
+    place.map(|place| (name.clone(), place))
 }
 
 /// The places of names, in the names' order.
@@ -326,16 +341,18 @@ fn places(rows: &[Row], names: &[&[u8]]) -> Result<Vec<Option<Index>>, Trouble> 
     Ok(names.iter().map(|name| by_name.get(name).copied()).collect())
 }
 
+fn invitation(row: &Row) -> Result<(InvitationDigest, Invited), Trouble> {
+    let invited = Invited { made: maybe(row, 1)?, used: maybe(row, 2)? };
+    Ok((InvitationDigest::from_bytes(fixed(row, 0)?), invited))
+}
+
 fn state(row: &Row) -> Result<(EscalationId, State), Trouble> {
-    let place = |column| {
-        row.try_get::<_, Option<i64>>(column).map(|place| place.and_then(|one| u64::try_from(one).ok()))
-    };
     let state = State {
         opened: at(row, 1)?,
         last: at(row, 2)?,
         length: at(row, 3)?,
-        minted: place(4)?,
-        asked: place(5)?,
+        minted: maybe(row, 4)?,
+        asked: maybe(row, 5)?,
         is_open: row.try_get(6)?,
     };
     Ok((escalation(row, 0)?, state))
@@ -345,6 +362,12 @@ fn state(row: &Row) -> Result<(EscalationId, State), Trouble> {
 pub(super) fn at(row: &Row, column: usize) -> Result<u64, Trouble> {
     let number: i64 = row.try_get(column)?;
     u64::try_from(number).map_err(|_| Trouble::Damaged(format!("{number} stands where a place should")))
+}
+
+/// A number, if there is one.
+pub(super) fn maybe(row: &Row, column: usize) -> Result<Option<u64>, Trouble> {
+    let number: Option<i64> = row.try_get(column)?;
+    number.map(|_| at(row, column)).transpose()
 }
 
 /// A name or hash of so many bytes.

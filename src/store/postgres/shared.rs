@@ -67,7 +67,7 @@ impl PostgresShared {
 
     /// Sweeps what has ended, now and then. Nobody waits for it.
     fn sweep(&self, sql: &'static str) {
-        if self.writes.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == 0 {
+        if self.writes.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP_EVERY) {
             let hub = Arc::clone(&self.hub);
             self.handle.spawn(async move { drop(hub.ask(&hub.sharers, sql, &[]).await) });
         }

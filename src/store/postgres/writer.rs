@@ -120,14 +120,12 @@ impl Writer {
             // While it could not be looked, what was in doubt before is so still.
             in_doubt = failed.in_doubt.or(if failed.looked { None } else { in_doubt });
             let trouble = failed.trouble;
-            match &self.session {
-                Some(_) if trouble.ends_session() => self.session = None,
-                Some(session) => {
-                    if session.recover().await.is_err() {
-                        self.session = None;
-                    }
-                }
-                None => {}
+            // A session is kept only if it is fit for the next transaction.
+            if let Some(session) = self.session.take()
+                && !trouble.ends_session()
+                && matches!(tokio::time::timeout(self.hub.attempt, session.recover()).await, Ok(Ok(())))
+            {
+                self.session = Some(session);
             }
             if !trouble.passes() || since.elapsed() + pause > self.hub.patience {
                 return Err(match in_doubt {

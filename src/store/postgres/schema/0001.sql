@@ -98,9 +98,17 @@ CREATE TABLE parts (person bytea NOT NULL, place bigint NOT NULL, PRIMARY KEY (p
 CREATE TABLE suspensions (place bigint PRIMARY KEY, suspension bytea NOT NULL);
 CREATE INDEX suspensions_by_name ON suspensions (suspension);
 
-CREATE TABLE documents (document text PRIMARY KEY, place bigint NOT NULL);
+-- What stands until it is recorded anew, and where it was: documents, profiles, what is suspended, how far the logs of
+-- sidecars were handed over, who is enrolled.
+CREATE TABLE standing (
+    what bytea PRIMARY KEY,
+    kind text NOT NULL,
+    place bigint NOT NULL,
+    is_over boolean NOT NULL
+);
+CREATE INDEX standing_by_kind ON standing (kind, place);
 
-CREATE TABLE profiles (person bytea PRIMARY KEY, place bigint NOT NULL);
+CREATE TABLE invitations (invitation bytea PRIMARY KEY, made bigint, used bigint);
 
 -- Values that are kept apart from the log: a salt and the value, or nothing once it is erased.
 CREATE TABLE kept (value bytea PRIMARY KEY, bytes bytea);
