@@ -10,6 +10,7 @@ mod demo;
 mod drill;
 mod exec;
 mod exit;
+mod fleet;
 mod incident;
 mod init;
 mod keys;
@@ -82,6 +83,9 @@ enum Command {
     /// See how people are told: channels, dead letters, what is late
     #[command(subcommand)]
     Channels(channels::Command),
+    /// List, invite and revoke the sidecars that have their desk here
+    #[command(subcommand)]
+    Fleet(fleet::Command),
     Witness(witness::Args),
     /// Make, rotate, revoke and publish keys
     #[command(subcommand)]
@@ -123,6 +127,7 @@ pub fn run() -> u8 {
             Command::Resume(args) => suspend::resume(args).await,
             Command::Suspensions(args) => suspend::list(args).await,
             Command::Channels(command) => channels::run(command).await,
+            Command::Fleet(command) => fleet::run(command).await,
             Command::Witness(args) => witness::run(args).await,
             Command::Keys(command) => keys::run(&command),
         }

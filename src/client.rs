@@ -11,8 +11,8 @@ mod wire;
 
 pub use admin::{
     AdminClient, ChannelStanding, Channels, DeadNotice, Drill, DrillResult, IncidentSeverity, Invited,
-    LateEscalation, OnRecord, Passkeys, PolicyStatus, ReloadOutcome, ReviewerPasskey, Scope, StatisticsOf,
-    Suspended, Suspension,
+    JoinToken, LateEscalation, OnRecord, Passkeys, PolicyStatus, ReloadOutcome, ReviewerPasskey, Scope,
+    SidecarOverview, SidecarRole, StatisticsOf, Suspended, Suspension,
 };
 pub use audit::{AuditClient, DecisionFilter, DecisionOverview, DecisionPage, FollowingRecords, LogRecord};
 pub use change::{Able, Change, Draft, Whereabouts, WhoCan};

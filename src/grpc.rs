@@ -13,7 +13,7 @@ mod trace;
 mod until;
 mod whole;
 
-pub use admin::{AdminService, Inviting, Telling};
+pub use admin::{AdminService, Inviting, Sidecars, Telling};
 pub use audit::AuditService;
 pub use authority::AuthorityService;
 pub use fleet::FleetService;

@@ -28,7 +28,7 @@ use crate::desk::reading::Reading;
 use crate::grpc::identity::{Auditors, Readers};
 use crate::grpc::listen::Listening;
 use crate::grpc::{
-    AdminService, AuditService, AuthorityService, FleetService, Inviting, ReviewService, Telling,
+    AdminService, AuditService, AuthorityService, FleetService, Inviting, ReviewService, Sidecars, Telling,
     serve_agents, serve_reviewers, serve_sidecars,
 };
 use crate::party::PersonId;
@@ -191,7 +191,8 @@ async fn serve(config: &Config, ground: Ground, story: Story) -> Result<Running,
         operators,
         Arc::new(inviting),
         Arc::new(telling),
-    );
+    )
+    .with_sidecars(Sidecars(fleet));
     let told_until = stopping.clone();
     servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail.clone()));
     if outbox.has_channels() {

@@ -1,10 +1,12 @@
 //! An operator's connection: stop agents, let them go on, and see to the policy.
 
 mod figures;
+mod fleet;
 mod people;
 mod telling;
 
 pub use figures::{IncidentSeverity, StatisticsOf};
+pub use fleet::{JoinToken, SidecarOverview, SidecarRole};
 pub use people::{Invited, Passkeys, ReviewerPasskey};
 pub use telling::{ChannelStanding, Channels, DeadNotice, LateEscalation};
 

@@ -1,9 +1,11 @@
 //! The operators' service: `countersign.v1.Admin`.
 
 mod figures;
+mod fleet;
 mod people;
 mod telling;
 
+pub use fleet::Sidecars;
 pub use people::Inviting;
 pub use telling::Telling;
 
@@ -38,6 +40,7 @@ pub struct AdminService {
     figures: Figures,
     inviting: Arc<Inviting>,
     telling: Arc<Telling>,
+    sidecars: Sidecars,
 }
 
 impl AdminService {
@@ -53,7 +56,15 @@ impl AdminService {
         telling: Arc<Telling>,
     ) -> Self {
         let (figures, in_force) = (Figures::new(sidecar.store.clone()), sidecar.in_force.clone());
-        Self { sidecar, desk, brake, reloader, in_force, operators, figures, inviting, telling }
+        let sidecars = Sidecars(None);
+        Self { sidecar, desk, brake, reloader, in_force, operators, figures, inviting, telling, sidecars }
+    }
+
+    /// … and see to these sidecars.
+    #[must_use]
+    pub fn with_sidecars(mut self, sidecars: Sidecars) -> Self {
+        self.sidecars = sidecars;
+        self
     }
 
     async fn status(&self) -> proto::PolicyStatusResponse {
@@ -324,6 +335,32 @@ impl proto::admin_server::Admin for AdminService {
         let report = self.figures.report(settings, self.sidecar.clock.now()).await;
         let report = report.map_err(|error| convert::sidecar_error(error.into()))?;
         Ok(Response::new(proto::GetStatisticsResponse { json: figures::json(&report)? }))
+    }
+
+    async fn invite_sidecar(
+        &self,
+        request: Request<proto::InviteSidecarRequest>,
+    ) -> Result<Response<proto::InviteSidecarResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        self.sidecars.invite(request.into_inner(), by).await.map(Response::new)
+    }
+
+    async fn list_sidecars(
+        &self,
+        request: Request<proto::ListSidecarsRequest>,
+    ) -> Result<Response<proto::ListSidecarsResponse>, Status> {
+        self.operators.admit(&request)?;
+        self.sidecars.list().await.map(Response::new)
+    }
+
+    async fn revoke_sidecar(
+        &self,
+        request: Request<proto::RevokeSidecarRequest>,
+    ) -> Result<Response<proto::RevokeSidecarResponse>, Status> {
+        let by = self.operators.admit(&request)?;
+        let sidecars = self.sidecars.clone();
+        let request = request.into_inner();
+        to_its_end(async move { sidecars.revoke(request, by).await }).await.map(Response::new)
     }
 
     async fn get_advice(

@@ -1,6 +1,7 @@
 //! The fleet of a service, by its configuration: who may enrol, and where sidecars connect.
 
 use super::{ServeFailed, access, failed, listeners};
+use crate::cluster::http::{Api, Place};
 use crate::config::{Access, Config};
 use crate::desk::LocalDesk;
 use crate::desk::fleet::{
@@ -91,5 +92,8 @@ pub(super) fn roles(config: &Config) -> Result<Roles, ServeFailed> {
 
 /// The cluster that this runs in, to ask it about tokens.
 fn cluster() -> Result<Arc<dyn crate::cluster::Cluster>, ServeFailed> {
-    Err(failed("`fleet.kubernetes.token_review` is not there yet; give `jwks`"))
+    let place = Place::of_pod(|name| std::env::var(name).ok()).ok_or_else(|| {
+        failed("`fleet.kubernetes.token_review` asks the cluster, and this runs in none; give `jwks`")
+    })?;
+    Ok(Arc::new(Api::new(place).map_err(failed)?))
 }
