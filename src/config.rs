@@ -8,6 +8,7 @@ mod fault;
 mod fleet;
 mod layers;
 mod shown;
+mod store;
 mod telemetry;
 mod witness;
 
@@ -17,6 +18,7 @@ pub use fault::{ConfigError, Origin, Wrong};
 pub use fleet::{Account, Certified, Fleet, Kubernetes};
 pub use layers::{Layered, Layers, VARIABLES};
 pub use shown::Shown;
+pub use store::{Postgres, StorePlace};
 pub use telemetry::{SaturationLimits, Telemetry};
 pub use witness::WitnessPlace;
 
@@ -62,6 +64,9 @@ pub struct Config {
     pub witnesses: Vec<WitnessPlace>,
     /// The executors, and what each enforces.
     pub executors: Vec<Executor>,
+    /// Where the record is kept.
+    #[serde(default)]
+    pub store: StorePlace,
     /// Whether a changed policy or roster must be approved under the policy in force.
     #[serde(default)]
     pub policy_changes: PolicyChanges,
@@ -291,6 +296,7 @@ impl Config {
             let what = "it needs `listen.agents.tcp` on a loopback address";
             say("unsafe_anyone_on_loopback_is", Err(what.to_owned()));
         }
+        say("store", self.store.check());
         say("witnesses", witness::check(&self.witnesses));
         say("executors", self.check_executors());
         wrong
@@ -348,6 +354,7 @@ impl Config {
 
     fn start_paths_at(&mut self, folder: &Path) {
         self.channels.start_paths_at(folder);
+        self.store.start_paths_at(folder);
         let mut paths = vec![&mut self.data, &mut self.policy, &mut self.roster];
         if let Some(oidc) = &mut self.oidc {
             paths.push(&mut oidc.jwks);

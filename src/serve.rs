@@ -80,7 +80,7 @@ pub fn tracing_of(config: &Config) -> Option<Tracing> {
 pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let loaded = load(config)?;
     let provider = load::provider(config)?;
-    let ground = Ground::embedded(&config.data, config.listen.metrics.is_some())?;
+    let ground = Ground::open(config).await?;
     let loaded = loaded.approved(config, ground.store.as_ref())?;
     for finding in findings(config, &loaded) {
         tracing::warn!("{finding}");

@@ -3,6 +3,7 @@
 use super::saturation::{self, Seen};
 use super::{ServeFailed, failed, log, watched};
 use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::metrics::Metrics;
 use crate::party::LogOrigin;
@@ -41,9 +42,49 @@ pub(super) struct Ground {
 }
 
 impl Ground {
+    /// Opens the record where the configuration says that it is kept.
+    pub(super) async fn open(config: &Config) -> Result<Self, ServeFailed> {
+        let metrics = config.listen.metrics.is_some();
+        let Some(place) = &config.store.postgres else { return Self::embedded(&config.data, metrics) };
+        let place = place.clone();
+        // It waits for the database.
+        let opened = tokio::task::spawn_blocking(move || Self::postgres(&place, metrics));
+        opened.await.map_err(failed)?
+    }
+
+    #[cfg(feature = "postgres")]
+    fn postgres(place: &config::Postgres, metrics: bool) -> Result<Self, ServeFailed> {
+        use crate::store::postgres::PostgresStore;
+
+        let metrics = metrics_if(metrics);
+        let (tell, seen) = saturation::queue();
+        let (store, opened) =
+            PostgresStore::open(watched::postgres_options(place, &metrics, tell)).map_err(failed)?;
+        tracing::info!("{opened}");
+        metrics.views_usable(true);
+        let shared = Arc::new(store.shared());
+        let store = Arc::new(store);
+        watched::recall(&metrics, store.as_ref()).map_err(failed)?;
+        Ok(Self {
+            clock: clock_after(store.as_ref())?,
+            store,
+            claims: shared.clone(),
+            ephemeral: shared,
+            entropy: Arc::new(SystemEntropy),
+            metrics,
+            seen,
+            journal: None,
+        })
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    fn postgres(_: &config::Postgres, _: bool) -> Result<Self, ServeFailed> {
+        Err(failed("`store.postgres`: this program was built without the feature `postgres`"))
+    }
+
     /// Opens the record in a folder of this machine.
     pub(super) fn embedded(data: &Path, metrics: bool) -> Result<Self, ServeFailed> {
-        let metrics = Arc::new(if metrics { Metrics::new() } else { Metrics::unheard() });
+        let metrics = metrics_if(metrics);
         let (tell, seen) = saturation::queue();
         let (store, opened) = EmbeddedStore::open(data, watched::options(&metrics, tell)).map_err(failed)?;
         let store = Arc::new(store);
@@ -63,6 +104,10 @@ impl Ground {
             journal: Some(data.join(RECORDS)),
         })
     }
+}
+
+fn metrics_if(asked_for: bool) -> Arc<Metrics> {
+    Arc::new(if asked_for { Metrics::new() } else { Metrics::unheard() })
 }
 
 fn clock_after(store: &dyn Store) -> Result<Arc<dyn Clock>, ServeFailed> {

@@ -15,7 +15,9 @@ use crate::risk::Level;
 use crate::sidecar::checkpoints::Checkpoints;
 use crate::sidecar::reload::Reloader;
 use crate::sidecar::{Sidecar, SidecarError};
-use crate::store::embedded::{Notice, Options, TellWritten};
+use crate::store::embedded::{Notice, Observe, Options, TellWritten};
+#[cfg(feature = "postgres")]
+use crate::store::postgres;
 use crate::store::{Store, StoreError};
 use crate::telemetry::endpoint::Source;
 use std::path::PathBuf;
@@ -24,27 +26,60 @@ use tokio::sync::{mpsc, watch};
 
 /// A store that tells these metrics what it does, and hands over what tells of saturation.
 pub(super) fn options(metrics: &Arc<Metrics>, saturation: mpsc::Sender<Seen>) -> Options {
-    let (told, observed, written) = (metrics.clone(), metrics.clone(), metrics.clone());
+    let (told, written) = (metrics.clone(), metrics.clone());
     Options {
         tell: Some(Arc::new(move |notice| tell(&told, notice))),
-        observe: Some(Arc::new(move |records| {
-            let noted = observed.asked_for().then(|| Noted::of(records));
-            let (metrics, saturation, seen) = (observed.clone(), saturation.clone(), Seen::of(records));
-            Box::new(move || {
-                if let Some(noted) = noted {
-                    metrics.recorded(noted);
-                }
-                for one in seen {
-                    // Where nobody can keep up, some are not counted; nobody waits for that.
-                    let _ = saturation.try_send(one);
-                }
-            })
-        })),
+        observe: Some(observer(metrics, saturation)),
         written: metrics
             .asked_for()
             .then(|| -> TellWritten { Arc::new(move |group| count(&written, group)) }),
         ..Options::default()
     }
+}
+
+/// … in a database that several share.
+#[cfg(feature = "postgres")]
+pub(super) fn postgres_options(
+    place: &crate::config::Postgres,
+    metrics: &Arc<Metrics>,
+    saturation: mpsc::Sender<Seen>,
+) -> postgres::Options {
+    let written = metrics.clone();
+    let tell: postgres::TellWritten = Arc::new(move |batch| match batch.error {
+        None => written.appended(batch.records, batch.took),
+        Some(StoreError::Full) => written.not_appended("full", batch.changes),
+        Some(StoreError::TooLarge) => written.not_appended("too_large", batch.changes),
+        Some(_) => written.not_appended("unavailable", batch.changes),
+    });
+    postgres::Options {
+        password_file: place.password_file.clone(),
+        ca_file: place.authority.clone(),
+        certificate_file: place.certificate.clone(),
+        key_file: place.key.clone(),
+        schema: place.schema.clone(),
+        migrate: place.migrate,
+        readers: place.readers,
+        observe: Some(observer(metrics, saturation)),
+        written: metrics.asked_for().then_some(tell),
+        ..postgres::Options::at(&place.url)
+    }
+}
+
+fn observer(metrics: &Arc<Metrics>, saturation: mpsc::Sender<Seen>) -> Observe {
+    let observed = metrics.clone();
+    Arc::new(move |records| {
+        let noted = observed.asked_for().then(|| Noted::of(records));
+        let (metrics, saturation, seen) = (observed.clone(), saturation.clone(), Seen::of(records));
+        Box::new(move || {
+            if let Some(noted) = noted {
+                metrics.recorded(noted);
+            }
+            for one in seen {
+                // Where nobody can keep up, some are not counted; nobody waits for that.
+                let _ = saturation.try_send(one);
+            }
+        })
+    })
 }
 
 fn tell(metrics: &Metrics, notice: &Notice) {
