@@ -52,6 +52,8 @@ enum Command {
     Demo(demo::Args),
     Init(init::Args),
     Serve(serve::Args),
+    /// Serve sidecars and people: the desk of a fleet, one of several on PostgreSQL or one alone
+    Desk(serve::Args),
     /// Check a service's configuration, and show what of it is in force and where that was said
     #[command(subcommand)]
     Config(config::Command),
@@ -112,6 +114,7 @@ pub fn run() -> u8 {
             Command::Demo(args) => demo::run(args).await,
             Command::Init(args) => init::run(&args),
             Command::Serve(args) => serve::run(args).await,
+            Command::Desk(args) => serve::desk(args).await,
             Command::Config(command) => config::run(&command),
             Command::Authorize(args) => authorize::run(args).await,
             Command::Exec(args) => exec::run(args).await,

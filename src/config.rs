@@ -105,7 +105,8 @@ pub const RESERVED: &str = "countersign";
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
-    /// The agents' service.
+    /// The agents' service; a desk of sidecars may have none.
+    #[serde(default)]
     pub agents: Endpoint,
     /// The reviewers' service, never on an agents' endpoint.
     #[serde(default)]
@@ -271,7 +272,7 @@ impl Config {
         let mut say = |key: &str, checked: Result<(), String>| {
             wrong.extend(checked.err().map(|what| (key.to_owned(), what)));
         };
-        if self.listen.agents.socket.is_none() && self.listen.agents.tcp.is_none() {
+        if !self.listen.agents.is_somewhere() && !self.listen.sidecars.is_somewhere() {
             say("listen.agents", Err("it needs a `socket` or a `tcp` address".to_owned()));
         }
         say("listen.agents", self.listen.agents.check());
@@ -287,8 +288,8 @@ impl Config {
             say(key, Err(what));
         }
         say("oidc", self.oidc.as_ref().map_or(Ok(()), |oidc| oidc.check(self.listen.console.is_some())));
-        let fleet = self.listen.sidecars.tcp.is_some() || self.listen.sidecars.socket.is_some();
-        if self.agents.is_empty() && self.unsafe_anyone_on_loopback_is.is_none() && !fleet {
+        let somebody = !self.agents.is_empty() || self.unsafe_anyone_on_loopback_is.is_some();
+        if self.listen.agents.is_somewhere() && !somebody && !self.listen.sidecars.is_somewhere() {
             say("agents", Err("there are none: nobody could ask anything".to_owned()));
         }
         let loopback = self.listen.agents.tcp.is_some_and(|address| address.ip().is_loopback());
@@ -448,6 +449,12 @@ impl Console {
 }
 
 impl Endpoint {
+    /// Whether it listens anywhere.
+    #[must_use]
+    pub const fn is_somewhere(&self) -> bool {
+        self.socket.is_some() || self.tcp.is_some()
+    }
+
     fn check(&self) -> Result<(), String> {
         match (self.tcp, &self.tls) {
             (Some(address), None) if !address.ip().is_loopback() => {

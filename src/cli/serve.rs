@@ -3,6 +3,7 @@
 use super::configured::Configured;
 use super::exit::{Exit, Failed};
 use super::output::Output;
+use crate::config::Config;
 use crate::serve::{Running, start};
 use crate::telemetry;
 use serde_json::json;
@@ -23,6 +24,33 @@ pub(super) struct Args {
     /// Print the addresses as one JSON document when ready
     #[arg(long)]
     json: bool,
+    /// Whether it is only a desk.
+    #[arg(skip)]
+    desk: bool,
+}
+
+/// Runs `countersign desk`: the same service for sidecars and people only.
+///
+/// # Errors
+/// As [`run`]; also where the configuration is one of another role.
+pub(super) async fn desk(args: Args) -> Result<Exit, Failed> {
+    run(Args { desk: true, ..args }).await
+}
+
+/// A desk serves sidecars, and no agents: whoever can reach it as an agent would be decided for where nobody looks.
+fn is_a_desks(config: &Config) -> Result<(), Failed> {
+    let usage = |what: &str, advice: &str| Err(Failed::new(Exit::Usage, what).advise(advice));
+    match (config.listen.sidecars.is_somewhere(), config.listen.agents.is_somewhere()) {
+        (true, false) => Ok(()),
+        (false, _) => usage(
+            "a desk serves sidecars, and `listen.sidecars` says nowhere",
+            "give it a `tcp` address with `tls`, or use `countersign serve`",
+        ),
+        (true, true) => usage(
+            "a desk serves no agents, and `listen.agents` says where",
+            "take it out, or use `countersign serve`, which serves both",
+        ),
+    }
 }
 
 /// Runs the command.
@@ -32,6 +60,9 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     let output = Output::new(args.json);
     let config = args.config.load()?;
+    if args.desk {
+        is_a_desks(&config)?;
+    }
     if args.check {
         let findings = crate::serve::check(&config).map_err(|error| Failed::new(Exit::Usage, error))?;
         output.print(

@@ -8,6 +8,7 @@ const COMMANDS: &[&[&str]] = &[
     &["demo"],
     &["init"],
     &["serve"],
+    &["desk"],
     &["config"],
     &["config", "check"],
     &["config", "show"],

@@ -16,6 +16,8 @@ pub(crate) struct Server {
     /// Stops the server when its standard input ends: with this process, however it ends.
     keeper: Mutex<Option<Child>>,
     settings: Vec<String>,
+    /// The command that the server is run by: one that puts it into another network, for example.
+    within: Vec<String>,
 }
 
 /// The programs of the newest version that is installed.
@@ -58,6 +60,11 @@ impl Server {
 
     /// A new cluster, started with these settings.
     pub(crate) fn start(settings: &[&str]) -> Self {
+        Self::start_within(&[], settings)
+    }
+
+    /// … run by a command.
+    pub(crate) fn start_within(within: &[&str], settings: &[&str]) -> Self {
         let mut command = unprivileged(Path::new("mktemp"));
         command.args(["-d", "/tmp/countersign-postgres-XXXXXX"]);
         let folder = PathBuf::from(succeed(command).trim());
@@ -68,7 +75,8 @@ impl Server {
         succeed(command);
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let server = Self { folder, binaries, port, keeper: Mutex::new(None), settings };
+        let within = within.iter().map(|&word| word.to_owned()).collect();
+        let server = Self { folder, binaries, port, keeper: Mutex::new(None), settings, within };
         server.run();
         server
     }
@@ -97,7 +105,15 @@ impl Server {
             settings = settings.join(" "),
             folder = self.folder.display(),
         );
-        let mut command = unprivileged(Path::new("sh"));
+        let unprivileged = unprivileged(Path::new("sh"));
+        let mut command = match self.within.split_first() {
+            None => unprivileged,
+            Some((program, args)) => {
+                let mut command = Command::new(program);
+                command.args(args).arg(unprivileged.get_program()).args(unprivileged.get_args());
+                command
+            }
+        };
         command.args(["-c", &script]).current_dir("/").stdin(Stdio::piped());
         *self.keeper.lock().unwrap() = Some(command.spawn().unwrap());
         let since = Instant::now();
@@ -109,7 +125,7 @@ impl Server {
 
     fn answers(&self) -> bool {
         let mut command = Command::new(self.binaries.join("pg_isready"));
-        command.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        command.arg("-q").arg("-h").arg(&self.folder).args(["-p", &self.port.to_string()]);
         command.status().unwrap().success()
     }
 
@@ -139,6 +155,14 @@ impl Server {
             std::thread::yield_now();
         }
         drop(std::fs::remove_file(self.data().join("postmaster.pid")));
+    }
+
+    /// Lets others in, by a line of `pg_hba.conf`.
+    pub(crate) fn allow(&self, line: &str) {
+        let hba = self.data().join("pg_hba.conf");
+        let text = std::fs::read_to_string(&hba).unwrap();
+        std::fs::write(&hba, format!("{text}{line}")).unwrap();
+        self.sql("SELECT pg_reload_conf()");
     }
 
     /// Where the server is, for a role.
