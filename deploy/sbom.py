@@ -2,7 +2,8 @@
 """The crates that are linked into the program, as a CycloneDX 1.5 document.
 
     cargo metadata --locked --format-version 1 --filter-platform TARGET > metadata.json
-    deploy/sbom.py metadata.json Cargo.lock countersign.cdx.json
+    cargo tree --locked --edges normal --prefix none --target TARGET --format '{p}' > linked
+    deploy/sbom.py metadata.json linked Cargo.lock countersign.cdx.json
 
 The same input and SOURCE_DATE_EPOCH give the same bytes. What only builds or tests the program is not in it.
 """
@@ -15,29 +16,29 @@ import tomllib
 import uuid
 
 
-def linked(metadata):
-    """The ids of the packages that normal dependencies lead to, from the root on, with what each depends on."""
+def dependencies_of(metadata, linked):
+    """The ids of the packages that are linked, with what each depends on.
+
+    The metadata knows the edges, but resolves features for tests as well; the tree knows what is linked.
+    """
+    packages = {package["id"]: (package["name"], package["version"]) for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
-    found, waiting = {}, [metadata["resolve"]["root"]]
-    while waiting:
-        package = waiting.pop()
-        if package in found:
-            continue
-        needs = [
+    return {
+        package: sorted(
             dependency["pkg"]
             for dependency in nodes[package]["deps"]
-            if any(kind["kind"] is None for kind in dependency["dep_kinds"])
-        ]
-        found[package] = sorted(needs)
-        waiting.extend(needs)
-    return found
+            if any(kind["kind"] is None for kind in dependency["dep_kinds"]) and packages[dependency["pkg"]] in linked
+        )
+        for package in nodes
+        if packages[package] in linked
+    }
 
 
-def document(metadata, lock, epoch):
+def document(metadata, linked, lock, epoch):
     """The whole document."""
     packages = {package["id"]: package for package in metadata["packages"]}
     checksums = {(p["name"], p["version"]): p.get("checksum") for p in lock["package"]}
-    found = linked(metadata)
+    found = dependencies_of(metadata, linked)
 
     def reference(package):
         return f"pkg:cargo/{packages[package]['name']}@{packages[package]['version']}"
@@ -81,14 +82,17 @@ def document(metadata, lock, epoch):
 
 
 def main():
-    if len(sys.argv) != 4:
+    if len(sys.argv) != 5:
         sys.exit(__doc__)
     with open(sys.argv[1], encoding="utf-8") as file:
         metadata = json.load(file)
-    with open(sys.argv[2], "rb") as file:
+    with open(sys.argv[2], encoding="utf-8") as file:
+        words = [line.split() for line in file if line.strip()]
+    linked = {(line[0], line[1].removeprefix("v")) for line in words}
+    with open(sys.argv[3], "rb") as file:
         lock = tomllib.load(file)
-    made = document(metadata, lock, int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
-    with open(sys.argv[3], "w", encoding="utf-8") as file:
+    made = document(metadata, linked, lock, int(os.environ.get("SOURCE_DATE_EPOCH", "0")))
+    with open(sys.argv[4], "w", encoding="utf-8") as file:
         json.dump(made, file, indent=1, ensure_ascii=False)
         file.write("\n")
 

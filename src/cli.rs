@@ -13,6 +13,7 @@ mod exit;
 mod fleet;
 mod incident;
 mod init;
+mod install;
 mod keys;
 mod output;
 mod policy;
@@ -51,6 +52,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Init(init::Args),
+    Install(install::Args),
     Serve(serve::Args),
     /// Serve sidecars and people: the desk of a fleet, one of several on PostgreSQL or one alone
     Desk(serve::Args),
@@ -113,6 +115,7 @@ pub fn run() -> u8 {
         match cli.command {
             Command::Demo(args) => demo::run(args).await,
             Command::Init(args) => init::run(&args),
+            Command::Install(args) => install::run(&args),
             Command::Serve(args) => serve::run(args).await,
             Command::Desk(args) => serve::desk(args).await,
             Command::Config(command) => config::run(&command),

@@ -7,6 +7,7 @@ use std::process::Command;
 const COMMANDS: &[&[&str]] = &[
     &["demo"],
     &["init"],
+    &["install"],
     &["serve"],
     &["desk"],
     &["config"],
