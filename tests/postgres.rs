@@ -12,12 +12,18 @@
 
 #[path = "postgres/lost.rs"]
 mod lost;
+#[path = "postgres/opening.rs"]
+mod opening;
 #[path = "postgres/proxy.rs"]
 mod proxy;
 #[path = "postgres/server.rs"]
 mod server;
+#[path = "postgres/sharing.rs"]
+mod sharing;
 #[path = "postgres/together.rs"]
 mod together;
+#[path = "postgres/trouble.rs"]
+mod trouble;
 
 use countersign::store::Store;
 use countersign::store::conformance::{CHECKS, Going, Place};
