@@ -114,7 +114,7 @@ async fn within(client: &Client, schema: &Schema, from: i32) -> Result<bool, Tro
         // Outside of a transaction: two who do this at once may hinder each other, and one of them does it again.
         let made = format!(
             "CREATE SCHEMA IF NOT EXISTS {schema}; \
-             CREATE TABLE IF NOT EXISTS migrated (one smallint PRIMARY KEY CHECK (one = 1), version int NOT NULL); \
+             CREATE TABLE IF NOT EXISTS migrated (one smallint PRIMARY KEY CHECK (one = 1), version int4 NOT NULL); \
              INSERT INTO migrated (one, version) VALUES (1, 0) ON CONFLICT DO NOTHING"
         );
         for statement in made.split("; ") {
