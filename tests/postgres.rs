@@ -17,6 +17,7 @@ mod opening;
 #[path = "postgres/proxy.rs"]
 mod proxy;
 #[path = "postgres/server.rs"]
+#[allow(dead_code, reason = "other tests start servers in networks of their own")]
 mod server;
 #[path = "postgres/sharing.rs"]
 mod sharing;
