@@ -10,6 +10,7 @@ const COMMANDS: &[&[&str]] = &[
     &["install"],
     &["serve"],
     &["desk"],
+    &["probe"],
     &["config"],
     &["config", "check"],
     &["config", "show"],
