@@ -7,6 +7,7 @@ mod config;
 mod configured;
 mod connection;
 mod demo;
+mod doctor;
 mod drill;
 mod exec;
 mod exit;
@@ -59,6 +60,7 @@ enum Command {
     /// Serve sidecars and people: the desk of a fleet, one of several on PostgreSQL or one alone
     Desk(serve::Args),
     Probe(probe::Args),
+    Doctor(doctor::Args),
     /// Check a service's configuration, and show what of it is in force and where that was said
     #[command(subcommand)]
     Config(config::Command),
@@ -122,6 +124,7 @@ pub fn run() -> u8 {
             Command::Serve(args) => serve::run(args).await,
             Command::Desk(args) => serve::desk(args).await,
             Command::Probe(args) => probe::run(&args),
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Config(command) => config::run(&command),
             Command::Authorize(args) => authorize::run(args).await,
             Command::Exec(args) => exec::run(args).await,

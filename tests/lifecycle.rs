@@ -11,6 +11,8 @@
 
 #[path = "lifecycle/certificates.rs"]
 mod certificates;
+#[path = "lifecycle/doctor.rs"]
+mod doctor;
 #[path = "lifecycle/layers.rs"]
 mod layers;
 #[path = "lifecycle/memory.rs"]

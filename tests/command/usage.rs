@@ -11,6 +11,7 @@ const COMMANDS: &[&[&str]] = &[
     &["serve"],
     &["desk"],
     &["probe"],
+    &["doctor"],
     &["config"],
     &["config", "check"],
     &["config", "show"],
