@@ -7,18 +7,17 @@ mod config;
 mod configured;
 mod connection;
 mod demo;
-mod doctor;
 mod drill;
 mod exec;
 mod exit;
 mod fleet;
 mod incident;
 mod init;
+mod inject;
 mod install;
 mod keys;
 mod output;
 mod policy;
-mod probe;
 mod receipt;
 mod review;
 mod reviewers;
@@ -28,6 +27,7 @@ mod stats;
 mod suspend;
 mod trust;
 mod verify;
+mod wait;
 mod when;
 mod witness;
 
@@ -36,7 +36,6 @@ use exit::{Exit, Failed};
 use crate::clock::{Clock as _, SystemClock};
 use crate::moment::Moment;
 use clap::{Parser, Subcommand};
-use core::time::Duration;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -59,8 +58,7 @@ enum Command {
     Serve(serve::Args),
     /// Serve sidecars and people: the desk of a fleet, one of several on PostgreSQL or one alone
     Desk(serve::Args),
-    Probe(probe::Args),
-    Doctor(doctor::Args),
+    Inject(Box<inject::Args>),
     /// Check a service's configuration, and show what of it is in force and where that was said
     #[command(subcommand)]
     Config(config::Command),
@@ -95,6 +93,7 @@ enum Command {
     /// List, invite and revoke the sidecars that have their desk here
     #[command(subcommand)]
     Fleet(fleet::Command),
+    Wait(wait::Args),
     Witness(witness::Args),
     /// Make, rotate, revoke and publish keys
     #[command(subcommand)]
@@ -123,8 +122,7 @@ pub fn run() -> u8 {
             Command::Install(args) => install::run(&args),
             Command::Serve(args) => serve::run(args).await,
             Command::Desk(args) => serve::desk(args).await,
-            Command::Probe(args) => probe::run(&args),
-            Command::Doctor(args) => doctor::run(args).await,
+            Command::Inject(args) => inject::run(*args).await,
             Command::Config(command) => config::run(&command),
             Command::Authorize(args) => authorize::run(args).await,
             Command::Exec(args) => exec::run(args).await,
@@ -141,12 +139,11 @@ pub fn run() -> u8 {
             Command::Suspensions(args) => suspend::list(args).await,
             Command::Channels(command) => channels::run(command).await,
             Command::Fleet(command) => fleet::run(command).await,
+            Command::Wait(args) => wait::run(args).await,
             Command::Witness(args) => witness::run(args).await,
             Command::Keys(command) => keys::run(&command),
         }
     });
-    // What is left on a thread, as a recovery that was told to stop, is not waited for.
-    runtime.shutdown_timeout(Duration::from_secs(1));
     match done {
         Ok(exit) => exit.code(),
         Err(failed) => complain(&failed),

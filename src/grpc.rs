@@ -9,9 +9,6 @@ mod fleet;
 pub mod identity;
 pub mod listen;
 mod review;
-mod shed;
-#[cfg(test)]
-mod tests;
 mod trace;
 mod until;
 mod whole;
@@ -22,8 +19,6 @@ pub use authority::AuthorityService;
 pub use fleet::FleetService;
 pub use review::ReviewService;
 
-use crate::ceiling::Ceiling;
-use crate::health::Phase;
 use crate::metrics::Metrics;
 use crate::proto;
 use core::time::Duration;
@@ -34,7 +29,6 @@ use proto::audit_server::AuditServer;
 use proto::authority_server::AuthorityServer;
 use proto::fleet_server::FleetServer;
 use proto::review_server::ReviewServer;
-use shed::Shedding;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -63,45 +57,36 @@ impl core::fmt::Display for ServeError {
 
 impl std::error::Error for ServeError {}
 
-/// What every service stands in: what counts its calls, what bounds them, and when they end.
-#[derive(Clone)]
-pub struct Around {
-    /// What counts the calls.
-    pub metrics: Arc<Metrics>,
-    /// How many there may be.
-    pub ceiling: Arc<Ceiling>,
-    /// What the process is at.
-    pub phases: watch::Receiver<Phase>,
-}
-
-/// Serves the agents until the process is [stopping](Phase::Stopping).
+/// Serves the agents until `stop` turns true.
 ///
 /// # Errors
 /// [`ServeError`] if a connection could not be accepted any more.
 pub async fn serve_agents(
     service: AuthorityService,
     listening: Listening,
-    around: Around,
+    metrics: Arc<Metrics>,
+    stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let service = AuthorityServer::new(service).max_decoding_message_size(MAX_REQUEST);
-    serve(Routes::new(service), &["countersign.v1.Authority"], listening, around).await
+    serve(Routes::new(service), &["countersign.v1.Authority"], listening, metrics, stop).await
 }
 
-/// Serves the sidecars until the process is [stopping](Phase::Stopping).
+/// Serves the sidecars until `stop` turns true.
 ///
 /// # Errors
 /// [`ServeError`] if a connection could not be accepted any more.
 pub async fn serve_sidecars(
     service: FleetService,
     listening: Listening,
-    around: Around,
+    metrics: Arc<Metrics>,
+    stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let service = FleetServer::new(service).max_decoding_message_size(MAX_ANSWER);
     let service = service.max_encoding_message_size(MAX_ANSWER);
-    serve(Routes::new(service), &["countersign.v1.Fleet"], listening, around).await
+    serve(Routes::new(service), &["countersign.v1.Fleet"], listening, metrics, stop).await
 }
 
-/// Serves the reviewers, and the operators and auditors beside them, until the process is [stopping](Phase::Stopping).
+/// Serves the reviewers, and the operators and auditors beside them, until `stop` turns true.
 ///
 /// # Errors
 /// [`ServeError`] if a connection could not be accepted any more.
@@ -110,7 +95,8 @@ pub async fn serve_reviewers(
     admin: AdminService,
     audit: AuditService,
     listening: Listening,
-    around: Around,
+    metrics: Arc<Metrics>,
+    stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let review = ReviewServer::new(review).max_decoding_message_size(MAX_REQUEST);
     let review = review.max_encoding_message_size(MAX_ANSWER);
@@ -119,16 +105,16 @@ pub async fn serve_reviewers(
     let audit = audit.max_encoding_message_size(MAX_ANSWER);
     let names = &["countersign.v1.Review", "countersign.v1.Admin", "countersign.v1.Audit"];
     let routes = Routes::new(review).add_service(admin).add_service(audit);
-    serve(routes, names, listening, around).await
+    serve(routes, names, listening, metrics, stop).await
 }
 
 async fn serve(
     service: Routes,
     names: &'static [&'static str],
     listening: Listening,
-    around: Around,
+    metrics: Arc<Metrics>,
+    stop: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
-    let Around { metrics, ceiling, phases } = around;
     let (health, health_service) = tonic_health::server::health_reporter();
     let mut reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS);
@@ -144,16 +130,12 @@ async fn serve(
     listening.serve_on(|incoming| {
         let server = Server::builder()
             .layer(Counted(metrics.clone()))
-            .layer(Shedding { ceiling: ceiling.clone(), metrics: metrics.clone() })
             .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
             .max_concurrent_streams(STREAMS_PER_CONNECTION)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)));
-        let stopped = stopped(phases.clone(), health.clone(), names);
-        running.spawn(incoming.run(server, routes.clone(), stopped));
+        running.spawn(incoming.run(server, routes.clone(), stopped(stop.clone(), health.clone(), names)));
     });
-    let mut telling = tokio::task::JoinSet::new();
-    telling.spawn(tell(phases, Phase::Draining, health, names));
     while let Some(ended) = running.join_next().await {
         ended
             .map_err(|error| ServeError(error.to_string()))?
@@ -162,15 +144,10 @@ async fn serve(
     Ok(())
 }
 
-/// Ends when the service takes no more calls, after saying so to whoever asks for its health.
-async fn stopped(phases: watch::Receiver<Phase>, health: HealthReporter, names: &[&str]) {
-    tell(phases, Phase::Stopping, health, names).await;
-}
-
-/// Waits for this phase, and says then that nothing is served any more.
-async fn tell(mut phases: watch::Receiver<Phase>, phase: Phase, health: HealthReporter, names: &[&str]) {
+/// Ends when the service is to stop, after saying so to whoever asks for its health.
+async fn stopped(mut stop: watch::Receiver<bool>, health: HealthReporter, names: &[&str]) {
     // A sender that went away means that nobody can ask to stop any more but everything is ending.
-    drop(phases.wait_for(|now| *now >= phase).await);
+    drop(stop.wait_for(|stop| *stop).await);
     for name in names {
         health.set_service_status(*name, tonic_health::ServingStatus::NotServing).await;
     }

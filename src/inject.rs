@@ -12,6 +12,8 @@ pub mod names;
 pub mod patch;
 pub mod plan;
 pub mod pod;
+#[cfg(feature = "server")]
+pub mod probes;
 pub mod quantity;
 pub mod refusal;
 pub mod review;

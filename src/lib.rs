@@ -69,8 +69,6 @@ pub mod token;
 
 // ── the promises, and the ways of keeping them ──
 #[cfg(feature = "server")]
-pub mod ceiling;
-#[cfg(feature = "server")]
 pub mod clock;
 #[cfg(feature = "engine")]
 pub mod cluster;
@@ -80,8 +78,6 @@ pub mod entropy;
 pub mod exchange;
 #[cfg(feature = "server")]
 pub mod files;
-#[cfg(feature = "server")]
-pub mod health;
 #[cfg(feature = "journal")]
 pub mod journal;
 #[cfg(feature = "server")]
@@ -96,8 +92,6 @@ pub mod replay;
 pub mod signer;
 #[cfg(feature = "server")]
 pub mod store;
-#[cfg(feature = "server")]
-pub mod tls;
 #[cfg(feature = "server")]
 pub mod witness;
 

@@ -80,9 +80,9 @@ impl Api {
 
     /// A client that trusts what the file says now.
     async fn client(&self) -> Result<Client, ClusterError> {
+        // Without TLS there is nobody to trust, and this machine only.
         if self.url.scheme() == "http" {
-            let client = Client::builder().redirect(Policy::none()).no_proxy().timeout(TIMEOUT).build();
-            return client.map_err(|error| unavailable(&error));
+            return client(RootCertStore::empty()).map_err(ClusterError::Unavailable);
         }
         let pem = read_file(&self.authority).await?;
         let mut known = self.client.lock().unwrap_or_else(PoisonError::into_inner);
@@ -198,7 +198,8 @@ impl Cluster for Api {
 
     fn announce<'a>(&'a self, announcement: &'a Announcement) -> Asking<'a, ()> {
         Box::pin(async move {
-            let path = format!("/api/v1/namespaces/{}/events", segment(&announcement.namespace)?);
+            let namespace = segment(&announcement.namespace)?;
+            let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
             self.ask(Method::POST, &path, Some(&objects::event(announcement))).await.map(drop)
         })
     }
@@ -242,6 +243,10 @@ fn trusting(pem: &[u8]) -> Result<Client, String> {
     if roots.is_empty() {
         return Err("there is no certificate in it".to_owned());
     }
+    client(roots)
+}
+
+fn client(roots: RootCertStore) -> Result<Client, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let tls = tls.map_err(|error| error.to_string())?;

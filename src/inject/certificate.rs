@@ -5,8 +5,10 @@
 //! take that up do the replicas show the new certificate; the old authority stays a while longer. So at no time does a
 //! replica show what an API server does not know, whichever of them is behind.
 
+mod files;
 mod keeper;
 
+pub use files::{Files, NotTaken};
 pub use keeper::{Keeper, Kept, Round};
 
 use crate::moment::Moment;

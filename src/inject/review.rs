@@ -198,11 +198,11 @@ pub fn told(reviewed: &Reviewed) -> Option<(&'static str, bool, String)> {
         }
         Outcome::Refused(refusal) => Some(("InjectionRefused", true, format!("{pod}: {refusal}"))),
         Outcome::Skipped(skip) => match skip {
-            Skip::OptedOut | Skip::MirrorPod | Skip::OwnNamespace | Skip::SystemNamespace => {
-                Some(("InjectionSkipped", false, format!("{pod}: {skip}")))
-            }
-            // Nothing was left out.
+            Skip::OptedOut | Skip::MirrorPod => Some(("InjectionSkipped", false, format!("{pod}: {skip}"))),
+            // Nobody expected one.
             Skip::NotAsked
+            | Skip::OwnNamespace
+            | Skip::SystemNamespace
             | Skip::AlreadyInjected
             | Skip::Terminating
             | Skip::NotAPod

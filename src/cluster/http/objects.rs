@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// The longest message of an event; the API server refuses longer ones.
-const MOST_MESSAGE: usize = 1000;
+/// The most characters of an event's note; the API server refuses more than 1 KiB.
+const MOST_MESSAGE: usize = 250;
 
 fn text<'v>(value: &'v Value, place: &str) -> Option<&'v str> {
     value.pointer(place).and_then(Value::as_str)
@@ -146,28 +146,29 @@ pub(super) fn change_bundle(
 
 pub(super) fn event(announcement: &Announcement) -> Value {
     let about = &announcement.about;
-    // Whole seconds: that is what this kind of event has.
-    let at = Moment::from_unix_seconds(announcement.at.unix_seconds()).to_string();
+    // Six decimals, neither more nor less.
+    let whole = Moment::from_unix_seconds(announcement.at.unix_seconds()).to_string();
+    let at = format!("{}.{:03}000Z", whole.trim_end_matches('Z'), announcement.at.unix_millis() % 1000);
     let unique: String = announcement.unique.iter().map(|byte| format!("{byte:02x}")).collect();
     let name: String = about.name.chars().take(200).collect();
     json!({
-        "apiVersion": "v1",
+        "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": { "name": format!("{name}.{unique}"), "namespace": announcement.namespace },
-        "involvedObject": {
+        "eventTime": at,
+        "reportingController": "countersign.dev/injector",
+        "reportingInstance": "countersign-injector",
+        "action": "Inject",
+        "reason": announcement.reason,
+        "regarding": {
             "apiVersion": about.api_version,
             "kind": about.kind,
             "name": about.name,
             "namespace": announcement.namespace,
             "uid": about.uid,
         },
-        "reason": announcement.reason,
-        "message": announcement.message.chars().take(MOST_MESSAGE).collect::<String>(),
+        "note": announcement.message.chars().take(MOST_MESSAGE).collect::<String>(),
         "type": if announcement.warning { "Warning" } else { "Normal" },
-        "source": { "component": "countersign-injector" },
-        "firstTimestamp": at,
-        "lastTimestamp": at,
-        "count": 1,
     })
 }
 

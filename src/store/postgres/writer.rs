@@ -190,13 +190,11 @@ impl Writer {
             answers.push((tell, answer));
         }
         hub.watchers.wake(touched);
-        let others = match written {
+        match written {
             Some(range) => hub.progress.recorded(range),
-            None => false,
-        };
-        if others {
-            hub.poke.notify_one();
+            None => hub.progress.abandoned(),
         }
+        hub.poke.notify_one();
         for (tell, answer) in answers {
             // Whoever asked may be gone; it is recorded all the same.
             let _ = tell.send(answer);
