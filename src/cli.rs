@@ -7,6 +7,7 @@ mod config;
 mod configured;
 mod connection;
 mod demo;
+mod doctor;
 mod drill;
 mod exec;
 mod exit;
@@ -18,6 +19,7 @@ mod install;
 mod keys;
 mod output;
 mod policy;
+mod probe;
 mod receipt;
 mod review;
 mod reviewers;
@@ -36,6 +38,7 @@ use exit::{Exit, Failed};
 use crate::clock::{Clock as _, SystemClock};
 use crate::moment::Moment;
 use clap::{Parser, Subcommand};
+use core::time::Duration;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +61,8 @@ enum Command {
     Serve(serve::Args),
     /// Serve sidecars and people: the desk of a fleet, one of several on PostgreSQL or one alone
     Desk(serve::Args),
+    Probe(probe::Args),
+    Doctor(doctor::Args),
     Inject(Box<inject::Args>),
     /// Check a service's configuration, and show what of it is in force and where that was said
     #[command(subcommand)]
@@ -122,6 +127,8 @@ pub fn run() -> u8 {
             Command::Install(args) => install::run(&args),
             Command::Serve(args) => serve::run(args).await,
             Command::Desk(args) => serve::desk(args).await,
+            Command::Probe(args) => probe::run(&args),
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Inject(args) => inject::run(*args).await,
             Command::Config(command) => config::run(&command),
             Command::Authorize(args) => authorize::run(args).await,
@@ -144,6 +151,8 @@ pub fn run() -> u8 {
             Command::Keys(command) => keys::run(&command),
         }
     });
+    // What is left on a thread, as a recovery that was told to stop, is not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     match done {
         Ok(exit) => exit.code(),
         Err(failed) => complain(&failed),

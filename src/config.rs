@@ -7,6 +7,7 @@ mod document;
 mod fault;
 mod fleet;
 mod layers;
+mod limits;
 mod shown;
 mod store;
 mod telemetry;
@@ -17,6 +18,7 @@ pub use channels::{Channels, Waits};
 pub use fault::{ConfigError, Origin, Wrong};
 pub use fleet::{Account, Certified, Fleet, Kubernetes};
 pub use layers::{Layered, Layers, VARIABLES};
+pub use limits::{Bytes, Limits};
 pub use shown::Shown;
 pub use store::{Postgres, StorePlace};
 pub use telemetry::{SaturationLimits, Telemetry};
@@ -25,6 +27,7 @@ pub use witness::WitnessPlace;
 use crate::condition::ConditionKind;
 use crate::party::{AgentId, ExecutorId, PersonId, TrustDomain};
 use crate::presence::passkey::RelyingParty;
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
@@ -82,6 +85,13 @@ pub struct Config {
     /// The sidecars of other machines and pods, which connect to `listen.sidecars`.
     #[serde(default)]
     pub fleet: Fleet,
+    /// How much it takes on at a time.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How long the service goes on answering after it was told to stop, while it says that it is not ready; if nothing is
+    /// said, as long as its role needs.
+    #[serde(default)]
+    pub drain_seconds: Option<u64>,
     /// Lets anyone on this machine who reaches the agents' TCP port pass as this agent. For trying out only.
     #[serde(default)]
     pub unsafe_anyone_on_loopback_is: Option<AgentId>,
@@ -117,7 +127,7 @@ pub struct Listen {
     /// The console, for browsers; nowhere if nothing is said. Other than on loopback only with TLS.
     #[serde(default)]
     pub console: Option<Console>,
-    /// Where `/metrics`, `/healthz` and `/readyz` are answered, in plain HTTP; nowhere if nothing is said.
+    /// Where `/metrics`, `/startup`, `/live` and `/ready` are answered, in plain HTTP; nowhere if nothing is said.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
 }
@@ -153,6 +163,10 @@ pub struct Endpoint {
     /// TLS for the TCP address.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// After how long a connection to the TCP address takes no more calls, so that its client looks up anew where the
+    /// service is; what is under way then goes on. Never if nothing is said, and half an hour for sidecars.
+    #[serde(default)]
+    pub max_connection_age_seconds: Option<u64>,
 }
 
 /// TLS with optional client certificates.
@@ -283,6 +297,7 @@ impl Config {
         say("channels", self.channels.check());
         say("channels", self.check_links());
         say("telemetry", self.telemetry.check());
+        say("limits", self.limits.check());
         say("", self.check_names());
         if let Err((key, what)) = access::check(self) {
             say(key, Err(what));
@@ -455,7 +470,16 @@ impl Endpoint {
         self.socket.is_some() || self.tcp.is_some()
     }
 
+    /// How long a connection to the TCP address takes calls, if that is said.
+    #[must_use]
+    pub fn max_connection_age(&self) -> Option<Duration> {
+        self.max_connection_age_seconds.map(Duration::from_secs)
+    }
+
     fn check(&self) -> Result<(), String> {
+        if self.max_connection_age_seconds == Some(0) {
+            return Err("`max_connection_age_seconds` is 0: no connection would last".to_owned());
+        }
         match (self.tcp, &self.tls) {
             (Some(address), None) if !address.ip().is_loopback() => {
                 Err(format!("`tcp: {address}` is not a loopback address and has no `tls`"))

@@ -9,6 +9,9 @@ mod fleet;
 pub mod identity;
 pub mod listen;
 mod review;
+mod shed;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod until;
 mod whole;
@@ -19,6 +22,8 @@ pub use authority::AuthorityService;
 pub use fleet::FleetService;
 pub use review::ReviewService;
 
+use crate::ceiling::Ceiling;
+use crate::health::Phase;
 use crate::metrics::Metrics;
 use crate::proto;
 use core::time::Duration;
@@ -29,6 +34,7 @@ use proto::audit_server::AuditServer;
 use proto::authority_server::AuthorityServer;
 use proto::fleet_server::FleetServer;
 use proto::review_server::ReviewServer;
+use shed::Shedding;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -57,36 +63,45 @@ impl core::fmt::Display for ServeError {
 
 impl std::error::Error for ServeError {}
 
-/// Serves the agents until `stop` turns true.
+/// What every service stands in: what counts its calls, what bounds them, and when they end.
+#[derive(Clone)]
+pub struct Around {
+    /// What counts the calls.
+    pub metrics: Arc<Metrics>,
+    /// How many there may be.
+    pub ceiling: Arc<Ceiling>,
+    /// What the process is at.
+    pub phases: watch::Receiver<Phase>,
+}
+
+/// Serves the agents until the process is [stopping](Phase::Stopping).
 ///
 /// # Errors
 /// [`ServeError`] if a connection could not be accepted any more.
 pub async fn serve_agents(
     service: AuthorityService,
     listening: Listening,
-    metrics: Arc<Metrics>,
-    stop: watch::Receiver<bool>,
+    around: Around,
 ) -> Result<(), ServeError> {
     let service = AuthorityServer::new(service).max_decoding_message_size(MAX_REQUEST);
-    serve(Routes::new(service), &["countersign.v1.Authority"], listening, metrics, stop).await
+    serve(Routes::new(service), &["countersign.v1.Authority"], listening, around).await
 }
 
-/// Serves the sidecars until `stop` turns true.
+/// Serves the sidecars until the process is [stopping](Phase::Stopping).
 ///
 /// # Errors
 /// [`ServeError`] if a connection could not be accepted any more.
 pub async fn serve_sidecars(
     service: FleetService,
     listening: Listening,
-    metrics: Arc<Metrics>,
-    stop: watch::Receiver<bool>,
+    around: Around,
 ) -> Result<(), ServeError> {
     let service = FleetServer::new(service).max_decoding_message_size(MAX_ANSWER);
     let service = service.max_encoding_message_size(MAX_ANSWER);
-    serve(Routes::new(service), &["countersign.v1.Fleet"], listening, metrics, stop).await
+    serve(Routes::new(service), &["countersign.v1.Fleet"], listening, around).await
 }
 
-/// Serves the reviewers, and the operators and auditors beside them, until `stop` turns true.
+/// Serves the reviewers, and the operators and auditors beside them, until the process is [stopping](Phase::Stopping).
 ///
 /// # Errors
 /// [`ServeError`] if a connection could not be accepted any more.
@@ -95,8 +110,7 @@ pub async fn serve_reviewers(
     admin: AdminService,
     audit: AuditService,
     listening: Listening,
-    metrics: Arc<Metrics>,
-    stop: watch::Receiver<bool>,
+    around: Around,
 ) -> Result<(), ServeError> {
     let review = ReviewServer::new(review).max_decoding_message_size(MAX_REQUEST);
     let review = review.max_encoding_message_size(MAX_ANSWER);
@@ -105,16 +119,16 @@ pub async fn serve_reviewers(
     let audit = audit.max_encoding_message_size(MAX_ANSWER);
     let names = &["countersign.v1.Review", "countersign.v1.Admin", "countersign.v1.Audit"];
     let routes = Routes::new(review).add_service(admin).add_service(audit);
-    serve(routes, names, listening, metrics, stop).await
+    serve(routes, names, listening, around).await
 }
 
 async fn serve(
     service: Routes,
     names: &'static [&'static str],
     listening: Listening,
-    metrics: Arc<Metrics>,
-    stop: watch::Receiver<bool>,
+    around: Around,
 ) -> Result<(), ServeError> {
+    let Around { metrics, ceiling, phases } = around;
     let (health, health_service) = tonic_health::server::health_reporter();
     let mut reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS);
@@ -130,12 +144,16 @@ async fn serve(
     listening.serve_on(|incoming| {
         let server = Server::builder()
             .layer(Counted(metrics.clone()))
+            .layer(Shedding { ceiling: ceiling.clone(), metrics: metrics.clone() })
             .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
             .max_concurrent_streams(STREAMS_PER_CONNECTION)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)));
-        running.spawn(incoming.run(server, routes.clone(), stopped(stop.clone(), health.clone(), names)));
+        let stopped = stopped(phases.clone(), health.clone(), names);
+        running.spawn(incoming.run(server, routes.clone(), stopped));
     });
+    let mut telling = tokio::task::JoinSet::new();
+    telling.spawn(tell(phases, Phase::Draining, health, names));
     while let Some(ended) = running.join_next().await {
         ended
             .map_err(|error| ServeError(error.to_string()))?
@@ -144,10 +162,15 @@ async fn serve(
     Ok(())
 }
 
-/// Ends when the service is to stop, after saying so to whoever asks for its health.
-async fn stopped(mut stop: watch::Receiver<bool>, health: HealthReporter, names: &[&str]) {
+/// Ends when the service takes no more calls, after saying so to whoever asks for its health.
+async fn stopped(phases: watch::Receiver<Phase>, health: HealthReporter, names: &[&str]) {
+    tell(phases, Phase::Stopping, health, names).await;
+}
+
+/// Waits for this phase, and says then that nothing is served any more.
+async fn tell(mut phases: watch::Receiver<Phase>, phase: Phase, health: HealthReporter, names: &[&str]) {
     // A sender that went away means that nobody can ask to stop any more but everything is ending.
-    drop(stop.wait_for(|stop| *stop).await);
+    drop(phases.wait_for(|now| *now >= phase).await);
     for name in names {
         health.set_service_status(*name, tonic_health::ServingStatus::NotServing).await;
     }

@@ -69,6 +69,8 @@ pub mod token;
 
 // ── the promises, and the ways of keeping them ──
 #[cfg(feature = "server")]
+pub mod ceiling;
+#[cfg(feature = "server")]
 pub mod clock;
 #[cfg(feature = "engine")]
 pub mod cluster;
@@ -78,6 +80,8 @@ pub mod entropy;
 pub mod exchange;
 #[cfg(feature = "server")]
 pub mod files;
+#[cfg(feature = "server")]
+pub mod health;
 #[cfg(feature = "journal")]
 pub mod journal;
 #[cfg(feature = "server")]
@@ -92,6 +96,8 @@ pub mod replay;
 pub mod signer;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+pub mod tls;
 #[cfg(feature = "server")]
 pub mod witness;
 

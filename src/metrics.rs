@@ -72,6 +72,10 @@ pub struct Now {
     pub policy_since: Moment,
     /// Whether the files differ from what is in force and can't be taken.
     pub reload_failing: bool,
+    /// How much memory it may have, if that is limited, and how much is used of it.
+    pub memory: (Option<u64>, u64),
+    /// The certificates by their listeners: until when each is valid, and whether its files can't be taken.
+    pub certificates: Vec<(&'static str, Option<Moment>, bool)>,
 }
 
 /// Measures how long something takes.
@@ -298,6 +302,16 @@ impl Metrics {
         self.families.reloads.get_or_create(&[("result", result)]).inc();
     }
 
+    /// A call was not taken, because of this.
+    pub fn shed(&self, why: &'static str) {
+        self.families.shed.get_or_create(&[("why", why)]).inc();
+    }
+
+    /// A listener's changed certificate was taken or refused.
+    pub fn certificate_reloaded(&self, listener: &'static str, result: &'static str) {
+        self.families.certificate_reloads.get_or_create(&[("listener", listener), ("result", result)]).inc();
+    }
+
     /// A call was answered with this code. A method that there is not is `other`.
     pub fn called(&self, method: &str, code: &'static str) {
         if !self.asked_for {
@@ -353,6 +367,16 @@ impl Metrics {
         families.policy.get_or_create(&[("digest", now.policy.to_string())]).set(1);
         families.policy_since.set(timestamp(now.policy_since));
         families.reload_failing.set(i64::from(now.reload_failing));
+        let (limit, used) = now.memory;
+        families.memory_limit.set(count(limit.unwrap_or(0)));
+        families.memory_used.set(count(used));
+        for (listener, until, failing) in &now.certificates {
+            let labels = [("listener", *listener)];
+            families.certificate_failing.get_or_create(&labels).set(i64::from(*failing));
+            if let Some(until) = until {
+                families.certificate_until.get_or_create(&labels).set(timestamp(*until));
+            }
+        }
         families.process.look();
         let mut text = String::with_capacity(32 << 10);
         match encode(&mut text, &self.registry) {

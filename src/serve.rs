@@ -1,6 +1,7 @@
 //! Putting it together: the one file that names concrete adapters, starts them in order, and stops them in order.
 
 mod access;
+mod certificates;
 mod channels;
 mod console;
 mod fleet;
@@ -10,6 +11,7 @@ mod keys;
 mod listeners;
 mod load;
 mod log;
+mod probes;
 mod providers;
 mod running;
 mod saturation;
@@ -28,27 +30,32 @@ use crate::desk::reading::Reading;
 use crate::grpc::identity::{Auditors, Readers};
 use crate::grpc::listen::Listening;
 use crate::grpc::{
-    AdminService, AuditService, AuthorityService, FleetService, Inviting, ReviewService, Sidecars, Telling,
-    serve_agents, serve_reviewers, serve_sidecars,
+    AdminService, Around, AuditService, AuthorityService, FleetService, Inviting, ReviewService, Sidecars,
+    Telling, serve_agents, serve_reviewers, serve_sidecars,
 };
+use crate::health::Phase;
 use crate::party::PersonId;
 use crate::sidecar::figures::Figures;
 use crate::sidecar::previews::Previews;
-use crate::telemetry::{Tracing, endpoint};
+use crate::telemetry::Tracing;
+use certificates::Certificates;
 use core::fmt::Display;
 use core::time::Duration;
 use ground::Ground;
 use keepers::run;
 use load::{code_flow, findings, load};
+use probes::Probes;
 use running::Rules;
 use std::sync::Arc;
 use story::Story;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use watched::Watched;
 
 /// How often the clock is looked at, so that a doubt is recorded even if nobody asks.
 const CLOCK_ROUNDS: Duration = Duration::from_secs(1);
+
+/// How often the memory is looked at; it can grow by some hundred megabytes in a second.
+const MEMORY_ROUNDS: Duration = Duration::from_millis(250);
 
 /// Why a service did not start, or stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,36 +85,52 @@ pub fn tracing_of(config: &Config) -> Option<Tracing> {
 /// # Errors
 /// [`ServeFailed`] with what was wrong, where, and what to do.
 pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
+    let probes = Probes::start(config.listen.metrics)?;
+    probes.health.enter(Phase::Starting("the policy and the roster are being read"));
     let loaded = load(config)?;
     let provider = load::provider(config)?;
+    probes.health.enter(Phase::Starting("the record is being opened"));
     let ground = Ground::open(config).await?;
     let loaded = loaded.approved(config, ground.store.as_ref())?;
     for finding in findings(config, &loaded) {
         tracing::warn!("{finding}");
     }
+    probes.health.enter(Phase::Starting("the record is being held against what was signed"));
     let signed = keys::signing(config)?.start(&ground).await?;
     let story = Story::start(config, &ground, signed, loaded, provider).await?;
-    serve(config, ground, story).await
+    probes.health.enter(Phase::Starting("the sockets are being bound"));
+    serve(config, ground, story, probes).await
 }
 
 /// Opens the surfaces over a story, and looks after it from then on.
-async fn serve(config: &Config, ground: Ground, story: Story) -> Result<Running, ServeFailed> {
+async fn serve(
+    config: &Config,
+    ground: Ground,
+    story: Story,
+    probes: Probes,
+) -> Result<Running, ServeFailed> {
     let Ground { store, claims: _, ephemeral: _, clock, entropy, metrics, seen, journal } = ground;
     let Story { sidecar, desk, sessions, invitations, profiles, brake, reloader, checkpoints } = story;
     let (stop, stopping) = watch::channel(false);
     let (fail, failures) = mpsc::channel(4);
+    let ceiling = keepers::ceiling(&config.limits);
+    let around =
+        Around { metrics: metrics.clone(), ceiling: ceiling.clone(), phases: probes.health.phases() };
     let mut addresses = Addresses::default();
+    let mut certificates = Certificates::default();
     let mut servers = Vec::new();
 
     let mut listening = Listening::default();
     addresses.agent_socket.clone_from(&config.listen.agents.socket);
-    addresses.agent_tcp = listeners::bind(&mut listening, &config.listen.agents).await?;
+    addresses.agent_tcp =
+        listeners::bind(&mut listening, "agents", &config.listen.agents, &mut certificates).await?;
     let agents = AuthorityService::new(sidecar.clone(), Arc::new(access::agents(config)?), stopping.clone());
-    servers.push(run(serve_agents(agents, listening, metrics.clone(), stopping.clone()), fail.clone()));
+    servers.push(run(serve_agents(agents, listening, around.clone()), fail.clone()));
 
     let mut listening = Listening::default();
     addresses.reviewer_socket.clone_from(&config.listen.reviewers.socket);
-    addresses.reviewer_tcp = listeners::bind(&mut listening, &config.listen.reviewers).await?;
+    addresses.reviewer_tcp =
+        listeners::bind(&mut listening, "reviewers", &config.listen.reviewers, &mut certificates).await?;
     let known = access::proofs(&config.reviewers)?;
     let readers = Readers { known, people: sessions.clone() };
     let reviewers = ReviewService::new(sidecar.clone(), desk.clone(), Arc::new(readers), stopping.clone());
@@ -119,20 +142,20 @@ async fn serve(config: &Config, ground: Ground, story: Story) -> Result<Running,
     let mut keepers = Vec::new();
     let fleet = fleet::fleet(config, &store, &desk, &sidecar, &entropy)?;
     if let Some(fleet) = &fleet {
-        let (listening, address) = fleet::bind(config).await?;
+        let (listening, address) = fleet::bind(config, &mut certificates).await?;
         addresses.sidecars = address;
         addresses.sidecar_socket.clone_from(&config.listen.sidecars.socket);
         let service = FleetService::new(fleet.clone(), stopping.clone());
-        servers
-            .push(run(serve_sidecars(service, listening, metrics.clone(), stopping.clone()), fail.clone()));
+        servers.push(run(serve_sidecars(service, listening, around.clone()), fail.clone()));
         let telling = fleet.clone();
-        keepers.push(tokio::spawn(async move { match telling.tell().await {} }));
+        let telling = async move { match telling.tell().await {} };
+        keepers.push(tokio::spawn(probes.health.keep("fleet", telling)));
     }
 
     let queue = Arc::new(crate::desk::queue::Queue::new(desk.clone()));
     let mut providers = providers::providers(config, &clock)?;
     if let Some(at) = &config.listen.console {
-        let bound = console::bind(at).await?;
+        let bound = console::bind(at, &mut certificates).await?;
         addresses.console = Some(bound.origin.clone());
         let console = Console {
             origin: bound.origin.clone(),
@@ -161,24 +184,20 @@ async fn serve(config: &Config, ground: Ground, story: Story) -> Result<Running,
     let profile = Arc::new(move |person: &PersonId| book.of(person));
     let console = addresses.console.clone();
     let outbox = channels::outbox(config, providers, profile, desk.clone(), console, clock.clone())?;
-    if let Some(address) = config.listen.metrics {
-        let bound = TcpListener::bind(address).await;
-        let listener =
-            bound.map_err(|error| failed(format!("cannot listen on {address} for metrics: {error}")))?;
-        addresses.metrics = listener.local_addr().ok();
-        let watched = Watched {
-            journal,
-            store: store.clone(),
-            sidecar: sidecar.clone(),
-            reloader: reloader.clone(),
-            checkpoints: checkpoints.clone(),
-            queue: queue.clone(),
-            sla: channels::sla(config),
-            outbox: outbox.clone(),
-            stop: stopping.clone(),
-        };
-        servers.push(tokio::spawn(endpoint::serve(listener, watched.source(), stopping.clone())));
-    }
+    addresses.metrics = probes.address();
+    let watched = Watched {
+        journal,
+        store: store.clone(),
+        sidecar: sidecar.clone(),
+        reloader: reloader.clone(),
+        checkpoints: checkpoints.clone(),
+        queue: queue.clone(),
+        sla: channels::sla(config),
+        outbox: outbox.clone(),
+        certificates: certificates.clone(),
+        ceiling: ceiling.clone(),
+    };
+    probes.started(watched.source());
     let inviting =
         Inviting { invitations, profiles, sessions: sessions.clone(), console: addresses.console.clone() };
     let telling = Telling { outbox: outbox.clone(), queue, sla: channels::sla(config) };
@@ -193,22 +212,40 @@ async fn serve(config: &Config, ground: Ground, story: Story) -> Result<Running,
         Arc::new(telling),
     )
     .with_sidecars(Sidecars(fleet));
-    let told_until = stopping.clone();
-    servers.push(run(serve_reviewers(reviewers, admin, audit, listening, metrics, stopping), fail.clone()));
+    servers.push(run(serve_reviewers(reviewers, admin, audit, listening, around), fail.clone()));
     if outbox.has_channels() {
-        servers.push(tokio::spawn(outbox.clone().run(told_until)));
+        servers.push(tokio::spawn(outbox.clone().run(stopping)));
     }
     let limits = config.telemetry.saturation.limits();
+    let health = probes.health.clone();
     keepers.extend([
-        tokio::spawn(channels::tell_of_accounts(account_changes, outbox.clone())),
+        tokio::spawn(health.keep("accounts", channels::tell_of_accounts(account_changes, outbox.clone()))),
+        tokio::spawn(health.keep("certificates", certificates.look_after(metrics))),
         tokio::spawn(keepers::end_when_unsound(store.unsound(), fail.clone())),
-        tokio::spawn(keepers::watch_deadlines(desk)),
-        tokio::spawn(keys::look_after(issuance, store.clone(), clock.clone())),
-        tokio::spawn(saturation::watch(limits, seen, store.clone(), clock.clone(), outbox)),
-        tokio::spawn(keepers::look_at_the_clock(store.clone(), clock.clone())),
-        tokio::spawn(keepers::look_at_the_files(reloader.clone(), sessions.clone())),
-        tokio::spawn(log::keep(checkpoints.clone(), fail)),
+        tokio::spawn(health.keep("deadlines", keepers::watch_deadlines(desk))),
+        tokio::spawn(health.keep("keys", keys::look_after(issuance, store.clone(), clock.clone()))),
+        tokio::spawn(
+            health.keep("saturation", saturation::watch(limits, seen, store.clone(), clock.clone(), outbox)),
+        ),
+        tokio::spawn(health.keep("memory", keepers::look_at_the_memory(ceiling))),
+        tokio::spawn(health.keep("clock", keepers::look_at_the_clock(store.clone(), clock.clone()))),
+        tokio::spawn(health.keep("files", keepers::look_at_the_files(reloader.clone(), sessions.clone()))),
+        tokio::spawn(health.keep("checkpoints", log::keep(checkpoints.clone(), fail))),
     ]);
+    health.enter(Phase::Serving);
+    let drain = Duration::from_secs(config.drain_seconds.unwrap_or(0));
     let rules = Rules { reloader, sessions };
-    Ok(Running { addresses, stop, servers, keepers, failures, rules, store, checkpoints, clock })
+    Ok(Running {
+        addresses,
+        stop,
+        servers,
+        keepers,
+        failures,
+        rules,
+        store,
+        checkpoints,
+        clock,
+        probes,
+        drain,
+    })
 }

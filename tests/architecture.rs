@@ -33,8 +33,8 @@ const WORDS: &[&str] = &[
     "token",
 ];
 const PROMISES: &[&str] = &[
-    "clock", "cluster", "entropy", "exchange", "files", "journal", "metrics", "notify", "replay", "signer",
-    "store", "witness",
+    "ceiling", "clock", "cluster", "entropy", "exchange", "files", "health", "journal", "metrics", "notify",
+    "replay", "signer", "store", "tls", "witness",
 ];
 const STORY: &[&str] = &["desk", "sidecar"];
 
@@ -120,10 +120,13 @@ const MAP: &[(&str, &[&str])] = &[
         ],
     ),
     // The promises. The journal is what the store and the durable replay guard are both kept on.
+    // What the kernel lets a process have.
+    ("ceiling", &[]),
     ("clock", &["moment"]),
     ("cluster", &["moment"]),
     ("entropy", &[]),
     ("files", &[]),
+    ("health", &[]),
     ("journal", &[]),
     // It counts what words tell it.
     ("metrics", &["words"]),
@@ -134,6 +137,7 @@ const MAP: &[(&str, &[&str])] = &[
     ("replay", &["digest", "journal", "moment", "operation", "party", "token"]),
     ("signer", &["digest", "entropy", "files", "moment", "operation", "party", "token"]),
     ("store", &["words", "clock", "entropy", "files", "journal"]),
+    ("tls", &["digest", "files", "moment"]),
     ("witness", &["clock", "digest", "entropy", "files", "moment", "signer", "tlog", "token"]),
     // The story.
     ("desk", &["words", "promises"]),
@@ -143,10 +147,10 @@ const MAP: &[(&str, &[&str])] = &[
     ("config", &["words"]),
     ("client", &["words", "proto"]),
     ("executor", &["words"]),
-    ("grpc", &["words", "story", "clock", "metrics", "store", "proto"]),
+    ("grpc", &["words", "story", "ceiling", "clock", "health", "metrics", "store", "tls", "proto"]),
     ("console", &["words", "story", "clock", "entropy", "metrics", "store"]),
     ("inject", &["words", "clock", "cluster", "entropy", "files", "metrics"]),
-    ("telemetry", &["metrics"]),
+    ("telemetry", &["health", "metrics"]),
     // The only file that names concrete adapters; and the command, which stands on all of it.
     ("serve", &["words", "promises", "story", "config", "console", "grpc", "telemetry"]),
     ("cli", &["words", "promises", "config", "client", "executor", "inject", "serve", "telemetry"]),

@@ -12,12 +12,19 @@
 
 #[path = "postgres/lost.rs"]
 mod lost;
+#[path = "postgres/opening.rs"]
+mod opening;
 #[path = "postgres/proxy.rs"]
 mod proxy;
 #[path = "postgres/server.rs"]
+#[allow(dead_code, reason = "other tests start servers in networks of their own")]
 mod server;
+#[path = "postgres/sharing.rs"]
+mod sharing;
 #[path = "postgres/together.rs"]
 mod together;
+#[path = "postgres/trouble.rs"]
+mod trouble;
 
 use countersign::store::Store;
 use countersign::store::conformance::{CHECKS, Going, Place};

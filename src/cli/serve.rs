@@ -8,7 +8,7 @@ use crate::serve::{Running, start};
 use crate::telemetry;
 use serde_json::json;
 use std::path::PathBuf;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serve agents and reviewers from this machine, on an embedded store
 #[derive(Debug, clap::Args)]
@@ -18,6 +18,9 @@ pub(super) struct Args {
     /// Check configuration, policy, roster and keys, and exit
     #[arg(long)]
     check: bool,
+    /// How long to go on answering after SIGTERM, not ready any more, until others have noticed
+    #[arg(long, value_name = "SECONDS")]
+    drain: Option<u64>,
     /// Log JSON lines
     #[arg(long)]
     log_json: bool,
@@ -59,10 +62,11 @@ fn is_a_desks(config: &Config) -> Result<(), Failed> {
 /// [`Failed`] if it could not start, or could not stop in order.
 pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     let output = Output::new(args.json);
-    let config = args.config.load()?;
+    let mut config = args.config.load()?;
     if args.desk {
         is_a_desks(&config)?;
     }
+    config.drain_seconds = args.drain.or(config.drain_seconds).or(is_a_desk(&config).then_some(DRAIN));
     if args.check {
         let findings = crate::serve::check(&config).map_err(|error| Failed::new(Exit::Usage, error))?;
         output.print(
@@ -78,15 +82,17 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
     let telemetry = telemetry::start(format, crate::serve::tracing_of(&config).as_ref())
         .map_err(|error| Failed::new(Exit::Usage, error))?;
     // Asked for before anything slow, so that a stop is never missed.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failed::plain)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failed::plain)?;
+    let mut signals = Signals::new().map_err(Failed::plain)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(Failed::plain)?;
-    let mut running = start(&config).await.map_err(Failed::plain)?;
+    let Some(mut running) = start_unless(&mut signals, config).await? else {
+        tracing::info!("told to stop before it had started");
+        telemetry.stop().await;
+        return Ok(Exit::Success);
+    };
     announce(output, &running);
     let failed = loop {
         tokio::select! {
-            _ = interrupt.recv() => break None,
-            _ = terminate.recv() => break None,
+            () = signals.stop() => break None,
             _ = hang_up.recv() => {
                 let outcome = running.reload().await;
                 tracing::info!(?outcome, "the policy and the roster were looked at");
@@ -94,11 +100,56 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failed> {
             failed = running.failed() => break Some(failed),
         }
     };
-    let stopped = running.stop().await;
+    let stopped = tokio::select! {
+        stopped = running.stop() => stopped,
+        // Whatever was acknowledged is on the disk, so that nothing is lost that way either.
+        () = signals.stop() => {
+            return Err(Failed::plain("told to stop a second time, so it ended before it had stopped in order"));
+        }
+    };
     telemetry.stop().await;
     match failed {
         Some(failed) => Err(Failed::plain(failed)),
         None => stopped.map(|()| Exit::Success).map_err(Failed::plain),
+    }
+}
+
+/// How long a desk drains if nothing is said: until all that choose where to go have heard that it is not ready.
+const DRAIN: u64 = 5;
+
+/// Whether sidecars have their desk here.
+fn is_a_desk(config: &Config) -> bool {
+    config.listen.sidecars.is_somewhere()
+}
+
+/// What the process is told by whoever looks after it.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits until it is told to stop.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Starts the service, unless the process is told to stop before that has come to its end.
+async fn start_unless(signals: &mut Signals, config: Config) -> Result<Option<Running>, Failed> {
+    let runtime = tokio::runtime::Handle::current();
+    // Recovery reads the disk for as long as it takes; on a thread that may wait, signals are heard meanwhile.
+    let starting = tokio::task::spawn_blocking(move || runtime.block_on(start(&config)));
+    tokio::select! {
+        started = starting => started.map_err(Failed::plain)?.map(Some).map_err(Failed::plain),
+        () = signals.stop() => Ok(None),
     }
 }
 

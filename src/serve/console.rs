@@ -1,8 +1,10 @@
 //! The console's server: TLS where it is configured, a bound on connections and on how long their headers take.
 
+use super::certificates::{BROWSERS, Certificates};
 use super::{ServeFailed, failed};
 use crate::config;
 use crate::console::{Console, router};
+use crate::tls::Tls;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use core::time::Duration;
@@ -10,16 +12,12 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 /// How many connections there may be at a time; the others wait to be accepted.
@@ -34,37 +32,23 @@ const MOST_STREAMS: u32 = 64;
 /// The console's address, and how it is reached.
 pub(super) struct Bound {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     /// The origin under which browsers reach it.
     pub(super) origin: Box<str>,
 }
 
 /// Binds the address of the console.
-pub(super) async fn bind(console: &config::Console) -> Result<Bound, ServeFailed> {
-    let tls = console.tls.as_ref().map(acceptor).transpose()?;
+pub(super) async fn bind(
+    console: &config::Console,
+    certificates: &mut Certificates,
+) -> Result<Bound, ServeFailed> {
+    let tls = console.tls.as_ref().map(|tls| certificates.open("console", tls, BROWSERS)).transpose()?;
     let bound = TcpListener::bind(console.tcp).await;
     let listener = bound
         .map_err(|error| failed(format!("cannot listen on {} for the console: {error}", console.tcp)))?;
     let address = listener.local_addr().map_err(failed)?;
     let origin = console.url.clone().unwrap_or_else(|| format!("http://localhost:{}", address.port()));
     Ok(Bound { listener, tls, origin: origin.into() })
-}
-
-fn acceptor(tls: &config::Tls) -> Result<TlsAcceptor, ServeFailed> {
-    let wrong = |path: &Path, what: &dyn core::fmt::Display| failed(format!("`{}`: {what}", path.display()));
-    let chain = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| wrong(&tls.certificate, &error))?;
-    crate::files::refuse_exposed(&tls.key).map_err(failed)?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| wrong(&tls.key, &error))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(failed)?;
-    let config = config.with_no_client_auth().with_single_cert(chain, key);
-    let mut config = config.map_err(|error| wrong(&tls.certificate, &error))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// Answers browsers until `stop` turns true.
@@ -106,7 +90,7 @@ async fn accept(bound: Bound, router: axum::Router, mut stop: watch::Receiver<bo
 async fn connected(
     stream: TcpStream,
     peer: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     router: axum::Router,
     stop: watch::Receiver<bool>,
 ) {
@@ -114,7 +98,7 @@ async fn connected(
     drop(stream.set_nodelay(true));
     // Which protocol it is is known before anything is read, so that who says nothing is not waited for.
     let Some(tls) = tls else { return answer(stream, peer, false, router, stop).await };
-    match tokio::time::timeout(HEADERS, tls.accept(stream)).await {
+    match tokio::time::timeout(HEADERS, tls.acceptor().accept(stream)).await {
         Ok(Ok(stream)) => {
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             answer(stream, peer, h2, router, stop).await;

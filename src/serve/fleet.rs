@@ -1,5 +1,6 @@
 //! The fleet of a service, by its configuration: who may enrol, and where sidecars connect.
 
+use super::certificates::Certificates;
 use super::{ServeFailed, access, failed, listeners};
 use crate::cluster::http::{Api, Place};
 use crate::config::{Access, Config};
@@ -17,6 +18,9 @@ use crate::store::Store;
 use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// After how long sidecars connect anew if nothing is said.
+const CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
 
 /// The fleet, where sidecars have somewhere to connect to.
 pub(super) fn fleet(
@@ -47,9 +51,15 @@ pub(super) fn fleet(
 }
 
 /// Binds where sidecars connect.
-pub(super) async fn bind(config: &Config) -> Result<(Listening, Option<SocketAddr>), ServeFailed> {
+pub(super) async fn bind(
+    config: &Config,
+    certificates: &mut Certificates,
+) -> Result<(Listening, Option<SocketAddr>), ServeFailed> {
     let mut listening = Listening::default();
-    let address = listeners::bind(&mut listening, &config.listen.sidecars).await?;
+    let sidecars = &config.listen.sidecars;
+    let address = listeners::bind(&mut listening, "sidecars", sidecars, certificates).await?;
+    // There may be more than one desk, and others tomorrow: sidecars look up anew where they are.
+    listening.limit_age(Some(sidecars.max_connection_age().unwrap_or(CONNECTION_AGE)));
     Ok((listening, address))
 }
 

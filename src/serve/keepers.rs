@@ -1,8 +1,10 @@
 //! What a service looks after while it runs: that the record stays sound, the clock, and the files it was given.
 
-use super::{CLOCK_ROUNDS, ServeFailed, failed};
+use super::{CLOCK_ROUNDS, MEMORY_ROUNDS, ServeFailed, failed};
 use crate::audit::event::{Event, Record};
+use crate::ceiling::{Ceiling, Strain};
 use crate::clock::{Clock, Reading};
+use crate::config::{Bytes, Limits};
 use crate::desk::LocalDesk;
 use crate::desk::sessions::Sessions;
 use crate::sidecar::reload::{ROUNDS, Reloader};
@@ -36,6 +38,40 @@ pub(super) async fn end_when_unsound(
     let why = unsound.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
     if let Some(why) = why {
         drop(fail.send(failed(why)).await);
+    }
+}
+
+/// A ceiling as the configuration has it, or else as the system has it.
+pub(super) fn ceiling(limits: &Limits) -> Arc<Ceiling> {
+    let limit = limits.memory.map_or_else(Ceiling::of_the_system, |Bytes(limit)| Some(limit));
+    let ceiling = Ceiling::new(limit, limits.shed_at_thousandths(), limits.calls);
+    ceiling.look();
+    Arc::new(ceiling)
+}
+
+/// Looks at the memory again and again, so that work is shed before the system ends the process.
+pub(super) async fn look_at_the_memory(ceiling: Arc<Ceiling>) {
+    let mut before = Strain::Low;
+    loop {
+        let strain = ceiling.look();
+        if strain != before {
+            let (used, limit) = (ceiling.used(), ceiling.limit());
+            match strain {
+                Strain::Low => tracing::info!(used, limit, "there is memory again: all calls are taken"),
+                Strain::High => {
+                    tracing::warn!(used, limit, "there is little memory left: nothing new is taken")
+                }
+                Strain::Critical => {
+                    tracing::error!(
+                        used,
+                        limit,
+                        "there is hardly any memory left: only what is vital is taken"
+                    );
+                }
+            }
+            before = strain;
+        }
+        tokio::time::sleep(MEMORY_ROUNDS).await;
     }
 }
 

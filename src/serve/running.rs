@@ -1,10 +1,12 @@
 //! A service that runs: where it is reached, why it fails, and how it stops in order.
 
 use super::keepers::look_at_the_provider;
+use super::probes::Probes;
 use super::{ServeFailed, failed};
 use crate::audit::event::Event;
 use crate::clock::Clock;
 use crate::desk::sessions::Sessions;
+use crate::health::Phase;
 use crate::sidecar::checkpoints::Checkpoints;
 use crate::sidecar::reload::{Outcome, Reloader};
 use crate::store::{Change, Index, Store};
@@ -53,7 +55,13 @@ pub struct Running {
     pub(super) store: Arc<dyn Store>,
     pub(super) checkpoints: Arc<Checkpoints>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) probes: Probes,
+    /// How long it goes on answering after it was told to stop.
+    pub(super) drain: Duration,
 }
+
+/// How long calls that are under way may take to end when the service stops.
+const FAREWELL: Duration = Duration::from_secs(3);
 
 impl Running {
     /// Where it can be reached.
@@ -79,15 +87,24 @@ impl Running {
         self.failures.recv().await.unwrap_or_else(|| failed("every part of the service ended"))
     }
 
-    /// Stops taking calls, lets those under way end, records the stop and closes the store.
+    /// Says that it is not ready, goes on answering for as long as it was told to, stops taking calls, lets those under way
+    /// end, records the stop and closes the store.
     ///
     /// # Errors
     /// [`ServeFailed`] if the store could not be closed in order; nothing that was acknowledged is lost then either.
     pub async fn stop(self) -> Result<(), ServeFailed> {
+        let health = self.probes.health.clone();
+        health.enter(Phase::Draining);
+        if self.drain > Duration::ZERO {
+            tracing::info!(seconds = self.drain.as_secs(), "draining: whoever asks is still answered");
+            tokio::time::sleep(self.drain).await;
+        }
+        health.enter(Phase::Stopping);
         let _ = self.stop.send(true);
+        let until = tokio::time::Instant::now() + FAREWELL;
         for mut server in self.servers {
             // A connection that does not close by itself is not waited for.
-            if tokio::time::timeout(Duration::from_secs(3), &mut server).await.is_err() {
+            if tokio::time::timeout_at(until, &mut server).await.is_err() {
                 server.abort();
             }
         }

@@ -1,7 +1,9 @@
 //! What is looked at when somebody asks how the service is: for the metrics, and whether it takes work.
 
+use super::certificates::Certificates;
 use super::saturation::Seen;
 use crate::audit::event::{Event, Record};
+use crate::ceiling::Ceiling;
 use crate::clock::{Clock, Reading};
 use crate::desk::outbox::Outbox;
 use crate::desk::queue::Queue;
@@ -22,7 +24,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::endpoint::Source;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// A store that tells these metrics what it does, and hands over what tells of saturation.
 pub(super) fn options(metrics: &Arc<Metrics>, saturation: mpsc::Sender<Seen>) -> Options {
@@ -153,7 +155,8 @@ pub(super) struct Watched {
     pub(super) queue: Arc<Queue>,
     pub(super) sla: Sla,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) stop: watch::Receiver<bool>,
+    pub(super) certificates: Certificates,
+    pub(super) ceiling: Arc<Ceiling>,
 }
 
 impl Watched {
@@ -183,6 +186,8 @@ impl Watched {
             policy: in_force.policy.digest(),
             policy_since: in_force.since,
             reload_failing: self.reloader.status().trouble.is_some(),
+            certificates: self.certificates.standing(),
+            memory: (self.ceiling.limit(), self.ceiling.used()),
         }
     }
 
@@ -207,9 +212,6 @@ impl Watched {
 
     /// Why it takes no work. What a restart would not mend, and what only some requests meet, is for the alerts.
     fn not_ready(&self) -> Option<String> {
-        if *self.stop.borrow() {
-            return Some("the service is stopping".to_owned());
-        }
         if self.store.stopped().is_some() {
             return Some("the record can't be written".to_owned());
         }

@@ -19,6 +19,7 @@ mod fleet;
 pub mod history;
 pub mod model;
 mod rules;
+pub mod shared;
 pub mod tree;
 
 use super::Store;

@@ -10,6 +10,8 @@ const COMMANDS: &[&[&str]] = &[
     &["install"],
     &["serve"],
     &["desk"],
+    &["probe"],
+    &["doctor"],
     &["inject"],
     &["wait"],
     &["config"],

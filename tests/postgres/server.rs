@@ -60,11 +60,20 @@ impl Server {
 
     /// A new cluster, started with these settings.
     pub(crate) fn start(settings: &[&str]) -> Self {
-        Self::start_within(&[], settings)
+        Self::make(&[], settings, &[])
     }
 
     /// … run by a command.
     pub(crate) fn start_within(within: &[&str], settings: &[&str]) -> Self {
+        Self::make(within, settings, &[])
+    }
+
+    /// … with these files beside its data, which only it may read.
+    pub(crate) fn start_with(settings: &[&str], files: &[(&str, String)]) -> Self {
+        Self::make(&[], settings, files)
+    }
+
+    fn make(within: &[&str], settings: &[&str], files: &[(&str, String)]) -> Self {
         let mut command = unprivileged(Path::new("mktemp"));
         command.args(["-d", "/tmp/countersign-postgres-XXXXXX"]);
         let folder = PathBuf::from(succeed(command).trim());
@@ -73,6 +82,14 @@ impl Server {
         command.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale", "--no-sync"]);
         command.arg("-D").arg(folder.join("data"));
         succeed(command);
+        for (name, text) in files {
+            let path = folder.join("data").join(name);
+            let mut command = unprivileged(Path::new("sh"));
+            command.args(["-c", &format!("umask 077; cat >'{}'", path.display())]).stdin(Stdio::piped());
+            let mut child = command.current_dir("/").spawn().unwrap();
+            child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+            assert!(child.wait().unwrap().success());
+        }
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
         let within = within.iter().map(|&word| word.to_owned()).collect();
@@ -178,6 +195,19 @@ impl Server {
     /// Options for a schema.
     pub(crate) fn options(&self, schema: &str) -> Options {
         Options { schema: schema.to_owned(), ..Options::at(&self.url("postgres")) }
+    }
+
+    /// A session of the owner of everything.
+    pub(crate) async fn session(&self) -> tokio_postgres::Client {
+        self.session_of("postgres").await
+    }
+
+    /// A session of a role.
+    pub(crate) async fn session_of(&self, role: &str) -> tokio_postgres::Client {
+        let (client, connection) =
+            tokio_postgres::connect(&self.url(role), tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
     }
 
     /// Has the owner of everything run this.

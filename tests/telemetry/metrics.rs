@@ -204,6 +204,8 @@ fn now() -> Now {
         policy: PolicyDigest::from_bytes([7; 32]),
         policy_since: Moment::from_unix_seconds(1_699_000_000),
         reload_failing: false,
+        memory: (Some(1 << 28), 1 << 26),
+        certificates: vec![("agents", Some(Moment::from_unix_seconds(1_701_000_000)), false)],
     }
 }
 
@@ -222,6 +224,8 @@ pub(crate) fn text_of_everything() -> String {
     metrics.not_minted("store_full");
     metrics.vote_refused("vote.late");
     metrics.called("countersign.v1.Authority/Authorize", "OK");
+    metrics.certificate_reloaded("agents", "taken");
+    metrics.certificate_reloaded("agents", "refused");
     let saturated = Saturated {
         measure: SaturationMeasure::Share,
         above: true,
@@ -259,7 +263,7 @@ async fn each_metric_is_documented_and_each_documented_one_exists() {
     assert_eq!(documented, there);
     let live = watched().await;
     let told = scrape(&live).await.names();
-    let later = ["countersign_votes_refused_", "countersign_grpc_"];
+    let later = ["countersign_votes_refused_", "countersign_grpc_", "countersign_certificate_"];
     for (name, (kind, labels)) in &documented {
         if later.iter().any(|later| name.starts_with(later)) {
             continue;

@@ -18,6 +18,8 @@ struct State {
     pending: Option<Index>,
     /// How many records are known to be there.
     size: Index,
+    /// Whether somebody stopped before the batch that is being committed.
+    stopped: bool,
 }
 
 impl State {
@@ -56,13 +58,14 @@ impl Progress {
         self.state().pending = Some(first);
     }
 
-    /// The batch was recorded at these places and told.
-    pub(super) fn recorded(&self, places: Range<Index>) {
+    /// The batch was recorded at these places and told. Says whether others' changes may be left to be told.
+    pub(super) fn recorded(&self, places: Range<Index>) -> bool {
         let mut state = self.state();
         state.pending = None;
         state.size = state.size.max(places.end);
         state.own.push(places);
         state.absorb();
+        std::mem::take(&mut state.stopped) || !state.own.is_empty()
     }
 
     /// It was not, or nobody knows: whatever comes there is told as others' changes are.
@@ -72,7 +75,8 @@ impl Progress {
 
     /// What is to be told next, of so many records that are there.
     pub(super) fn untold(&self, size: Index) -> Option<Range<Index>> {
-        let state = self.state();
+        let mut state = self.state();
+        state.stopped = state.pending.is_some_and(|pending| pending < size);
         let own = state.own.iter().map(|range| range.start).min().unwrap_or(Index::MAX);
         let end = size.min(own).min(state.pending.unwrap_or(Index::MAX));
         (state.told < end).then_some(state.told..end)
@@ -96,12 +100,14 @@ mod tests {
         assert_eq!(progress.untold(10), None);
         progress.begin(12);
         assert_eq!(progress.untold(15), Some(10..12), "from 12 on it may be ours");
-        progress.recorded(12..14);
+        assert!(progress.recorded(12..14), "others' came before");
         assert_eq!(progress.untold(15), Some(10..12));
         progress.told(12);
         assert_eq!(progress.untold(15), Some(14..15));
         progress.told(15);
         assert_eq!(progress.untold(15), None);
+        progress.begin(15);
+        assert!(!progress.recorded(15..15), "nobody else was there");
         progress.begin(15);
         progress.abandoned();
         assert_eq!(progress.untold(16), Some(15..16), "it was another's");

@@ -37,7 +37,8 @@ impl Schema {
 
 impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        // Quoted, because it may be a word of the language all the same.
+        write!(f, "\"{}\"", self.0)
     }
 }
 
@@ -61,8 +62,8 @@ pub(super) async fn version(client: &Client) -> Result<i32, Trouble> {
 }
 
 fn is_missing(error: &tokio_postgres::Error) -> bool {
-    let missing = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME, SqlState::INVALID_CATALOG_NAME];
-    error.code().is_some_and(|code| missing.contains(code) && *code != SqlState::INVALID_CATALOG_NAME)
+    let missing = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME];
+    error.code().is_some_and(|code| missing.contains(code))
 }
 
 /// Brings the schema to the version of this program, where that is not so; says which versions it went through.
@@ -113,7 +114,7 @@ async fn within(client: &Client, schema: &Schema, from: i32) -> Result<bool, Tro
         // Outside of a transaction: two who do this at once may hinder each other, and one of them does it again.
         let made = format!(
             "CREATE SCHEMA IF NOT EXISTS {schema}; \
-             CREATE TABLE IF NOT EXISTS migrated (one smallint PRIMARY KEY CHECK (one = 1), version int NOT NULL); \
+             CREATE TABLE IF NOT EXISTS migrated (one smallint PRIMARY KEY CHECK (one = 1), version int4 NOT NULL); \
              INSERT INTO migrated (one, version) VALUES (1, 0) ON CONFLICT DO NOTHING"
         );
         for statement in made.split("; ") {
@@ -149,8 +150,8 @@ pub fn grants(schema: &str, role: &str) -> String {
     let recorded = RECORDED.join(", ");
     let views = VIEWS.join(", ");
     format!(
-        "GRANT USAGE ON SCHEMA {schema} TO {role};\n\
-         SET search_path = {schema};\n\
+        "GRANT USAGE ON SCHEMA \"{schema}\" TO {role};\n\
+         SET search_path = \"{schema}\";\n\
          GRANT SELECT, INSERT ON {recorded} TO {role};\n\
          GRANT SELECT, INSERT, UPDATE, DELETE ON {views} TO {role};\n\
          GRANT SELECT ON migrated TO {role};\n"

@@ -190,11 +190,13 @@ impl Writer {
             answers.push((tell, answer));
         }
         hub.watchers.wake(touched);
-        match written {
+        let others = match written {
             Some(range) => hub.progress.recorded(range),
-            None => hub.progress.abandoned(),
+            None => false,
+        };
+        if others {
+            hub.poke.notify_one();
         }
-        hub.poke.notify_one();
         for (tell, answer) in answers {
             // Whoever asked may be gone; it is recorded all the same.
             let _ = tell.send(answer);
