@@ -110,10 +110,6 @@ fn the_program_takes_the_configuration_with_the_variables_of_the_pod() {
                 std::fs::write(here.join(name), text.as_str().unwrap()).unwrap();
             }
         }
-        if overlay == "fleet" && !run(Command::new(PROGRAM).args(["desk", "--help"]), "").0 {
-            assert!(NOT_YET.contains(&"desk"));
-            continue;
-        }
         let settings = |key: &str| text(&named(&objects, "ConfigMap", "countersign")["data"][key]).to_owned();
         let program = |data: &str| {
             let mut program = Command::new(PROGRAM);
@@ -149,7 +145,7 @@ fn the_program_takes_the_configuration_with_the_variables_of_the_pod() {
 }
 
 /// Commands that are being written. Take each away when it is there.
-pub(crate) const NOT_YET: [&str; 4] = ["desk", "inject", "probe", "sidecar"];
+pub(crate) const NOT_YET: [&str; 3] = ["inject", "probe", "sidecar"];
 
 /// Whether the program has this command, with these options, and reads these variables.
 pub(crate) fn assert_knows(arguments: &[&str], variables: &[&str]) {

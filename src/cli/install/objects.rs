@@ -92,12 +92,15 @@ impl Object {
         labels: &Map<String, Value>,
         data: Map<String, Value>,
     ) -> Self {
-        Self(serde_json::json!({
+        let mut value = serde_json::json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": { "name": name, "namespace": namespace, "labels": labels },
-            "data": data,
-        }))
+        });
+        if let Some(members) = value.as_object_mut() {
+            members.insert("data".to_owned(), Value::Object(data));
+        }
+        Self(value)
     }
 
     /// Where it stands in the order in which objects are applied.

@@ -158,7 +158,8 @@ fn set(place: Option<&mut Value>, text: &str) {
 }
 
 fn replace(place: Option<&mut Value>, by: impl FnOnce(&str) -> Option<String>) {
-    if let Some(Value::String(text)) = place
+    if let Some(place) = place
+        && let Value::String(text) = place
         && let Some(new) = by(text)
     {
         *text = new;
