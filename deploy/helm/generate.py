@@ -26,7 +26,7 @@ WISHES = {
     "--console-url": ("https://chart-console.invalid", "{{ .Values.consoleUrl }}"),
 }
 PATTERN = ("^chart\\.invalid/image([:@][^/]+)?$", "^{{ regexQuoteMeta .Values.image.repository }}([:@][^/]+)?$")
-# Texts of many lines, each with the value that is put in its place where there is one.
+# Texts of many lines, which are links in files/, each with the value that is put in its place where there is one.
 TEXTS = {
     ("countersign-desk", "countersign.yaml"): ("{mode}.yaml", ".Values.desk.configuration"),
     ("countersign-policy", "policy.yaml"): ("policy.yaml", ".Values.policy"),
@@ -44,7 +44,7 @@ def printed(program, mode, parts):
     return {(one["kind"], one["metadata"]["name"]): one for one in items if one["kind"] != "Namespace"}
 
 
-def templated(one, mode, files):
+def templated(one, mode):
     """One object as a template."""
     name = one["metadata"]["name"]
     holes = []
@@ -54,11 +54,10 @@ def templated(one, mode, files):
         return f"@@{len(holes) - 1}@@"
 
     if one["kind"] == "ConfigMap":
-        for key, text in list(one["data"].items()):
+        for key in one["data"]:
             if (name, key) in TEXTS:
                 file, value = TEXTS[name, key]
                 file = file.format(mode=mode)
-                files[file] = text
                 default = f'(.Files.Get "files/{file}")'
                 source = f"(default {default} {value})" if value else default
                 one["data"][key] = hole(f"{{{{- {source} | toYaml | nindent 4 }}}}")
@@ -80,7 +79,7 @@ def templated(one, mode, files):
     return text
 
 
-def template(key, choices, files):
+def template(key, choices):
     """The template of one object in all choices; `choices` by mode and parts."""
     kind, name = key
     there = {choice: objects[key] for choice, objects in choices.items() if key in objects}
@@ -102,7 +101,7 @@ def template(key, choices, files):
             tests += [f".Values.{PARTS[part]}.enabled" for part in needed]
             if varies:
                 tests.append(".Values.certManager.enabled" if certificates else "not .Values.certManager.enabled")
-            body = templated(json.loads(json.dumps(one)), mode, files)
+            body = templated(json.loads(json.dumps(one)), mode)
             match tests:
                 case []:
                     blocks.append(body)
@@ -122,17 +121,13 @@ def main():
     subsets = [s for size in range(len(PARTS) + 1) for s in itertools.combinations(PARTS, size)]
     choices = {(mode, parts): printed(program, mode, parts) for mode in MODES for parts in subsets}
     keys = sorted(set().union(*choices.values()))
-    for made in ("templates/generated", "files"):
-        shutil.rmtree(chart / made, ignore_errors=True)
-        (chart / made).mkdir(parents=True)
-    files = {}
+    shutil.rmtree(chart / "templates/generated", ignore_errors=True)
+    (chart / "templates/generated").mkdir(parents=True)
     for kind, name in keys:
-        text = template((kind, name), choices, files)
+        text = template((kind, name), choices)
         note = "# Made by deploy/helm/generate.py: change deploy/kubernetes and run it again.\n"
         path = chart / "templates/generated" / f"{name}.{kind.lower()}.yaml"
         path.write_text(note + text, encoding="utf-8")
-    for file, text in files.items():
-        (chart / "files" / file).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
