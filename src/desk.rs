@@ -9,6 +9,7 @@ pub mod code_flow;
 mod diligence;
 mod drills;
 pub mod fleet;
+mod follow;
 pub mod hooks;
 pub mod incoming;
 pub mod invitations;

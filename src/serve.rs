@@ -91,13 +91,14 @@ pub async fn start(config: &Config) -> Result<Running, ServeFailed> {
     let provider = load::provider(config)?;
     probes.health.enter(Phase::Starting("the record is being opened"));
     let ground = Ground::open(config).await?;
-    let loaded = loaded.approved(config, ground.store.as_ref())?;
+    let others = ground.others_have_it().await?;
+    let loaded = loaded.approved(config, ground.store.as_ref(), others)?;
     for finding in findings(config, &loaded) {
         tracing::warn!("{finding}");
     }
     probes.health.enter(Phase::Starting("the record is being held against what was signed"));
     let signed = keys::signing(config)?.start(&ground).await?;
-    let story = Story::start(config, &ground, signed, loaded, provider).await?;
+    let story = Story::start(config, &ground, signed, loaded, provider, others).await?;
     probes.health.enter(Phase::Starting("the sockets are being bound"));
     serve(config, ground, story, probes).await
 }
@@ -109,7 +110,7 @@ async fn serve(
     story: Story,
     probes: Probes,
 ) -> Result<Running, ServeFailed> {
-    let Ground { store, claims: _, ephemeral: _, clock, entropy, metrics, seen, journal } = ground;
+    let Ground { store, claims, ephemeral, following, clock, entropy, metrics, seen, journal } = ground;
     let Story { sidecar, desk, sessions, invitations, profiles, brake, reloader, checkpoints } = story;
     let (stop, stopping) = watch::channel(false);
     let (fail, failures) = mpsc::channel(4);
@@ -154,6 +155,8 @@ async fn serve(
 
     let queue = Arc::new(crate::desk::queue::Queue::new(desk.clone()));
     let mut providers = providers::providers(config, &clock)?;
+    let shared = following.as_ref().map(|_| &ephemeral);
+    let seals = shared.map(|_| providers::Seals::of(config)).transpose()?;
     if let Some(at) = &config.listen.console {
         let bound = console::bind(at, &mut certificates).await?;
         addresses.console = Some(bound.origin.clone());
@@ -163,7 +166,11 @@ async fn serve(
             doors: Doors::new(&clock),
             invitations: invitations.clone(),
             profiles: profiles.clone(),
-            code_flow: code_flow(config, &bound.origin, &clock, &entropy)?,
+            code_flow: match &seals {
+                None => code_flow(config, &bound.origin, &clock, &entropy)?,
+                Some(seals) => code_flow(config, &bound.origin, &clock, &entropy)?
+                    .map(|flow| flow.sealed_with(&seals.key("code flow"))),
+            },
             provider_enrols: config.oidc.as_ref().is_some_and(|oidc| oidc.enrol),
             sidecar: sidecar.clone(),
             desk: desk.clone(),
@@ -174,7 +181,7 @@ async fn serve(
             figures: Figures::new(store.clone()),
             previews: Previews::new(store.clone(), sidecar.in_force.clone(), clock.clone()),
             reading,
-            incoming: providers::incoming(config, &mut providers, &desk, &bound.origin, &clock)?,
+            incoming: providers::incoming(config, &mut providers, &desk, &bound.origin, &clock, shared)?,
             stopping: stopping.clone(),
         };
         servers.push(console::serve(bound, Arc::new(console), stopping.clone()));
@@ -184,6 +191,13 @@ async fn serve(
     let profile = Arc::new(move |person: &PersonId| book.of(person));
     let console = addresses.console.clone();
     let outbox = channels::outbox(config, providers, profile, desk.clone(), console, clock.clone())?;
+    let outbox = Arc::new(match &following {
+        None => outbox,
+        Some(following) => outbox.replica(claims, following.clone()),
+    });
+    if let Some(following) = &following {
+        following.add(&outbox);
+    }
     addresses.metrics = probes.address();
     let watched = Watched {
         journal,
@@ -218,6 +232,9 @@ async fn serve(
     }
     let limits = config.telemetry.saturation.limits();
     let health = probes.health.clone();
+    if let Some(following) = following {
+        keepers.push(tokio::spawn(health.keep("record", keepers::follow(following))));
+    }
     keepers.extend([
         tokio::spawn(health.keep("accounts", channels::tell_of_accounts(account_changes, outbox.clone()))),
         tokio::spawn(health.keep("certificates", certificates.look_after(metrics))),

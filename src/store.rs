@@ -3,6 +3,7 @@
 pub mod conformance;
 pub mod embedded;
 mod facts;
+pub mod follow;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod shared;

@@ -6,7 +6,7 @@ use super::enrol::{by, is_fresh, may_add, question};
 use super::page::{Page, Place, show};
 use super::passkeys::SCRIPT;
 use super::visitor::{Posted, Visitor};
-use crate::desk::sessions::{KnownBy, Listed};
+use crate::desk::sessions::{KnownBy, Listed, SignInRefused};
 use crate::operation::render::visible;
 use crate::party::PersonId;
 use crate::presence::passkey::Passkey;
@@ -101,7 +101,10 @@ fn own_passkeys(console: &Console, person: &PersonId) -> Vec<OwnPasskey> {
 }
 
 async fn account(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
-    let sessions = console.sessions.list(visitor.reviewer.person(), &visitor.session);
+    let sessions = match console.sessions.listed(visitor.reviewer.person(), &visitor.session).await {
+        Ok(sessions) => sessions,
+        Err(refused) => return not_ended(&refused, "Your sessions can't be listed"),
+    };
     let (may, fresh) = (may_add(&console, &visitor), is_fresh(&console, &visitor));
     // Where no passkey can be made, there is no form for it.
     let add = (may && fresh).then(|| question(&console, visitor.reviewer.person()).ok()).flatten();
@@ -117,8 +120,15 @@ async fn account(State(console): State<Arc<Console>>, visitor: Visitor) -> Respo
     })
 }
 
+/// What is shared with other replicas can't be reached.
+fn not_ended(refused: &SignInRefused, title: &str) -> Response {
+    trouble(StatusCode::SERVICE_UNAVAILABLE, title, &format!("Try again: {refused}."))
+}
+
 async fn sign_out(State(console): State<Arc<Console>>, posted: Posted) -> Response {
-    console.sessions.sign_out(&posted.visitor.session);
+    if let Err(refused) = console.sessions.end(&posted.visitor.session).await {
+        return not_ended(&refused, "You may still be signed in");
+    }
     tracing::info!(person = %posted.visitor.reviewer.person(), "signed out");
     leave()
 }
@@ -128,12 +138,16 @@ async fn end_sessions(State(console): State<Arc<Console>>, posted: Posted) -> Re
     let person = posted.visitor.reviewer.person();
     match posted.fields.one("session") {
         Some(id) => {
-            console.sessions.sign_out_there(person, id);
+            if let Err(refused) = console.sessions.end_there(person, id).await {
+                return not_ended(&refused, "The session may not have ended");
+            }
             tracing::info!(%person, "ended a session");
             Redirect::to("/account").into_response()
         }
         None => {
-            console.sessions.sign_out_everywhere(person);
+            if let Err(refused) = console.sessions.end_everywhere(person).await {
+                return not_ended(&refused, "You may still be signed in somewhere");
+            }
             if let Err(refused) = console.profiles.forget_browsers(person, &by(&posted.visitor)).await {
                 let words = format!(
                     "You are signed out. Links in mails may still work where you were known: {refused}."

@@ -136,8 +136,9 @@ async fn accept(
         }
     };
     let asked = fields.one("asked").unwrap_or("");
-    match console.sessions.sign_in_enrolled(&invitation.person, asked, &registration) {
-        Ok(signed_in) => enter(&console, &headers, &signed_in, "/account"),
+    let began = console.sessions.sign_in_enrolled(&invitation.person, asked, &registration);
+    match console.sessions.share(began).await {
+        Ok(signed_in) => enter(&console, &headers, &signed_in, "/account").await,
         // It is enrolled, and one signs in with it like any other time.
         Err(_) => Redirect::to("/sign-in").into_response(),
     }

@@ -57,8 +57,8 @@ enum Follower {
     Unknown,
 }
 
-fn follower(console: &Console, headers: &HeaderMap, link: &Link) -> Follower {
-    if let Some(visitor) = visitor(headers, console) {
+async fn follower(console: &Console, headers: &HeaderMap, link: &Link) -> Follower {
+    if let Some(visitor) = visitor(headers, console).await {
         return match *visitor.reviewer.person() == link.person {
             true => Follower::InSession,
             false => Follower::Other(Box::new(visitor)),
@@ -120,7 +120,7 @@ async fn page(
     status: StatusCode,
     error: Option<String>,
 ) -> Response {
-    let known = match follower(console, headers, link) {
+    let known = match follower(console, headers, link).await {
         Follower::InSession => return Redirect::to(&proposal(link)).into_response(),
         Follower::Other(visitor) => return not_theirs(&visitor),
         Follower::Known => true,
@@ -168,7 +168,7 @@ async fn decide(
         Ok(link) => link,
         Err(refused) => return dead(&refused),
     };
-    match follower(&console, &headers, &link) {
+    match follower(&console, &headers, &link).await {
         Follower::Known => {}
         Follower::InSession | Follower::Unknown => return Redirect::to(&proposal(&link)).into_response(),
         Follower::Other(visitor) => return not_theirs(&visitor),

@@ -68,10 +68,14 @@ fn events(
     // Who watches may have signed out, or left, in the meantime: then this ends, at a heartbeat at the latest.
     let known = {
         let (console, session) = (console.clone(), visitor.session);
-        move || console.sessions.lasts(&session)
+        move |news: Result<News, DeskError>| {
+            let (console, session) = (console.clone(), session.clone());
+            async move { if console.sessions.still_lasts(&session).await { Some(news) } else { None } }
+        }
     };
     ReceiverStream::new(told)
-        .take_while(move |news| known() && news.is_ok())
+        .then(known)
+        .map_while(|news| news.filter(Result::is_ok))
         .filter_map(move |news| event(&console, &person, only, &news.ok()?))
         .map(Ok)
 }

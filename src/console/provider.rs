@@ -82,8 +82,9 @@ async fn admitted(console: &Console, headers: &HeaderMap, answered: Answered) ->
             return form(console, "/", Some((status, words)));
         }
     };
-    match console.sessions.sign_in_by_provider(&finished.token, &finished.nonce, flow.client_id()) {
-        Ok(signed_in) => enter(console, headers, &signed_in, &finished.to),
+    let began = console.sessions.sign_in_by_provider(&finished.token, &finished.nonce, flow.client_id());
+    match console.sessions.share(began).await {
+        Ok(signed_in) => enter(console, headers, &signed_in, &finished.to).await,
         Err(refused) => {
             tracing::info!(code = refused.code(), "the provider's token signed nobody in");
             form(console, &finished.to, Some((status(refused), words(refused))))

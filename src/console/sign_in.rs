@@ -75,7 +75,7 @@ async fn ask(
     Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    if visitor(&headers, &console).is_some() {
+    if visitor(&headers, &console).await.is_some() {
         return Redirect::to(wanted.to()).into_response();
     }
     form(&console, wanted.to(), None)
@@ -110,8 +110,8 @@ async fn answer(
     let to = local(fields.one("to"));
     let (asked, credential) = (fields.one("asked"), fields.one("credential"));
     let signed_in = console.sessions.sign_in_by_passkey(asked.unwrap_or(""), credential.unwrap_or(""));
-    match signed_in {
-        Ok(signed_in) => enter(&console, &headers, &signed_in, to),
+    match console.sessions.share(signed_in).await {
+        Ok(signed_in) => enter(&console, &headers, &signed_in, to).await,
         Err(refused) => {
             tracing::info!(code = refused.code(), "a passkey did not sign anybody in");
             form(&console, to, Some((status(refused), words(refused))))
@@ -122,7 +122,7 @@ async fn answer(
 pub(super) const fn status(refused: SignInRefused) -> StatusCode {
     match refused {
         SignInRefused::TooMany => StatusCode::TOO_MANY_REQUESTS,
-        SignInRefused::NoEntropy => StatusCode::SERVICE_UNAVAILABLE,
+        SignInRefused::NoEntropy | SignInRefused::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         SignInRefused::Challenge
         | SignInRefused::Foreign
         | SignInRefused::ChallengeOver
@@ -152,7 +152,9 @@ pub(super) fn words(refused: SignInRefused) -> String {
         }
         SignInRefused::UnknownAccount => "The provider knows you, and this service's roster does not.",
         SignInRefused::TooMany => "You signed in too often. Wait a minute, and try again.",
-        SignInRefused::NoEntropy => "The service can't let anybody in just now. Try again.",
+        SignInRefused::NoEntropy | SignInRefused::Unavailable => {
+            "The service can't let anybody in just now. Try again."
+        }
         SignInRefused::Signature(_)
         | SignInRefused::Passkey(_)
         | SignInRefused::UnknownKey

@@ -40,7 +40,7 @@ impl FromRequestParts<Arc<Console>> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Response> {
-        visitor(&parts.headers, console).ok_or_else(|| sign_in_first(parts))
+        visitor(&parts.headers, console).await.ok_or_else(|| sign_in_first(parts))
     }
 }
 
@@ -103,7 +103,7 @@ impl FromRequest<Arc<Console>> for Posted {
         if !comes_from(request.headers(), &console.origin) {
             return Err((StatusCode::FORBIDDEN, "the form comes from another page").into_response());
         }
-        let Some(visitor) = visitor(request.headers(), console) else {
+        let Some(visitor) = visitor(request.headers(), console).await else {
             return Err((StatusCode::UNAUTHORIZED, "sign in first").into_response());
         };
         let fields = Fields::from_request(request, console).await?;
@@ -123,10 +123,13 @@ fn comes_from(headers: &HeaderMap, origin: &str) -> bool {
 }
 
 /// Who sends these headers.
-pub(super) fn visitor(headers: &HeaderMap, console: &Console) -> Option<Visitor> {
+pub(super) async fn visitor(headers: &HeaderMap, console: &Console) -> Option<Visitor> {
     // A session that was begun here or with an SSH key, and no other credential that a program may call with.
-    let session = cookie(headers, COOKIE_NAME).filter(|session| console.sessions.lasts(session))?;
-    let reviewer = console.sessions.reviewer(session).ok()?;
+    let session = cookie(headers, COOKIE_NAME)?;
+    if !console.sessions.still_lasts(session).await {
+        return None;
+    }
+    let reviewer = console.sessions.known(session).await.ok()?;
     let directory = console.desk.directory();
     let name = visible(&directory.person(reviewer.person())?.name);
     let form_token = console.sessions.form_token(session);

@@ -11,6 +11,8 @@ use crate::party::{EscalationId, PersonId};
 use crate::reviewer::routing::{About, Route, is_pressing, route_case};
 use crate::reviewer::workload::{Likeness, Shown};
 use crate::reviewer::{Attendance, Workload};
+use crate::store::Index;
+use core::ops::Range;
 use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 
@@ -91,8 +93,12 @@ impl LocalDesk {
         Ok(asking)
     }
 
-    /// Takes note of what was recorded.
-    pub(super) fn note(&self, id: EscalationId, events: &[Happened]) {
+    /// Takes note of what was recorded at these places.
+    pub(super) fn note(&self, id: EscalationId, events: &[Happened], places: Range<Index>) {
+        if !self.noted().own(places) {
+            // It was read from the record already, as if another had recorded it.
+            return;
+        }
         let mut workload = self.workload();
         for event in events {
             // Those who were asked are counted since before it was recorded.
@@ -124,6 +130,9 @@ impl LocalDesk {
         }
         // As they happened, whichever escalation they are of.
         events.sort_by_key(|(index, ..)| *index);
+        // What is about to be followed is counted then.
+        let followed = self.noted().next().unwrap_or(Index::MAX);
+        events.retain(|(index, ..)| *index < followed);
         let directory = self.roster.directory();
         let mut workload = self.workload();
         for (_, id, event) in &events {
@@ -173,7 +182,7 @@ fn find(
 }
 
 /// What people are shown of it, as far as it matters for how much there is to do.
-fn shown(id: EscalationId, decided: &Decided) -> Result<Shown, DeskError> {
+pub(super) fn shown(id: EscalationId, decided: &Decided) -> Result<Shown, DeskError> {
     let (action, resource) = subject(decided);
     let characters = rendering(id, decided)?.0.text.chars().count();
     Ok(Shown { like: Likeness::new(&decided.agent, &action, &resource), characters })

@@ -1,14 +1,15 @@
 //! Out of office: people say when they are away and who stands in, and what waits for them finds others at once.
 
 use super::DeskError;
+use super::follow::recorded_absences;
 use super::local::LocalDesk;
 use super::sessions::Reviewer;
 use crate::audit::event::Event;
 use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::reviewer::workload::Load;
-use crate::reviewer::{Absence, AbsenceError, Attendance, Person, Presence};
-use crate::store::Change;
+use crate::reviewer::{Absence, AbsenceError, Absences, Attendance, Person, Presence};
+use crate::store::{Basis, Change, Document, StoreError};
 use core::fmt;
 use std::sync::Arc;
 
@@ -75,15 +76,27 @@ impl LocalDesk {
 
     async fn record_absence(&self, person: &PersonId, absence: Option<Absence>) -> Result<(), DeskError> {
         let _alone = self.announcing.lock().await;
-        let now = self.now();
-        let mut absences = self.absences.borrow().as_ref().clone();
-        match &absence {
-            Some(absence) => absences.announce(person, absence.clone(), now),
-            None => absences.end(person, now),
+        loop {
+            // By the record: another replica may have recorded somebody's since this one heard of any.
+            let (place, absences) = recorded_absences(self.store.as_ref())?;
+            let mut absences = Absences::clone(&absences);
+            let now = self.now();
+            match &absence {
+                Some(absence) => absences.announce(person, absence.clone(), now),
+                None => absences.end(person, now),
+            }
+            let (absence, all) = (absence.clone(), absences.clone());
+            let event = Event::Absence { person: person.clone(), absence, absences: all };
+            let change = Change::of(now, [event]).resting_on(Basis::Document(Document::Absences), place);
+            match self.store.commit(change).await {
+                Ok(places) => {
+                    self.take_absences(Some(places.start), Arc::new(absences));
+                    break;
+                }
+                Err(StoreError::Changed(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        let event = Event::Absence { person: person.clone(), absence, absences: absences.clone() };
-        self.store.commit(Change::of(now, [event])).await?;
-        self.absences.send_replace(Arc::new(absences));
         // Whoever was counted upon may not be there any more, or somebody else may decide now. The absence is recorded,
         // so that nothing that goes wrong with one of them is an answer to who announced it.
         for id in self.store.open()? {
@@ -116,7 +129,7 @@ impl LocalDesk {
     /// What somebody announced of their absences and what is not over, in the order of time.
     #[must_use]
     pub fn announced(&self, person: &PersonId) -> Vec<Absence> {
-        let absences = self.absences.borrow().clone();
+        let absences = self.absences.borrow().1.clone();
         absences.of(person, self.now()).into_iter().cloned().collect()
     }
 }

@@ -21,6 +21,7 @@ pub use crate::notify::chat::REASON;
 use crate::notify::chat::{CALLBACK, Chat, Dialog};
 use crate::party::PersonId;
 use crate::presence::slack::{Act, Interaction, Member, Place, SigningSecret, SlackError, WINDOW};
+use crate::store::shared::Ephemeral;
 use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
@@ -110,6 +111,13 @@ impl Clicks {
         Self { desk, chat, secret, team, links, console, once, clock, entropy, room }
     }
 
+    /// … of which each press counts once at whichever replica of this desk it comes.
+    #[must_use]
+    pub fn sharing(mut self, shared: Arc<dyn Ephemeral>) -> Self {
+        self.once = self.once.sharing("press", shared);
+        self
+    }
+
     /// Takes a request as it came, and answers in time. What takes longer goes on.
     ///
     /// # Errors
@@ -124,7 +132,7 @@ impl Clicks {
         let interaction =
             authentic.and_then(|authentic| authentic.interaction()).map_err(ClickRefused::Slack)?;
         let Some((trigger, at)) = interaction.once() else { return Ok(Reply::Taken) };
-        match self.once.take(&[trigger, at]) {
+        match self.once.came(&[trigger, at]).await {
             Ok(()) => {}
             // Sent again, by the chat or by somebody who has recorded it: what it did is done.
             Err(Again::Before) => return Ok(Reply::Taken),

@@ -136,6 +136,13 @@ impl CodeFlow {
         Ok(Self { client, exchange, clock, entropy, seal: hmac::Key::new(hmac::HMAC_SHA256, &key) })
     }
 
+    /// … whose cookies each replica that has this key takes.
+    #[must_use]
+    pub fn sealed_with(mut self, key: &[u8; 32]) -> Self {
+        self.seal = hmac::Key::new(hmac::HMAC_SHA256, key);
+        self
+    }
+
     /// The provider.
     #[must_use]
     pub fn issuer(&self) -> &str {

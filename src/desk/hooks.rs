@@ -12,6 +12,7 @@ use crate::escalation::vote::{Reason, ReasonError};
 use crate::operation::json::{self, Limits, Object, Value};
 use crate::party::{EscalationId, PersonId};
 use crate::presence::webhook::{Delivery, Headers, MAX_BODY, Sender, WINDOW, WebhookError};
+use crate::store::shared::Ephemeral;
 use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,6 +88,13 @@ impl Hooks {
         Self { desk, hooks, once, clock, entropy }
     }
 
+    /// … of which each delivery counts once at whichever replica of this desk it comes.
+    #[must_use]
+    pub fn sharing(mut self, shared: Arc<dyn Ephemeral>) -> Self {
+        self.once = self.once.sharing("delivery", shared);
+        self
+    }
+
     /// Takes a delivery for the program of this name.
     ///
     /// # Errors
@@ -99,7 +107,7 @@ impl Hooks {
             return Err(HookRefused::Stranger);
         }
         // A delivery that says nothing sensible may be mended and come again under its id.
-        self.once.take(&[name, delivery.id()]).map_err(|again| match again {
+        self.once.came(&[name, delivery.id()]).await.map_err(|again| match again {
             Again::Before => HookRefused::Again,
             Again::TooMuch => HookRefused::TooMuch,
         })?;

@@ -100,6 +100,13 @@ impl Invitations {
         Ok(Self { domain, clock, seal: hmac::Key::new(hmac::HMAC_SHA256, &key) })
     }
 
+    /// … which each replica that has this key takes.
+    #[must_use]
+    pub fn sealed_with(mut self, key: &[u8; 32]) -> Self {
+        self.seal = hmac::Key::new(hmac::HMAC_SHA256, key);
+        self
+    }
+
     /// Invites somebody whose profile has this revision. `by` is what the record calls whoever invites.
     #[must_use]
     pub fn invite(&self, person: PersonId, by: &str, revision: u64) -> (String, Invitation) {

@@ -101,6 +101,15 @@ impl Links {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
+    /// A key of its own for something else that every replica of this desk seals alike.
+    #[must_use]
+    pub fn key_for(&self, what: &str) -> [u8; 32] {
+        let tag = hmac::sign(&self.0, format!("countersign/replicas/v1\n{what}").as_bytes());
+        let mut key = [0; 32];
+        key.iter_mut().zip(tag.as_ref()).for_each(|(to, byte)| *to = *byte);
+        key
+    }
+
     /// The text of a link, as it stands in its address.
     #[must_use]
     pub fn link(&self, link: &Link) -> String {

@@ -1,6 +1,7 @@
 //! The desk in this process: every step is read, judged, recorded, and judged anew if somebody was faster.
 
 use super::budget::Budget;
+use super::follow::{Noted, recorded_absences};
 use super::words::reasons;
 use super::{DeskError, Docket, Roster};
 use crate::audit::event::{Apart, Decided, Event, Record, WhyApart};
@@ -12,16 +13,24 @@ use crate::moment::Moment;
 use crate::party::{EscalationId, ExecutorId};
 use crate::presence::passkey::{Counter, CredentialId};
 use crate::reviewer::{Absences, Attendance, Directory, Workload};
-use crate::store::{Change, Course, Document, Store, StoreError};
+use crate::store::shared::{Alone, Claims, Work};
+use crate::store::{Change, Course, Index, Store, StoreError};
 use core::convert::Infallible;
 use core::fmt;
-use std::collections::{BTreeSet, HashMap};
+use core::time::Duration;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tracing::Instrument as _;
 
 /// How often a step is taken anew because somebody else was faster.
 const ATTEMPTS: usize = 32;
+/// For how long a replica takes on to let a deadline pass. Where it dies over that, another does it after so long.
+const HOLD: Duration = Duration::from_secs(15);
+/// How many deadlines a replica takes on at once.
+const TOGETHER: usize = 64;
+/// How long to wait before what could not be recorded is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The desk of this process.
 pub struct LocalDesk {
@@ -31,14 +40,18 @@ pub struct LocalDesk {
     pub(super) enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) budget: Arc<Budget>,
-    /// Who is away, as they announced it.
-    pub(super) absences: tokio::sync::watch::Sender<Arc<Absences>>,
+    /// Who is away, as they announced it, and where that was recorded.
+    pub(super) absences: tokio::sync::watch::Sender<(Option<Index>, Arc<Absences>)>,
     /// Held while an absence is recorded.
     pub(super) announcing: tokio::sync::Mutex<()>,
     /// What the counters of passkeys stood at when they last signed.
     pub(super) counters: Mutex<HashMap<CredentialId, (Counter, VoteDigest)>>,
     /// What everyone has to do, and did lately.
     pub(super) workload: Mutex<Workload>,
+    /// Which records are counted in all that.
+    pub(super) noted: Mutex<Noted>,
+    /// Who lets a deadline pass.
+    claims: Arc<dyn Claims>,
     /// What ends by itself, and when.
     deadlines: Mutex<BTreeSet<(Moment, EscalationId)>>,
     sooner: Notify,
@@ -55,26 +68,47 @@ impl LocalDesk {
         enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, DeskError> {
-        let absences = match store.in_force(Document::Absences)? {
-            None => Absences::default(),
-            Some(index) => {
-                let Event::Absence { absences, .. } = store.record(index)?.event else {
-                    let what = format!("record {index} is not what it was found as: an absence");
-                    return Err(StoreError::Damaged(what).into());
-                };
-                absences
-            }
-        };
+        let alone = Arc::new(Alone::new(clock.clone()));
+        Self::with(store, roster, enforced, clock, alone, None)
+    }
+
+    /// A desk that is one of several replicas over this store; it [follows](crate::store::follow) what they record from
+    /// this place on.
+    ///
+    /// # Errors
+    /// [`DeskError`] if what is open can't be read.
+    pub fn replica(
+        store: Arc<dyn Store>,
+        roster: Arc<dyn Roster>,
+        enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>>,
+        clock: Arc<dyn Clock>,
+        claims: Arc<dyn Claims>,
+        next: Index,
+    ) -> Result<Self, DeskError> {
+        Self::with(store, roster, enforced, clock, claims, Some(next))
+    }
+
+    fn with(
+        store: Arc<dyn Store>,
+        roster: Arc<dyn Roster>,
+        enforced: HashMap<ExecutorId, BTreeSet<ConditionKind>>,
+        clock: Arc<dyn Clock>,
+        claims: Arc<dyn Claims>,
+        next: Option<Index>,
+    ) -> Result<Self, DeskError> {
+        let absences = tokio::sync::watch::Sender::new(recorded_absences(store.as_ref())?);
         let desk = Self {
             store,
             roster,
             enforced,
             clock,
             budget: Arc::default(),
-            absences: tokio::sync::watch::Sender::new(Arc::new(absences)),
+            absences,
             announcing: tokio::sync::Mutex::default(),
             counters: Mutex::default(),
             workload: Mutex::default(),
+            noted: Mutex::new(Noted::from(next)),
+            claims,
             deadlines: Mutex::default(),
             sooner: Notify::new(),
         };
@@ -92,19 +126,41 @@ impl LocalDesk {
     pub async fn watch_deadlines(&self) -> Infallible {
         loop {
             let now = self.clock.now();
-            for id in self.due(now) {
-                if let Err(error) = self.settle(id).await {
-                    // The state machine treats a passed deadline as passed whether or not its event is written.
-                    tracing::error!(escalation = %id, %error, "a deadline could not be recorded");
-                    self.deadlines().insert((now.plus(core::time::Duration::from_secs(5)), id));
-                }
+            for together in self.due(now).chunks(TOGETHER) {
+                self.let_pass(together, now).await;
             }
             let next = self.deadlines().first().map(|(moment, _)| *moment);
-            let wait =
-                next.map_or(core::time::Duration::from_secs(3600), |next| next.since(self.clock.now()));
+            let wait = next.map_or(Duration::from_secs(3600), |next| next.since(self.clock.now()));
             // A second at most, so that a clock that was set forward is noticed.
-            let wait = wait.min(core::time::Duration::from_secs(1));
+            let wait = wait.min(Duration::from_secs(1));
             drop(tokio::time::timeout(wait, self.sooner.notified()).await);
+        }
+    }
+
+    /// Lets take effect what is due and no other replica has taken on.
+    async fn let_pass(&self, due: &[EscalationId], now: Moment) {
+        let work = |id: &EscalationId| Work::new("deadline", &id.to_string());
+        let taken = match self.claims.claim(due.iter().map(work).collect(), HOLD).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::error!(%error, "who lets deadlines pass can't be agreed on");
+                self.deadlines().extend(due.iter().map(|id| (now.plus(AGAIN), *id)));
+                return;
+            }
+        };
+        let known: HashSet<&Work> = taken.iter().collect();
+        for id in due {
+            if !known.contains(&work(id)) {
+                // Another does it. It is looked at once more in case that one dies over it.
+                self.deadlines().insert((now.plus(HOLD).plus(Duration::from_secs(1)), *id));
+            } else if let Err(error) = self.settle(*id).await {
+                // The state machine treats a passed deadline as passed whether or not its event is written.
+                tracing::error!(escalation = %id, %error, "a deadline could not be recorded");
+                self.deadlines().insert((now.plus(AGAIN), *id));
+            }
+        }
+        if let Err(error) = self.claims.release(taken).await {
+            tracing::debug!(%error, "deadlines that were let pass are held for a while yet");
         }
     }
 
@@ -161,7 +217,7 @@ impl LocalDesk {
 
     /// Who may be asked at this moment, who is there, and who stands in.
     pub(super) fn here(&self) -> Here {
-        let absences = self.absences.borrow().clone();
+        let absences = self.absences.borrow().1.clone();
         Here { directory: self.roster.directory(), absences, now: self.clock.now() }
     }
 
@@ -201,9 +257,9 @@ impl LocalDesk {
             let recorded = events.iter().cloned().map(|step| Event::Escalation { id, step });
             let committing = self.store.commit(Change::of(now, recorded).after(id, course.records.len()));
             match committing.instrument(tracing::info_span!("commit")).await {
-                Ok(_) => {
+                Ok(places) => {
                     report(id, &next, &events);
-                    self.note(id, &events);
+                    self.note(id, &events, places);
                     self.remember(id, &next, now, asking.again_at);
                     return Ok((docket(id, decided, next, &attendance), result));
                 }

@@ -1,8 +1,9 @@
 //! What was done once and is not done again: what a signature proves is who and when, not that it is new.
 
 use crate::clock::Clock;
-use crate::digest::sha256;
+use crate::digest::{base64url, sha256};
 use crate::moment::Moment;
+use crate::store::shared::{Ephemeral, Name};
 use core::time::Duration;
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,12 @@ pub struct Once {
     /// For how long what came could come again.
     span: Duration,
     came: Mutex<Came>,
+    /// What all replicas remember, where there are several, and what this is called there.
+    shared: Option<(&'static str, Arc<dyn Ephemeral>)>,
 }
+
+/// How long the shared memory may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 struct Came {
@@ -37,7 +43,32 @@ impl Once {
     /// Nothing came yet.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, span: Duration) -> Self {
-        Self { clock, span, came: Mutex::default() }
+        Self { clock, span, came: Mutex::default(), shared: None }
+    }
+
+    /// … at this replica and at every other that shares this under the same name.
+    #[must_use]
+    pub fn sharing(mut self, name: &'static str, shared: Arc<dyn Ephemeral>) -> Self {
+        self.shared = Some((name, shared));
+        self
+    }
+
+    /// Notes that this came, at whichever replica. What can't be told from a repetition is one.
+    ///
+    /// # Errors
+    /// [`Again`].
+    pub async fn came(&self, parts: &[&str]) -> Result<(), Again> {
+        let Some((name, shared)) = &self.shared else { return self.take(parts) };
+        let noted = shared.put_new(Name::new(name, "", &base64url(&digest(parts))), Vec::new(), self.span);
+        match tokio::time::timeout(PATIENCE, noted).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(Again::Before),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "whether something came before can't be found out");
+                Err(Again::TooMuch)
+            }
+            Err(_) => Err(Again::TooMuch),
+        }
     }
 
     /// Notes that this came.
@@ -46,8 +77,7 @@ impl Once {
     /// [`Again`].
     pub fn take(&self, parts: &[&str]) -> Result<(), Again> {
         let now = self.clock.now();
-        let lengths: Vec<String> = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
-        let digest = sha256(&[lengths.concat().as_bytes()]);
+        let digest = digest(parts);
         let mut came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((until, old)) = came.order.front().copied()
             && until <= now
@@ -67,6 +97,12 @@ impl Once {
     }
 }
 
+fn digest(parts: &[&str]) -> [u8; 32] {
+    // With lengths, so that no two run into one.
+    let lengths: Vec<String> = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
+    sha256(&[lengths.concat().as_bytes()])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +120,20 @@ mod tests {
         assert_eq!(once.take(&["a", "b"]), Err(Again::Before));
         clock.advance(Duration::from_secs(1));
         assert_eq!(once.take(&["a", "b"]), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_came_to_one_replica_came_to_all() {
+        let clock = Arc::new(ManualClock::at(Moment::from_unix_seconds(1000)));
+        let shared = Arc::new(crate::store::shared::Alone::new(clock.clone()));
+        let replica = |name| Once::new(clock.clone(), Duration::from_secs(600)).sharing(name, shared.clone());
+        let (one, two, other) = (replica("hook"), replica("hook"), replica("press"));
+        assert_eq!(one.came(&["a", "b"]).await, Ok(()));
+        assert_eq!(two.came(&["a", "b"]).await, Err(Again::Before));
+        assert_eq!(one.came(&["a", "b"]).await, Err(Again::Before));
+        assert_eq!((two.came(&["ab"]).await, other.came(&["a", "b"]).await), (Ok(()), Ok(())));
+        clock.advance(Duration::from_secs(600));
+        assert_eq!(two.came(&["a", "b"]).await, Ok(()));
     }
 
     #[test]

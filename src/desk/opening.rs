@@ -40,7 +40,7 @@ impl LocalDesk {
             let recorded = first.into_iter().chain(steps);
             match self.store.commit(Change::of(self.clock.now(), recorded).after(id, 0)).await {
                 // Somebody opened it meanwhile: as good.
-                Ok(_) => self.note(id, &events),
+                Ok(places) => self.note(id, &events, places),
                 Err(StoreError::Moved(_)) => {}
                 Err(error) => {
                     self.workload().forget(id);

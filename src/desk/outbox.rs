@@ -12,6 +12,7 @@ mod outcome;
 mod parcel;
 mod recall;
 mod round;
+mod shared;
 mod waiting;
 
 pub use compose::Paths;
@@ -25,9 +26,10 @@ use crate::moment::Moment;
 use crate::notice::{Message, NoticeId, Owed, Recipient, Topic, Urgency};
 use crate::notify::{Accepted, Letter, Messenger, NotSent};
 use crate::party::{EscalationId, PersonId};
-use crate::reviewer::profile::Profile;
+use crate::reviewer::profile::{Changed, Profile};
 use board::Board;
 use core::time::Duration;
+use shared::Shared;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
@@ -133,7 +135,7 @@ pub struct Dead {
 /// Something to be told that is no escalation.
 enum News {
     Saturated(Box<Saturated>, Moment),
-    Account(PersonId, Box<str>, Moment),
+    Account(Changed),
 }
 
 /// The outbox of a desk.
@@ -146,6 +148,8 @@ pub struct Outbox {
     news: mpsc::Sender<News>,
     heard: tokio::sync::Mutex<mpsc::Receiver<News>>,
     poke: Notify,
+    /// What the replicas of this outbox share, where there are several.
+    shared: Option<Shared>,
 }
 
 impl Outbox {
@@ -174,7 +178,7 @@ impl Outbox {
         let messengers = messengers.into_iter().map(|messenger| (messenger.kind(), messenger)).collect();
         let (news, heard) = mpsc::channel(NEWS);
         let (board, heard) = (Mutex::new(board), tokio::sync::Mutex::new(heard));
-        Self { desk, messengers, settings, entropy, board, news, heard, poke: Notify::new() }
+        Self { desk, messengers, settings, entropy, board, news, heard, poke: Notify::new(), shared: None }
     }
 
     /// Whether there is any channel. Without one nothing is ever done.
@@ -194,8 +198,8 @@ impl Outbox {
     }
 
     /// Somebody's own account changed: they are told, wherever it was changed from.
-    pub fn account_changed(&self, person: &PersonId, what: &str, at: Moment) {
-        drop(self.news.try_send(News::Account(person.clone(), what.into(), at)));
+    pub fn account_changed(&self, changed: Changed) {
+        drop(self.news.try_send(News::Account(changed)));
     }
 
     /// How each channel does, by its kind.
@@ -271,9 +275,9 @@ impl Outbox {
     fn owe_news(&self, news: News) -> Vec<Owed> {
         match news {
             News::Saturated(saturated, at) => self.about_saturation(&saturated, at),
-            News::Account(person, what, at) => {
-                let millis = at.unix_millis().to_be_bytes();
-                let cause: [&[u8]; 2] = [&millis, what.as_bytes()];
+            News::Account(Changed { person, what, at, revision }) => {
+                // Each change makes another revision.
+                let cause: [&[u8]; 1] = [&revision.to_be_bytes()];
                 vec![Owed::news(Topic::Account, &cause, Recipient::Person(person), &what, at)]
             }
         }

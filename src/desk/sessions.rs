@@ -9,6 +9,7 @@ mod held;
 mod passkey;
 mod provider;
 mod refusal;
+mod shared;
 
 pub use held::Listed;
 pub use provider::{Provider, ProviderError};
@@ -27,6 +28,7 @@ use crate::presence::passkey::CredentialId;
 use crate::presence::sign_in::{Challenge, SIGN_IN_NAMESPACE};
 use crate::presence::ssh::Signature;
 use crate::reviewer::Person;
+use crate::store::shared::Ephemeral;
 use crate::token::Assurance;
 use core::time::Duration;
 use held::{Means, Session, State};
@@ -127,6 +129,8 @@ pub struct SignedIn {
     pub person: PersonId,
     /// When it ends.
     pub until: Moment,
+    /// The question that was answered, and until when it could be.
+    asked: ([u8; 32], Moment),
 }
 
 impl core::fmt::Debug for SignedIn {
@@ -135,7 +139,7 @@ impl core::fmt::Debug for SignedIn {
     }
 }
 
-/// Who is signed in. A restart ends every session.
+/// Who is signed in. A restart ends every session, unless [replicas share](Self::sharing) them.
 pub struct Sessions {
     domain: TrustDomain,
     roster: Arc<dyn Roster>,
@@ -144,6 +148,8 @@ pub struct Sessions {
     provider: Option<Provider>,
     seal: hmac::Key,
     state: Mutex<State>,
+    /// What all replicas know, where there are several.
+    shared: Option<Arc<dyn Ephemeral>>,
 }
 
 impl Sessions {
@@ -161,7 +167,7 @@ impl Sessions {
         let mut key = [0; 32];
         entropy.fill(&mut key)?;
         let seal = hmac::Key::new(hmac::HMAC_SHA256, &key);
-        Ok(Self { domain, roster, clock, entropy, provider, seal, state: Mutex::default() })
+        Ok(Self { domain, roster, clock, entropy, provider, seal, state: Mutex::default(), shared: None })
     }
 
     /// The identity provider, if there is one.
@@ -229,7 +235,7 @@ impl Sessions {
         let session = Session::new(person.clone(), means, now, life);
         let until = session.until();
         state.begin(sha256(&[token.as_bytes()]), session);
-        Ok(SignedIn { token, person: person.clone(), until })
+        Ok(SignedIn { token, person: person.clone(), until, asked: (nonce, asked_until) })
     }
 
     /// Takes an identity token of the provider that was asked for as this client and with this nonce, and begins a

@@ -74,8 +74,9 @@ impl Readers {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` if it is nobody known.
-    pub(crate) fn admit<T>(&self, request: &Request<T>) -> Result<Reader, Status> {
-        self.admit_by(&proofs(request)?, bearer(request.metadata())?)
+    pub(crate) async fn admit<T: Sync>(&self, request: &Request<T>) -> Result<Reader, Status> {
+        let proofs = proofs(request)?;
+        self.admit_by(&proofs, bearer(request.metadata())?).await
     }
 
     /// What this request proves, to be looked at again while it goes on.
@@ -87,12 +88,12 @@ impl Readers {
         Ok(Shown { readers: Arc::clone(self), proofs: proofs(request)?, bearer })
     }
 
-    fn admit_by(&self, proofs: &[Proof], bearer: Option<&str>) -> Result<Reader, Status> {
+    async fn admit_by(&self, proofs: &[Proof], bearer: Option<&str>) -> Result<Reader, Status> {
         let known = |proof: &&Proof| self.known.contains(proof);
         match (bearer, proofs.iter().find(known)) {
             (Some(_), Some(Proof::Bearer(_))) | (None, Some(_)) => Ok(Reader::Connection),
             (Some(bearer), Some(Proof::Uid(_) | Proof::Certificate(_)) | None) => {
-                let reviewer = self.people.reviewer(bearer).map_err(|error| stranger(&error))?;
+                let reviewer = self.people.known(bearer).await.map_err(|error| stranger(&error))?;
                 Ok(Reader::Person(Box::new(reviewer)))
             }
             (None, None) => Err(unknown(proofs)),
@@ -103,8 +104,8 @@ impl Readers {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` if it is nobody known, or a connection that may be anybody's.
-    pub(crate) fn person<T>(&self, request: &Request<T>) -> Result<Reviewer, Status> {
-        match self.admit(request)? {
+    pub(crate) async fn person<T: Sync>(&self, request: &Request<T>) -> Result<Reviewer, Status> {
+        match self.admit(request).await? {
             Reader::Person(reviewer) => Ok(*reviewer),
             Reader::Connection => Err(Reader::nobody()),
         }
@@ -123,8 +124,8 @@ impl Shown {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` if it is nobody known any more.
-    pub(crate) fn reader(&self) -> Result<Reader, Status> {
-        self.readers.admit_by(&self.proofs, self.bearer.as_deref())
+    pub(crate) async fn reader(&self) -> Result<Reader, Status> {
+        self.readers.admit_by(&self.proofs, self.bearer.as_deref()).await
     }
 }
 
@@ -147,7 +148,11 @@ impl Reader {
 }
 
 pub(super) fn stranger(error: &SignInRefused) -> Status {
-    Status::unauthenticated(format!("{error} ({})", error.code()))
+    let words = format!("{error} ({})", error.code());
+    match *error == SignInRefused::Unavailable {
+        true => Status::unavailable(words),
+        false => Status::unauthenticated(words),
+    }
 }
 
 /// The operators, by what their connections prove, with the names that the record has for them.

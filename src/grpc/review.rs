@@ -95,7 +95,8 @@ impl proto::review_server::Review for ReviewService {
         let Some(proto::sign_in_request::Proof::SshSignature(signature)) = proof else {
             return Err(convert::invalid("`proof` is missing"));
         };
-        let signed_in = self.readers.people.sign_in(&challenge, &signature).map_err(not_signed_in)?;
+        let people = &self.readers.people;
+        let signed_in = people.share(people.sign_in(&challenge, &signature)).await.map_err(not_signed_in)?;
         tracing::info!(person = %signed_in.person, "signed in");
         Ok(Response::new(proto::SignInResponse {
             session: signed_in.token,
@@ -108,9 +109,11 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::SignOutRequest>,
     ) -> Result<Response<proto::SignOutResponse>, Status> {
-        let reviewer = self.readers.person(&request)?;
+        let reviewer = self.readers.person(&request).await?;
         match (reviewer.by(), identity::bearer(request.metadata())?) {
-            (KnownBy::Key(_) | KnownBy::Passkey(_), Some(token)) => self.readers.people.sign_out(token),
+            (KnownBy::Key(_) | KnownBy::Passkey(_), Some(token)) => {
+                self.readers.people.end(token).await.map_err(not_signed_in)?;
+            }
             (KnownBy::Key(_) | KnownBy::Passkey(_) | KnownBy::Provider(_), _) => {
                 return Err(Status::failed_precondition("only a session can be ended here"));
             }
@@ -123,7 +126,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::WhoAmIRequest>,
     ) -> Result<Response<proto::WhoAmIResponse>, Status> {
-        let reviewer = self.readers.person(&request)?;
+        let reviewer = self.readers.person(&request).await?;
         let (by, credential) = match reviewer.by() {
             KnownBy::Key(fingerprint) => ("session", fingerprint.to_string()),
             KnownBy::Passkey(credential) => ("session", credential.to_string()),
@@ -147,7 +150,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::ListRequest>,
     ) -> Result<Response<proto::ListResponse>, Status> {
-        let reader = self.readers.admit(&request)?;
+        let reader = self.readers.admit(&request).await?;
         let request = request.into_inner();
         let filter = list::filter(&request.filter.unwrap_or_default(), &reader)?;
         let order = list::order(request.order)?;
@@ -173,7 +176,7 @@ impl proto::review_server::Review for ReviewService {
         request: Request<proto::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let proof = self.readers.proof(&request)?;
-        let reader = proof.reader()?;
+        let reader = proof.reader().await?;
         let patience = patience(request.metadata());
         let filter = list::filter(&request.into_inner().filter.unwrap_or_default(), &reader)?;
         let mut stopping = self.stopping.clone();
@@ -181,19 +184,23 @@ impl proto::review_server::Review for ReviewService {
         let told = self.queue.watch(filter, stopped);
         let told = told.map_err(|_| Status::resource_exhausted("too many watch the queue already"))?;
         let service = self.clone();
-        let stream = ReceiverStream::new(told).map(move |news| {
-            // Who watches may have signed out, or left, in the meantime.
-            let reader = proof.reader()?;
-            service.news(news.map_err(|error| convert::desk_error(&error))?, &reader)
+        let proof = Arc::new(proof);
+        let stream = ReceiverStream::new(told).then(move |news| {
+            let (service, proof) = (service.clone(), proof.clone());
+            async move {
+                // Who watches may have signed out, or left, in the meantime.
+                let reader = proof.reader().await?;
+                service.news(news.map_err(|error| convert::desk_error(&error))?, &reader)
+            }
         });
-        Ok(Response::new(Box::pin(Until::new(stream, patience))))
+        Ok(Response::new(Box::pin(Until::new(Box::pin(stream), patience))))
     }
 
     async fn show(
         &self,
         request: Request<proto::ShowRequest>,
     ) -> Result<Response<proto::Escalation>, Status> {
-        let reader = self.readers.admit(&request)?;
+        let reader = self.readers.admit(&request).await?;
         let id = convert::escalation_id(&request.get_ref().escalation_id)?;
         let looks: &[Sight] = match request.get_ref().look() {
             proto::Look::Unspecified => &[Sight::Delivered],
@@ -221,7 +228,7 @@ impl proto::review_server::Review for ReviewService {
         );
         let traced = Traced::new(span.clone(), request.metadata());
         let voting = async {
-            let reader = self.readers.admit(&request)?;
+            let reader = self.readers.admit(&request).await?;
             let request = request.into_inner();
             let id = convert::escalation_id(&request.escalation_id)?;
             span.record("escalation", tracing::field::display(id));
@@ -237,7 +244,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::DraftChangeRequest>,
     ) -> Result<Response<proto::DraftChangeResponse>, Status> {
-        self.readers.admit(&request)?;
+        self.readers.admit(&request).await?;
         self.draft(request.into_inner()).await.map(Response::new)
     }
 
@@ -245,7 +252,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::ProposeChangeRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
-        let reader = self.readers.admit(&request)?;
+        let reader = self.readers.admit(&request).await?;
         let service = self.clone();
         let propose = async move { service.propose(&reader, request.into_inner()).await };
         let docket = to_its_end(propose).await?;
@@ -256,7 +263,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::WhoCanRequest>,
     ) -> Result<Response<proto::WhoCanResponse>, Status> {
-        self.readers.admit(&request)?;
+        self.readers.admit(&request).await?;
         self.who_can_decide(&request.get_ref().escalation_id).await.map(Response::new)
     }
 
@@ -264,7 +271,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::PassOnRequest>,
     ) -> Result<Response<proto::PassOnResponse>, Status> {
-        let reviewer = self.readers.person(&request)?;
+        let reviewer = self.readers.person(&request).await?;
         let service = self.clone();
         to_its_end(async move { service.pass(&reviewer, request.get_ref()).await }).await?;
         Ok(Response::new(proto::PassOnResponse {}))
@@ -274,7 +281,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::SetAwayRequest>,
     ) -> Result<Response<proto::SetAwayResponse>, Status> {
-        let reviewer = self.readers.person(&request)?;
+        let reviewer = self.readers.person(&request).await?;
         let service = self.clone();
         to_its_end(async move { service.away(&reviewer, request.get_ref()).await }).await?;
         Ok(Response::new(proto::SetAwayResponse {}))
@@ -284,7 +291,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::ComeBackRequest>,
     ) -> Result<Response<proto::ComeBackResponse>, Status> {
-        let reviewer = self.readers.person(&request)?;
+        let reviewer = self.readers.person(&request).await?;
         let desk = self.desk.clone();
         let back =
             async move { desk.come_back(&reviewer).await.map_err(|error| convert::desk_error(&error)) };
@@ -296,7 +303,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::ListPeopleRequest>,
     ) -> Result<Response<proto::ListPeopleResponse>, Status> {
-        self.readers.admit(&request)?;
+        self.readers.admit(&request).await?;
         Ok(Response::new(self.people()))
     }
 
@@ -304,7 +311,7 @@ impl proto::review_server::Review for ReviewService {
         &self,
         request: Request<proto::ReviewEmergencyRequest>,
     ) -> Result<Response<proto::VoteResponse>, Status> {
-        let reviewer = self.readers.person(&request)?;
+        let reviewer = self.readers.person(&request).await?;
         let service = self.clone();
         let docket =
             to_its_end(async move { service.afterwards(&reviewer, request.get_ref()).await }).await?;
@@ -317,7 +324,7 @@ fn not_signed_in(error: SignInRefused) -> Status {
     match error {
         SignInRefused::Challenge => Status::invalid_argument(words),
         SignInRefused::TooMany => Status::resource_exhausted(words),
-        SignInRefused::NoEntropy => Status::unavailable(words),
+        SignInRefused::NoEntropy | SignInRefused::Unavailable => Status::unavailable(words),
         SignInRefused::Foreign
         | SignInRefused::ChallengeOver
         | SignInRefused::Answered

@@ -4,6 +4,7 @@ use crate::escalation::Channel;
 use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::presence::passkey::{CredentialId, CredentialKey, Passkey};
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -66,6 +67,39 @@ pub struct Preferences {
     /// From when to when, in minutes of their day, only what is urgent is sent. It may go over midnight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quiet: Option<(u16, u16)>,
+}
+
+/// How long it may take from the making of a change until it is recorded.
+const RECORDING: Duration = Duration::from_secs(10);
+
+/// That somebody's profile was changed, for whoever tells them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Whose.
+    pub person: PersonId,
+    /// What was done, and by whom, in words.
+    pub what: String,
+    /// When.
+    pub at: Moment,
+    /// Which of their changes it was.
+    pub revision: u64,
+}
+
+impl Changed {
+    /// That a profile was recorded, said in the same words by whoever reads the record: then and after a restart, here
+    /// and at every other replica.
+    #[must_use]
+    pub fn of(person: &PersonId, by: &str, profile: &Profile, at: Moment) -> Self {
+        let lately = |then: Moment| then <= at && at.since(then) < RECORDING;
+        let what = if profile.passkeys.iter().any(|enrolled| lately(enrolled.at)) {
+            "a passkey was enrolled"
+        } else if profile.browsers_since.is_some_and(lately) {
+            "a passkey was removed, or no browser is known for you any more"
+        } else {
+            "how you are told, or which browsers are known for you, was changed"
+        };
+        Self { person: person.clone(), what: format!("{what}: {by}"), at, revision: profile.revision }
+    }
 }
 
 /// The profiles of all who have one.

@@ -13,8 +13,8 @@ use crate::files;
 use crate::notify::Messenger;
 use crate::notify::http::Reach;
 use crate::notify::webhook::{Receiver, Secret, WebhookKey, Webhooks};
+use crate::reviewer::profile::Changed;
 use crate::risk::Level;
-use crate::sidecar::profiles::Changed;
 use core::time::Duration;
 use std::sync::Arc;
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -43,7 +43,7 @@ pub(super) fn sla(config: &Config) -> Sla {
 pub(super) async fn tell_of_accounts(mut changes: broadcast::Receiver<Changed>, outbox: Arc<Outbox>) {
     loop {
         match changes.recv().await {
-            Ok(Changed { person, what, at }) => outbox.account_changed(&person, &what, at),
+            Ok(changed) => outbox.account_changed(changed),
             Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "changes of accounts were not told"),
             Err(RecvError::Closed) => return,
         }
@@ -58,7 +58,7 @@ pub(super) fn outbox(
     desk: Arc<LocalDesk>,
     console: Option<Box<str>>,
     clock: Arc<dyn Clock>,
-) -> Result<Arc<Outbox>, ServeFailed> {
+) -> Result<Outbox, ServeFailed> {
     let channels = &config.channels;
     let browsers = providers.browsers;
     let settings = Settings {
@@ -80,7 +80,7 @@ pub(super) fn outbox(
     };
     let mut messengers = providers.messengers;
     messengers.extend(webhooks(config, clock)?);
-    Ok(Arc::new(Outbox::new(desk, messengers, settings, Arc::new(SystemEntropy))))
+    Ok(Outbox::new(desk, messengers, settings, Arc::new(SystemEntropy)))
 }
 
 fn webhooks(config: &Config, clock: Arc<dyn Clock>) -> Result<Option<Arc<dyn Messenger>>, ServeFailed> {

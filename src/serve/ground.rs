@@ -9,9 +9,11 @@ use crate::metrics::Metrics;
 use crate::party::LogOrigin;
 use crate::sidecar::checkpoints::Checkpoints;
 use crate::sidecar::issuance::Issuance;
+use crate::sidecar::reload::others_have_it;
 use crate::signer::Keyring;
 use crate::store::Store;
 use crate::store::embedded::{EmbeddedStore, RECORDS};
+use crate::store::follow::Following;
 use crate::store::shared::{Alone, Claims, Ephemeral};
 use crate::token::PublicKey;
 use crate::witness::Witness;
@@ -24,11 +26,11 @@ pub(super) struct Ground {
     /// The record.
     pub(super) store: Arc<dyn Store>,
     /// Work that one replica does at a time.
-    #[expect(dead_code, reason = "the outbox and the timers are about to take it")]
     pub(super) claims: Arc<dyn Claims>,
     /// Short-lived values that all replicas know.
-    #[expect(dead_code, reason = "the sessions are about to take it")]
     pub(super) ephemeral: Arc<dyn Ephemeral>,
+    /// Reads what other replicas record; nothing where there are none.
+    pub(super) following: Option<Arc<Following>>,
     /// The time, never before what is recorded.
     pub(super) clock: Arc<dyn Clock>,
     /// The randomness.
@@ -67,6 +69,7 @@ impl Ground {
         watched::recall(&metrics, store.as_ref()).map_err(failed)?;
         Ok(Self {
             clock: clock_after(store.as_ref())?,
+            following: Some(Arc::new(Following::new(store.clone()))),
             store,
             claims: shared.clone(),
             ephemeral: shared,
@@ -97,6 +100,7 @@ impl Ground {
             store,
             claims: alone.clone(),
             ephemeral: alone,
+            following: None,
             clock,
             entropy: Arc::new(SystemEntropy),
             metrics,
@@ -108,6 +112,16 @@ impl Ground {
 
 fn metrics_if(asked_for: bool) -> Arc<Metrics> {
     Arc::new(if asked_for { Metrics::new() } else { Metrics::unheard() })
+}
+
+impl Ground {
+    /// Whether another replica lives that has the policy and the roster that are in force.
+    pub(super) async fn others_have_it(&self) -> Result<bool, ServeFailed> {
+        match &self.following {
+            None => Ok(false),
+            Some(_) => others_have_it(self.store.as_ref(), self.ephemeral.as_ref()).await.map_err(failed),
+        }
+    }
 }
 
 fn clock_after(store: &dyn Store) -> Result<Arc<dyn Clock>, ServeFailed> {

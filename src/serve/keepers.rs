@@ -8,6 +8,7 @@ use crate::config::{Bytes, Limits};
 use crate::desk::LocalDesk;
 use crate::desk::sessions::Sessions;
 use crate::sidecar::reload::{ROUNDS, Reloader};
+use crate::store::follow::Following;
 use crate::store::{Change, Store, StoreError};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -28,6 +29,11 @@ pub(super) fn run(
 /// Lets everything that is due take effect.
 pub(super) async fn watch_deadlines(desk: Arc<LocalDesk>) {
     desk.watch_deadlines().await;
+}
+
+/// Hands on what other replicas record.
+pub(super) async fn follow(following: Arc<Following>) {
+    following.run().await;
 }
 
 /// What had been recorded is not what it was: nothing more may rest on it.

@@ -45,8 +45,15 @@ pub(super) fn load(config: &Config) -> Result<Loaded, ServeFailed> {
 impl Loaded {
     /// Where changes must be approved, a restart is no way around that: what was in force stays so, and files that
     /// differ are proposed like any other change.
-    pub(super) fn approved(mut self, config: &Config, store: &dyn Store) -> Result<Self, ServeFailed> {
-        if config.policy_changes == PolicyChanges::Free {
+    ///
+    /// Nor is the start of one replica a way back to older files while `others` have what is in force.
+    pub(super) fn approved(
+        mut self,
+        config: &Config,
+        store: &dyn Store,
+        others: bool,
+    ) -> Result<Self, ServeFailed> {
+        if config.policy_changes == PolicyChanges::Free && !others {
             return Ok(self);
         }
         let recorded = |document| {

@@ -20,6 +20,7 @@ use crate::notify::slack::Slack;
 use crate::notify::sms::{Sender, Sms};
 use crate::presence::slack::SigningSecret;
 use crate::presence::webhook::Sender as HookSender;
+use crate::store::shared::Ephemeral;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,6 +29,8 @@ use zeroize::Zeroizing;
 
 /// How long one try may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// The file of the key that seals links.
+const SEAL: &str = "seal.key";
 /// The largest secret or certificate file.
 const MAX_FILE: u64 = 64 * 1024;
 
@@ -77,7 +80,7 @@ pub(super) fn providers(config: &Config, clock: &Arc<dyn Clock>) -> Result<Provi
         browsers = Some(Browsers { subscriptions: subscriptions.clone(), key: vapid.public().into() });
         messengers.push(Arc::new(Push::new(http, Arc::new(vapid), subscriptions, clock.clone(), entropy)));
     }
-    let links = Arc::new(Links::new(&*seal(&keys.join("seal.key"), &SystemEntropy)?));
+    let links = Arc::new(Links::new(&*seal(&keys.join(SEAL), &SystemEntropy)?));
     Ok(Providers { messengers, browsers, slack, links })
 }
 
@@ -88,12 +91,13 @@ pub(super) fn incoming(
     desk: &Arc<LocalDesk>,
     console: &str,
     clock: &Arc<dyn Clock>,
+    shared: Option<&Arc<dyn Ephemeral>>,
 ) -> Result<Incoming, ServeFailed> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let hooks = config.channels.hooks.iter().map(hook).collect::<Result<BTreeMap<_, _>, _>>()?;
     let links = providers.links.clone();
     let clicks = providers.slack.take().map(|Workspace { slack, secret, team }| {
-        Arc::new(Clicks::new(clicks::Workspace {
+        let clicks = Clicks::new(clicks::Workspace {
             desk: desk.clone(),
             chat: slack,
             secret,
@@ -102,12 +106,21 @@ pub(super) fn incoming(
             console: console.trim_end_matches('/').into(),
             clock: clock.clone(),
             entropy: entropy.clone(),
-        }))
+        });
+        Arc::new(match shared {
+            None => clicks,
+            Some(shared) => clicks.sharing(shared.clone()),
+        })
     });
+    let hooks = Hooks::new(desk.clone(), hooks, clock.clone(), entropy.clone());
+    let hooks = match shared {
+        None => hooks,
+        Some(shared) => hooks.sharing(shared.clone()),
+    };
     Ok(Incoming {
         links,
         clicks,
-        hooks: Arc::new(Hooks::new(desk.clone(), hooks, clock.clone(), entropy.clone())),
+        hooks: Arc::new(hooks),
         browsers: providers.browsers.clone(),
         clock: clock.clone(),
         entropy,
@@ -177,6 +190,28 @@ fn read(path: &Path) -> Result<Vec<u8>, ServeFailed> {
         return Err(failed(format!("`{}` is too large", path.display())));
     }
     std::fs::read(path).map_err(unreadable)
+}
+
+/// The keys that every replica of a desk has, for what one of them seals and another is brought.
+pub(super) struct Seals(Links);
+
+impl Seals {
+    /// From the key that seals links too. One that a replica makes for itself fits no other's.
+    pub(super) fn of(config: &Config) -> Result<Self, ServeFailed> {
+        let path = config.data.join("keys").join(SEAL);
+        if !path.exists() {
+            tracing::warn!(
+                "`{}` is made now: where there are several replicas every one needs the same, or takes no other's sessions",
+                path.display()
+            );
+        }
+        Ok(Self(Links::new(&*seal(&path, &SystemEntropy)?)))
+    }
+
+    /// The key for one thing.
+    pub(super) fn key(&self, of: &str) -> [u8; 32] {
+        self.0.key_for(of)
+    }
 }
 
 /// The key that seals links; a new one where there is none yet. With another one the links that were sent are dead.

@@ -2,6 +2,7 @@
 
 use super::ground::{Ground, Signed};
 use super::load::Loaded;
+use super::providers::Seals;
 use super::{ServeFailed, access, failed, keys};
 use crate::audit::event::Event;
 use crate::condition::ConditionKind;
@@ -9,6 +10,8 @@ use crate::config::{Config, PolicyChanges};
 use crate::desk::LocalDesk;
 use crate::desk::invitations::Invitations;
 use crate::desk::sessions::{Provider, Sessions};
+use crate::digest::base64url;
+use crate::entropy::Entropy;
 use crate::party::ExecutorId;
 use crate::reviewer::Directory;
 use crate::sidecar::brake::Brake;
@@ -34,6 +37,11 @@ pub(super) struct Story {
     pub(super) checkpoints: Arc<Checkpoints>,
 }
 
+/// What this process is called among the replicas: anew at each start.
+fn own_name(entropy: &dyn Entropy) -> Result<String, ServeFailed> {
+    Ok(base64url(&entropy.bits128().map_err(failed)?))
+}
+
 impl Story {
     /// Records that the service starts and what is in force from now on, and takes up what was left open.
     pub(super) async fn start(
@@ -42,8 +50,9 @@ impl Story {
         signed: Signed,
         loaded: Loaded,
         provider: Option<Provider>,
+        others: bool,
     ) -> Result<Self, ServeFailed> {
-        let Ground { store, clock, entropy, metrics, .. } = ground;
+        let Ground { store, claims, ephemeral, following, clock, entropy, metrics, .. } = ground;
         let Signed { issuance, origin, checkpoints } = signed;
         let now = clock.now();
         let changes = match config.policy_changes {
@@ -81,15 +90,39 @@ impl Story {
             Arc::new(profiles),
         )));
         let profiles = Arc::new(ProfileBook::new(store.clone(), clock.clone(), in_force.clone()));
-        let desk =
-            LocalDesk::new(store.clone(), in_force.clone(), enforced, clock.clone()).map_err(failed)?;
-        let desk = Arc::new(desk);
+        let desk = match following {
+            None => LocalDesk::new(store.clone(), in_force.clone(), enforced, clock.clone()),
+            Some(following) => LocalDesk::replica(
+                store.clone(),
+                in_force.clone(),
+                enforced,
+                clock.clone(),
+                claims.clone(),
+                following.next(),
+            ),
+        };
+        let desk = Arc::new(desk.map_err(failed)?);
         let domain = config.trust_domain.clone();
         let sessions =
             Sessions::new(domain.clone(), in_force.clone(), provider, clock.clone(), entropy.clone());
+        let sessions = sessions.map_err(failed)?;
         let invitations = Invitations::open(&config.data, domain.clone(), clock.clone(), entropy.as_ref());
+        let invitations = invitations.map_err(failed)?;
+        let (sessions, invitations) = match following {
+            None => (sessions, invitations),
+            Some(_) => {
+                let seals = Seals::of(config)?;
+                let sessions = sessions.sharing(ephemeral.clone(), &seals.key("sessions"));
+                (sessions, invitations.sealed_with(&seals.key("invitations")))
+            }
+        };
         let brake = Brake::start(store.clone(), issuance.clone(), clock.clone(), entropy.clone());
         let brake = Arc::new(brake.map_err(failed)?);
+        if let Some(following) = following {
+            following.add(&desk);
+            following.add(&brake);
+            following.add(&profiles);
+        }
         for suspension in brake.list().await {
             tracing::warn!("{suspension}");
         }
@@ -111,12 +144,19 @@ impl Story {
             metrics: metrics.clone(),
         });
         let files = Files { policy: config.policy.clone(), roster: config.roster.clone() };
-        let reloader = Arc::new(Reloader::new(files, changes, sidecar.clone()));
+        let reloader = Reloader::new(files, changes, sidecar.clone());
+        let reloader = Arc::new(match following {
+            None => reloader,
+            Some(_) => reloader.sharing(ephemeral.clone(), &own_name(entropy.as_ref())?, others),
+        });
+        if let Some(following) = following {
+            following.add(&reloader);
+        }
         Ok(Self {
             sidecar,
             desk,
-            sessions: Arc::new(sessions.map_err(failed)?),
-            invitations: Arc::new(invitations.map_err(failed)?),
+            sessions: Arc::new(sessions),
+            invitations: Arc::new(invitations),
             profiles,
             brake,
             reloader,

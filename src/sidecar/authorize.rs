@@ -13,10 +13,13 @@ use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{EscalationId, ExecutorId, TxnId};
 use crate::risk::Claims;
-use crate::store::{Change, Index, StoreError};
+use crate::store::{Basis, Change, Index, StoreError};
 use crate::token::{Executor, PublicKey};
 use std::sync::Arc;
 use tracing::Instrument as _;
+
+/// How often a decision is taken anew because another replica changed what is suspended.
+const ATTEMPTS: usize = 8;
 
 /// A request for one operation.
 #[derive(Clone, Debug)]
@@ -126,11 +129,18 @@ impl Sidecar {
         if let Some(answered) = request.map(|key| self.store.answered(key)).transpose()?.flatten() {
             return self.repeat(&ask, answered, amended).await;
         }
-        match self.decide_anew(&ask, executor, request, amended.clone()).await {
-            // The same request was under way twice; this one was the later.
-            Err(SidecarError::Store(StoreError::Answered(index))) => self.repeat(&ask, index, amended).await,
-            other => other,
+        for _ in 0..ATTEMPTS {
+            match self.decide_anew(&ask, executor, request, amended.clone()).await {
+                // The same request was under way twice; this one was the later.
+                Err(SidecarError::Store(StoreError::Answered(index))) => {
+                    return self.repeat(&ask, index, amended).await;
+                }
+                // Another replica has suspended or lifted something meanwhile.
+                Err(SidecarError::Store(StoreError::Changed(_))) => self.brake.doubt(),
+                other => return other,
+            }
         }
+        Err(StoreError::Changed(Basis::Suspensions).into())
     }
 
     async fn decide_anew(
@@ -143,7 +153,7 @@ impl Sidecar {
         let now = self.sure_time()?;
         let txn = TxnId::from_random(self.entropy.bits128()?);
         // Held until the answer is recorded and, where it allows, signed.
-        let standing = self.brake.standing().await;
+        let standing = self.brake.standing().await?;
         // Everything about a decision is of one policy and one roster.
         let watch = Stopwatch::start();
         let deciding = tracing::info_span!("decide").entered();
@@ -171,7 +181,10 @@ impl Sidecar {
         describe(&decided);
         if let Outcome::Allow { conditions } = &decided.decision.outcome {
             let conditions = conditions.clone();
-            let granted = self.mint_allowed(decided.clone(), executor, conditions, now, request).await;
+            let granted = self.mint_allowed(decided.clone(), executor, conditions, now, |mint| {
+                standing.guard(mint).answering(request)
+            });
+            let granted = granted.await;
             let granted = match granted {
                 Ok(granted) => granted,
                 Err(error) => {
@@ -271,7 +284,7 @@ impl Sidecar {
         }
         let granted = match decided.decision.outcome {
             Outcome::Allow { .. } => {
-                let standing = self.brake.standing().await;
+                let standing = self.brake.standing().await?;
                 Self::stopped(&standing, &decided.agent, ask.operation.action(), self.clock.now())?;
                 Some(self.granted_at(index + 1, &decided).await?)
             }

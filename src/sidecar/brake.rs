@@ -6,6 +6,10 @@
 //! was recorded, or saw it. A caller that goes away after its mint was handed to the journal lets go of the gate too
 //! early, but then there is nobody who would sign; and whoever asks for that token again passes the gate anew.
 //!
+//! **Nor between replicas.** The gate is one process's. What is minted rests on what this replica knows to be suspended
+//! ([`InEffect::guard`]): where another has suspended or lifted something since, the record refuses the mint, and it is
+//! decided anew by the record.
+//!
 //! **Tokens out already** live for an hour at most and can't be called back. Those that a suspension covers are put on
 //! the signed list of revocations, for executors that ask for one.
 
@@ -15,20 +19,22 @@ pub use order::{Order, OrderError, Written};
 
 use super::Sidecar;
 use super::issuance::Issuance;
-use crate::audit::event::{Event, Minted};
+use crate::audit::event::{Event, Minted, Record};
 use crate::clock::Clock;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::moment::Moment;
 use crate::operation::Operation;
 use crate::party::{AgentId, SuspensionId, TokenId};
-use crate::store::{Change, Store, StoreError};
+use crate::store::follow::Follows;
+use crate::store::{Basis, Change, Index, Store, StoreError};
 use crate::suspension::{MAX_SUSPENSIONS, Suspension, Suspensions};
 use crate::token::{Draft, MAX_LIFE};
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// How many records are looked through for living tokens; where the last hour has more, all that were issued are
 /// revoked.
@@ -43,7 +49,47 @@ pub struct Brake {
     issuance: Arc<Issuance>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    suspensions: RwLock<Suspensions>,
+    in_effect: RwLock<InEffect>,
+    /// Another replica has changed what is suspended, as far as is known: the record is to be read.
+    doubt: AtomicBool,
+}
+
+/// What is suspended by the record.
+#[derive(Debug, Default)]
+pub struct InEffect {
+    suspensions: Suspensions,
+    /// Where that changed last.
+    place: Option<Index>,
+}
+
+impl InEffect {
+    /// What is suspended by the record of now.
+    fn by(store: &dyn Store) -> Result<Self, StoreError> {
+        // First: what is suspended after this makes a mint that rests on this place impossible.
+        let place = store.stands(&Basis::Suspensions)?;
+        let mut suspensions = Suspensions::default();
+        for index in store.suspensions()? {
+            let Event::Suspended { suspension } = store.record(index)?.event else {
+                return Err(StoreError::Damaged(format!("record {index} is not a suspension")));
+            };
+            suspensions.add(*suspension);
+        }
+        Ok(Self { suspensions, place })
+    }
+
+    /// … a change that is right only while this is what is suspended.
+    #[must_use]
+    pub fn guard(&self, change: Change) -> Change {
+        change.resting_on(Basis::Suspensions, self.place)
+    }
+}
+
+impl core::ops::Deref for InEffect {
+    type Target = Suspensions;
+
+    fn deref(&self) -> &Suspensions {
+        &self.suspensions
+    }
 }
 
 /// What came of an order.
@@ -121,26 +167,43 @@ impl Brake {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StoreError> {
-        let mut suspensions = Suspensions::default();
-        for index in store.suspensions()? {
-            let Event::Suspended { suspension } = store.record(index)?.event else {
-                return Err(StoreError::Damaged(format!("record {index} is not a suspension")));
-            };
-            suspensions.add(*suspension);
-        }
-        Ok(Self { store, issuance, clock, entropy, suspensions: RwLock::new(suspensions) })
+        let in_effect = RwLock::new(InEffect::by(store.as_ref())?);
+        Ok(Self { store, issuance, clock, entropy, in_effect, doubt: AtomicBool::new(false) })
     }
 
-    /// The suspensions as they stand; none is added or lifted while this is held. Whoever mints holds it until the
+    /// The suspensions as they stand; none is added or lifted here while this is held. Whoever mints holds it until the
     /// token is signed, and never takes it twice.
-    pub async fn standing(&self) -> RwLockReadGuard<'_, Suspensions> {
-        self.suspensions.read().await
+    ///
+    /// # Errors
+    /// [`StoreError`] if another replica may have changed them and they can't be read: then nothing may be minted.
+    pub async fn standing(&self) -> Result<RwLockReadGuard<'_, InEffect>, StoreError> {
+        if self.doubt.load(Ordering::Acquire) {
+            drop(self.for_change().await?);
+        }
+        Ok(self.in_effect.read().await)
+    }
+
+    /// What is known to be suspended may not be all of it: the record is read before anything rests on it.
+    pub fn doubt(&self) {
+        self.doubt.store(true, Ordering::Release);
+    }
+
+    /// The gate, closed, with what is suspended by the record.
+    async fn for_change(&self) -> Result<RwLockWriteGuard<'_, InEffect>, StoreError> {
+        let mut in_effect = self.in_effect.write().await;
+        if self.doubt.swap(false, Ordering::AcqRel) {
+            *in_effect = InEffect::by(self.store.as_ref()).inspect_err(|_| self.doubt())?;
+        }
+        Ok(in_effect)
     }
 
     /// The suspensions in force, oldest first.
     pub async fn list(&self) -> Vec<Suspension> {
         let now = self.clock.now();
-        self.standing().await.in_force(now).cloned().collect()
+        if let Err(error) = self.standing().await {
+            tracing::error!(%error, "what other replicas suspended can't be read just now");
+        }
+        self.in_effect.read().await.in_force(now).cloned().collect()
     }
 
     /// Suspends at once. When this has answered, nothing that it covers is minted any more.
@@ -177,23 +240,33 @@ impl Brake {
 
     async fn put_in_force(&self, order: Order) -> Result<Suspension, BrakeError> {
         let bits = self.entropy.bits128().map_err(|NoEntropy| BrakeError::NoEntropy)?;
-        let mut suspensions = self.suspensions.write().await;
-        let now = self.clock.now();
-        if suspensions.in_force(now).count() >= MAX_SUSPENSIONS {
-            return Err(BrakeError::TooMany);
+        loop {
+            let mut in_effect = self.for_change().await?;
+            let now = self.clock.now();
+            if in_effect.in_force(now).count() >= MAX_SUSPENSIONS {
+                return Err(BrakeError::TooMany);
+            }
+            let suspension = order.clone().at(SuspensionId::from_random(bits), now);
+            let ended: Vec<SuspensionId> = in_effect.ended(now).collect();
+            let events = ended.iter().map(|id| Event::Resumed { id: *id, by: None });
+            let suspended = Event::Suspended { suspension: Box::new(suspension.clone()) };
+            let change = in_effect.guard(Change::of(now, events.chain([suspended])));
+            match self.store.commit(change).await {
+                Ok(places) => in_effect.place = places.last(),
+                Err(StoreError::Changed(_)) => {
+                    self.doubt();
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            for id in ended {
+                in_effect.suspensions.lift(id);
+            }
+            in_effect.suspensions.add(suspension.clone());
+            drop(in_effect);
+            tracing::warn!(id = %suspension.id, by = %suspension.by, "{} is suspended", suspension.scope());
+            return Ok(suspension);
         }
-        let suspension = order.at(SuspensionId::from_random(bits), now);
-        let ended: Vec<SuspensionId> = suspensions.ended(now).collect();
-        let events = ended.iter().map(|id| Event::Resumed { id: *id, by: None });
-        let suspended = Event::Suspended { suspension: Box::new(suspension.clone()) };
-        self.store.commit(Change::of(now, events.chain([suspended]))).await?;
-        for id in ended {
-            suspensions.lift(id);
-        }
-        suspensions.add(suspension.clone());
-        drop(suspensions);
-        tracing::warn!(id = %suspension.id, by = %suspension.by, "{} is suspended", suspension.scope());
-        Ok(suspension)
     }
 
     /// Lifts suspensions, and gives those that were lifted.
@@ -207,26 +280,37 @@ impl Brake {
     }
 
     async fn lift(&self, which: Which, by: String) -> Result<Vec<Suspension>, BrakeError> {
-        let mut suspensions = self.suspensions.write().await;
-        let now = self.clock.now();
-        let lifted: Vec<Suspension> = suspensions
-            .in_force(now)
-            .filter(|one| match which {
-                Which::One(id) => one.id == id,
-                Which::All => true,
-            })
-            .cloned()
-            .collect();
-        if let (Which::One(id), []) = (which, lifted.as_slice()) {
-            return Err(BrakeError::Unknown(id));
+        loop {
+            let mut in_effect = self.for_change().await?;
+            let now = self.clock.now();
+            let lifted: Vec<Suspension> = in_effect
+                .in_force(now)
+                .filter(|one| match which {
+                    Which::One(id) => one.id == id,
+                    Which::All => true,
+                })
+                .cloned()
+                .collect();
+            match (which, lifted.as_slice()) {
+                (Which::One(id), []) => return Err(BrakeError::Unknown(id)),
+                (Which::All, []) => return Ok(lifted),
+                (Which::One(_) | Which::All, [..]) => {}
+            }
+            let events = lifted.iter().map(|one| Event::Resumed { id: one.id, by: Some(by.clone()) });
+            match self.store.commit(in_effect.guard(Change::of(now, events))).await {
+                Ok(places) => in_effect.place = places.last(),
+                Err(StoreError::Changed(_)) => {
+                    self.doubt();
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            for one in &lifted {
+                in_effect.suspensions.lift(one.id);
+                tracing::warn!(id = %one.id, %by, "{} is not suspended any more", one.scope());
+            }
+            return Ok(lifted);
         }
-        let events = lifted.iter().map(|one| Event::Resumed { id: one.id, by: Some(by.clone()) });
-        self.store.commit(Change::of(now, events)).await?;
-        for one in &lifted {
-            suspensions.lift(one.id);
-            tracing::warn!(id = %one.id, %by, "{} is not suspended any more", one.scope());
-        }
-        Ok(lifted)
     }
 
     /// Puts the living tokens that a suspension covers on the list of revocations. It reads records and files.
@@ -286,6 +370,14 @@ impl Brake {
         let Event::Decided(decided) = self.store.record(index)?.event else { return Ok(true) };
         let operation = Operation::from_op_bytes(decided.op.as_bytes());
         Ok(operation.map_or(true, |operation| suspension.covers(&decided.agent, operation.action())))
+    }
+}
+
+impl Follows for Brake {
+    fn follow(&self, _: Index, record: &Record) {
+        if matches!(record.event, Event::Suspended { .. } | Event::Resumed { .. }) {
+            self.doubt();
+        }
     }
 }
 

@@ -150,7 +150,7 @@ impl Sidecar {
     async fn claim(&self, docket: &Docket) -> Result<(), SidecarError> {
         let now = self.sure_time()?;
         let decided = &docket.decided;
-        let standing = self.brake.standing().await;
+        let standing = self.brake.standing().await?;
         let executor = self.executors.get(&decided.executor);
         let again = match executor {
             None => Err(vec![format!("the executor `{}` is not registered any more", decided.executor)]),
@@ -191,7 +191,7 @@ impl Sidecar {
     async fn collect(&self, docket: &Docket) -> Result<Option<Granted>, SidecarError> {
         // Held until the token is signed; a claimed escalation is over, so that it can't be blocked any more, but
         // what it was for is not handed out while it is suspended.
-        let standing = self.brake.standing().await;
+        let standing = self.brake.standing().await?;
         let operation = Operation::from_op_bytes(docket.decided.op.as_bytes());
         let operation = operation.map_err(|error| damaged(&error.to_string()))?;
         Self::stopped(&standing, &docket.decided.agent, operation.action(), self.clock.now())?;
@@ -215,7 +215,7 @@ impl Sidecar {
         };
         let (minted, draft) = self.draft(&mint, now)?;
         let kid = minted.kid;
-        let change = Change::of(now, [Event::Minted(Box::new(minted))]);
+        let change = standing.guard(Change::of(now, [Event::Minted(Box::new(minted))]));
         let committing = self.store.commit(change.after(docket.id, course.records.len()));
         match committing.instrument(tracing::info_span!("commit")).await {
             Ok(places) => {
@@ -223,6 +223,11 @@ impl Sidecar {
                 Ok(Some(with_evidence(granted, docket)))
             }
             Err(StoreError::Moved(_)) => Ok(None),
+            // Another replica has suspended or lifted something meanwhile.
+            Err(StoreError::Changed(_)) => {
+                self.brake.doubt();
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

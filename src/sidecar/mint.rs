@@ -1,7 +1,7 @@
 //! Minting: recorded first, signed after, so that no token exists without its place in the log.
 
 use super::{Sidecar, SidecarError};
-use crate::audit::event::{Decided, Event, Minted, RequestKey};
+use crate::audit::event::{Decided, Event, Minted};
 use crate::condition::Condition;
 use crate::digest::{KeyId, from_base64url};
 use crate::moment::Moment;
@@ -44,14 +44,14 @@ pub(super) struct Mint<'a> {
 }
 
 impl Sidecar {
-    /// Records an allowed decision together with its mint, then signs.
+    /// Records an allowed decision together with its mint, as `with` has it, then signs.
     pub(super) async fn mint_allowed(
         &self,
         decided: Box<Decided>,
         executor: &Executor,
         conditions: Vec<Condition>,
         now: Moment,
-        request: Option<RequestKey>,
+        with: impl FnOnce(Change) -> Change,
     ) -> Result<Granted, SidecarError> {
         let approvals = Vec::new();
         let mint =
@@ -59,7 +59,7 @@ impl Sidecar {
         let (minted, draft) = self.draft(&mint, now)?;
         let kid = minted.kid;
         let change = Change::of(now, [Event::Decided(decided.clone()), Event::Minted(Box::new(minted))]);
-        let committing = self.store.commit(change.answering(request));
+        let committing = self.store.commit(with(change));
         let places = committing.instrument(tracing::info_span!("commit")).await?;
         self.sign(kid, &draft, places.end.saturating_sub(1), &decided).await
     }

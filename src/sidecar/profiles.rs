@@ -1,15 +1,14 @@
 //! What people set up themselves comes into force: it is recorded first, and counts at once and after every restart.
 
 use super::InForce;
-use crate::audit::event::Event;
+use crate::audit::event::{Event, Record};
 use crate::clock::Clock;
-use crate::moment::Moment;
 use crate::party::PersonId;
 use crate::presence::passkey::{CredentialId, Passkey};
-use crate::reviewer::profile::{Enrolled, MAX_ENROLLED, Profile, Profiles};
-use crate::store::{Change, Store, StoreError};
+use crate::reviewer::profile::{Changed, Enrolled, MAX_ENROLLED, Profile, Profiles};
+use crate::store::follow::Follows;
+use crate::store::{Basis, Change, Index, Store, StoreError};
 use arc_swap::ArcSwap;
-use core::cmp::Ordering;
 use core::fmt;
 use std::sync::Arc;
 use tokio::sync::{Mutex, broadcast};
@@ -81,15 +80,15 @@ pub struct ProfileBook {
     changes: broadcast::Sender<Changed>,
 }
 
-/// That somebody's profile was changed, for whoever tells them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changed {
-    /// Whose.
-    pub person: PersonId,
-    /// What was done, and by whom, in words.
-    pub what: String,
-    /// When.
-    pub at: Moment,
+impl Follows for ProfileBook {
+    fn follow(&self, _: Index, record: &Record) {
+        if let Event::ProfileChanged { person, by, profile } = &record.event
+            && self.of(person).revision < profile.revision
+        {
+            self.take(person, Profile::clone(profile));
+            drop(self.changes.send(Changed::of(person, by, profile, record.at)));
+        }
+    }
 }
 
 impl ProfileBook {
@@ -138,7 +137,14 @@ impl ProfileBook {
         if in_force.directory.person(person).is_none() {
             return Err(ProfileRefused::NoSuchPerson);
         }
-        let before = in_force.profiles.of(person);
+        // By the record: another replica may have changed it since this one heard of any.
+        let basis = Basis::Profile(person.clone());
+        let place = self.store.stands(&basis).map_err(ProfileRefused::Store)?;
+        let before = self.recorded(person, place).map_err(ProfileRefused::Store)?;
+        if before != in_force.profiles.of(person) {
+            self.take(person, before.clone());
+            return Err(ProfileRefused::Changed);
+        }
         let mut profile = before.clone();
         change(&mut profile, &in_force)?;
         if profile == before {
@@ -151,22 +157,41 @@ impl ProfileBook {
             profile: Box::new(profile.clone()),
         };
         let at = self.clock.now();
-        self.store.commit(Change::of(at, [event])).await.map_err(ProfileRefused::Store)?;
-        // The roster may have been swapped meanwhile; profiles change nowhere else.
+        let committed = self.store.commit(Change::of(at, [event]).resting_on(basis, place)).await;
+        match committed {
+            Ok(_) => {}
+            Err(StoreError::Changed(_)) => return Err(ProfileRefused::Changed),
+            Err(error) => return Err(ProfileRefused::Store(error)),
+        }
+        self.take(person, profile.clone());
+        tracing::info!(%person, %by, revision = profile.revision, "what somebody set up has changed");
+        // Nobody may be there who tells them.
+        drop(self.changes.send(Changed::of(person, by, &profile, at)));
+        Ok(profile)
+    }
+
+    /// What somebody set up, by the record.
+    fn recorded(&self, person: &PersonId, place: Option<Index>) -> Result<Profile, StoreError> {
+        let Some(index) = place else { return Ok(Profile::default()) };
+        if let Event::ProfileChanged { person: whose, profile, .. } = self.store.record(index)?.event
+            && whose == *person
+        {
+            return Ok(*profile);
+        }
+        Err(StoreError::Damaged(format!("record {index} is not what it was found as: a profile")))
+    }
+
+    /// Puts a profile in force, unless a later one is.
+    fn take(&self, person: &PersonId, profile: Profile) {
+        // The roster may be swapped meanwhile.
         self.in_force.rcu(|now| {
+            if now.profiles.of(person).revision >= profile.revision {
+                return InForce::clone(now);
+            }
             let mut profiles = Profiles::clone(&now.profiles);
             profiles.set(person.clone(), profile.clone());
             now.with(Arc::new(profiles))
         });
-        tracing::info!(%person, %by, revision = profile.revision, "what somebody set up has changed");
-        let what = match profile.passkeys.len().cmp(&before.passkeys.len()) {
-            Ordering::Greater => "a passkey was enrolled",
-            Ordering::Less => "a passkey was removed",
-            Ordering::Equal => "how you are told, or which browsers are known for you, was changed",
-        };
-        // Nobody may be there who tells them.
-        drop(self.changes.send(Changed { person: person.clone(), what: format!("{what}: {by}"), at }));
-        Ok(profile)
     }
 
     /// Enrols a passkey of somebody. `revision` is that of the profile which an invitation was made for.

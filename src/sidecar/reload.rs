@@ -6,6 +6,10 @@
 //! checked together; anything wrong with either leaves what is in force as it is, and is reported. What is sound is
 //! recorded, and durable, before it decides anything.
 
+mod others;
+
+pub use others::others_have_it;
+
 use super::propose::{Proposal, Standing};
 use super::{InForce, Sidecar, SidecarError};
 pub use crate::audit::event::Changes;
@@ -18,7 +22,9 @@ use crate::reviewer::Directory;
 use crate::store::{Change, Document, StoreError};
 use arc_swap::ArcSwap;
 use core::fmt::Display;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use others::Others;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,6 +90,12 @@ pub struct Reloader {
     sidecar: Arc<Sidecar>,
     looking: Mutex<Looking>,
     status: ArcSwap<Status>,
+    /// The other replicas, where there are several.
+    others: Option<Others>,
+    /// Another replica may have taken something.
+    behind: AtomicBool,
+    /// What is in force was taken from another replica.
+    given_way: AtomicBool,
 }
 
 /// What is remembered from one look to the next.
@@ -96,6 +108,15 @@ struct Looking {
     /// What was found to be sound and is not in force yet.
     sound: Option<(Seen, Next)>,
     proposals: Vec<(Proposal, Standing)>,
+    /// What was seen before that.
+    before: Option<Seen>,
+    /// What is left aside, because another replica took something else after it was there.
+    aside: Option<Seen>,
+    /// How often that was looked at, and how often the files.
+    asked: u32,
+    looks: u32,
+    /// What the other replicas were told of these files.
+    said: Vec<u8>,
 }
 
 impl Looking {
@@ -132,7 +153,16 @@ impl Reloader {
     /// Looks at these files for this sidecar.
     #[must_use]
     pub fn new(files: Files, changes: Changes, sidecar: Arc<Sidecar>) -> Self {
-        Self { files, changes, sidecar, looking: Mutex::default(), status: ArcSwap::default() }
+        Self {
+            files,
+            changes,
+            sidecar,
+            looking: Mutex::default(),
+            status: ArcSwap::default(),
+            others: None,
+            behind: AtomicBool::new(false),
+            given_way: AtomicBool::new(false),
+        }
     }
 
     /// What is known about the files.
@@ -152,8 +182,11 @@ impl Reloader {
         let mut looking = self.looking.lock().await;
         let bytes = self.read().await;
         let seen = bytes.seen();
-        let settled = looking.seen.replace(seen) == Some(seen);
-        self.judge(&mut looking, bytes, settled).await
+        looking.before = looking.seen.replace(seen);
+        let settled = looking.before == Some(seen);
+        let outcome = self.judge(&mut looking, bytes, settled).await;
+        self.say(&mut looking).await;
+        outcome
     }
 
     /// A look at once, because somebody says that the files are complete: it compares two readings of its own.
@@ -164,6 +197,9 @@ impl Reloader {
         let bytes = self.read().await;
         let seen = bytes.seen();
         looking.seen = Some(seen);
+        // Whoever says so means these.
+        self.given_way.store(false, Ordering::Release);
+        looking.aside = None;
         self.judge(&mut looking, bytes, seen == before).await
     }
 
@@ -190,11 +226,12 @@ impl Reloader {
         let same = status.policy_file == Some(in_force.policy.digest())
             && status.roster_file == Some(in_force.roster);
         let outcome = if same {
-            looking.refused = None;
+            (looking.refused, looking.aside) = (None, None);
+            self.given_way.store(false, Ordering::Release);
             self.withdraw_all_but(looking, &[]).await;
             (status.trouble, status.waiting) = (None, Vec::new());
             Outcome::Unchanged
-        } else if !settled {
+        } else if self.gives_way(looking, &in_force).await || !settled {
             Outcome::Unsettled
         } else if looking.refused == Some(seen) {
             Outcome::Refused
@@ -337,7 +374,8 @@ impl Reloader {
             let approved = looking.approved(Document::Roster, &roster.to_string());
             Event::RosterLoaded { text: roster_text.clone(), approved }
         });
-        self.sidecar.store.commit(Change::of(now, policy_event.into_iter().chain(roster_event))).await?;
+        let change = Change::of(now, policy_event.into_iter().chain(roster_event));
+        self.sidecar.store.commit(self.resting(change, in_force)?).await?;
         // Somebody may be enrolling meanwhile.
         self.sidecar.in_force.rcu(|before| {
             InForce::new(policy.clone(), directory.clone(), roster, now, before.profiles.clone())

@@ -65,6 +65,18 @@ pub(super) struct Known {
     pub(super) over: bool,
 }
 
+impl Known {
+    /// With what the record says besides.
+    pub(super) fn merge(&mut self, recalled: Self) {
+        self.told.extend(recalled.told);
+        for card in recalled.cards {
+            if self.cards.iter().all(|own| own.notice != card.notice) {
+                self.cards.push(card);
+            }
+        }
+    }
+}
+
 /// A message that was delivered and can be changed.
 #[derive(Debug)]
 pub(super) struct Card {
@@ -132,6 +144,10 @@ pub(super) struct Board {
     changed: BTreeSet<EscalationId>,
     /// News that was owed, delivered or not.
     pub(super) news: HashSet<NoticeId>,
+    /// News that another replica told.
+    pub(super) told: HashSet<NoticeId>,
+    /// What other replicas have taken on, and when to look whether they told it.
+    pub(super) elsewhere: Vec<(Moment, Owed)>,
     pub(super) records: VecDeque<Told>,
     pub(super) dead: VecDeque<(Dead, Vec<Owed>)>,
     pub(super) standing: BTreeMap<&'static str, Standing>,
@@ -184,6 +200,22 @@ impl Board {
         }
         self.due.insert(owed.to.clone(), now);
         self.waiting.entry(owed.to.clone()).or_default().add(owed, String::new());
+    }
+
+    /// Takes a notice from what waits and from what is on its way.
+    pub(super) fn drop_notice(&mut self, notice: NoticeId) {
+        self.waiting.values_mut().for_each(|waiting| waiting.retain(|owed| owed.notice != notice));
+        for parcel in self.parcels.values_mut() {
+            let in_flight = parcel.legs.iter().any(|leg| leg.state == State::InFlight);
+            if !in_flight && parcel.covers.iter().any(|owed| owed.notice == notice) {
+                parcel.dropped.insert(notice);
+            }
+        }
+    }
+
+    /// A message went to them just now, from another replica.
+    pub(super) fn recall_later(&mut self, to: &Recipient, at: Moment) {
+        self.waiting.entry(to.clone()).or_default().recall_later(at);
     }
 
     /// A message went to them before this start.

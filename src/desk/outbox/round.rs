@@ -5,6 +5,7 @@ use super::compose::{news, together};
 use super::outcome::Came;
 use super::parcel::Parcel;
 use super::recall::{LATEST, OLD};
+use super::shared::HOLD;
 use super::{Outbox, address, send};
 use crate::audit::event::Event;
 use crate::desk::local::replay;
@@ -87,7 +88,7 @@ impl Outbox {
         self.take_all(&mut intake);
         let mut sends: JoinSet<Done> = JoinSet::new();
         let mut recording: Option<Recording> = None;
-        let mut record_from = now;
+        let (mut record_from, mut hold_on_at) = (now, now);
         loop {
             loop {
                 match changes.try_recv() {
@@ -117,7 +118,12 @@ impl Outbox {
                 self.came(done);
             }
             let now = self.desk.now();
-            let again = self.begin(&mut sends, now);
+            if now >= hold_on_at {
+                self.hold_on().await;
+                hold_on_at = now.plus(HOLD / 3);
+            }
+            self.board().left_to_others(now).into_iter().for_each(|id| intake.push(id));
+            let again = self.begin(&mut sends, now).await;
             if recording.is_none() && now >= record_from {
                 recording = self.record(now);
             }
@@ -210,8 +216,22 @@ impl Outbox {
             .collect();
         let known = self.board().known.contains_key(&id);
         if !known {
-            let recalled = txn.map_or(Ok(Known::default()), |txn| self.recalled(id, txn))?;
-            self.board().known.entry(id).or_insert(recalled);
+            // There before it is read: what is told while it is read is learnt.
+            self.board().known.entry(id).or_default();
+            let opened = course.records.first().map(|(index, _)| *index);
+            let recalled = match (txn, opened) {
+                (Some(txn), _) => self.recalled(id, txn),
+                (None, Some(opened)) => self.recalled_drill(id, opened),
+                (None, None) => Ok(Known::default()),
+            };
+            let mut board = self.board();
+            match recalled {
+                Ok(recalled) => board.known.entry(id).or_default().merge(recalled),
+                Err(error) => {
+                    board.known.remove(&id);
+                    return Err(error.into());
+                }
+            }
         }
         let here = self.desk.here();
         let attendance = here.attendance();
@@ -230,11 +250,13 @@ impl Outbox {
     }
 
     /// Sends what is due; says when something is due again.
-    fn begin(&self, sends: &mut JoinSet<Done>, now: Moment) -> Option<Moment> {
-        let settings = &self.settings;
-        let reach = |to: &Recipient, id: Option<EscalationId>| self.reach(to, id, now);
-        let turn = self.board().turn(settings.limit, settings.fail_over_after, &reach, now);
-        for task in turn.tasks {
+    async fn begin(&self, sends: &mut JoinSet<Done>, now: Moment) -> Option<Moment> {
+        let turn = {
+            let settings = &self.settings;
+            let reach = |to: &Recipient, id: Option<EscalationId>| self.reach(to, id, now);
+            self.board().turn(settings.limit, settings.fail_over_after, &reach, now)
+        };
+        for task in self.taken_on(turn.tasks, now).await {
             match self.letter(task, now) {
                 Ok(Some((channel, letter))) => {
                     let Some(messenger) = self.messengers.get(channel.kind()).cloned() else { continue };
@@ -252,7 +274,8 @@ impl Outbox {
                 }
             }
         }
-        turn.again
+        let elsewhere = self.board().elsewhere.iter().map(|(at, _)| *at).min();
+        turn.again.into_iter().chain(elsewhere).min()
     }
 
     /// The ways to somebody, and until when they want to be left alone.

@@ -75,6 +75,11 @@ impl Waiting {
         self.sent.push_front(at);
     }
 
+    /// A message was sent by another replica.
+    pub(super) fn recall_later(&mut self, at: Moment) {
+        self.sent.push_back(at);
+    }
+
     /// What is to be sent now, and when to look again. `quiet` is until when the recipient wants to be left alone.
     pub(super) fn due(
         &mut self,

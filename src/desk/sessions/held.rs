@@ -38,11 +38,24 @@ pub(super) struct Session {
     since: Moment,
     life: Duration,
     pub(super) used: Moment,
+    /// When other replicas were last told that it is used.
+    pub(super) marked: Option<Moment>,
 }
 
 impl Session {
     pub(super) const fn new(person: PersonId, means: Means, now: Moment, life: Duration) -> Self {
-        Self { person, means, since: now, life, used: now }
+        Self { person, means, since: now, life, used: now, marked: None }
+    }
+
+    /// Since when, and for how long at most.
+    pub(super) const fn span(&self) -> (Moment, Duration) {
+        (self.since, self.life)
+    }
+
+    /// As its person sees it.
+    pub(super) fn listed(&self, id: String, own: bool) -> Listed {
+        let (by, since, used, until) = (self.means.known_by(), self.since, self.used, self.until());
+        Listed { id, by, since, used, until, own }
     }
 
     /// When it ends if it is not used any more.
@@ -151,14 +164,7 @@ impl State {
 
     pub(super) fn list(&self, person: &PersonId, own: &[u8; 32], now: Moment) -> Vec<Listed> {
         let theirs = self.sessions.iter().filter(|(_, one)| one.person == *person && !one.over(now));
-        let listed = theirs.map(|(token, session)| Listed {
-            id: name(token),
-            by: session.means.known_by(),
-            since: session.since,
-            used: session.used,
-            until: session.until(),
-            own: token == own,
-        });
+        let listed = theirs.map(|(token, session)| session.listed(name(token), token == own));
         let mut listed: Vec<Listed> = listed.collect();
         listed.sort_by(|a, b| b.since.cmp(&a.since).then_with(|| a.id.cmp(&b.id)));
         listed

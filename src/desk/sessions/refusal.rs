@@ -28,6 +28,8 @@ pub enum SignInRefused {
     TooMany,
     /// There is no randomness.
     NoEntropy,
+    /// Who is signed in can't be found out just now.
+    Unavailable,
     /// There is no such session, or it was ended.
     UnknownSession,
     /// The session's time is over.
@@ -57,6 +59,7 @@ impl SignInRefused {
             Self::UnknownPasskey => "sign_in.unknown_passkey",
             Self::TooMany => "sign_in.too_many",
             Self::NoEntropy => "sign_in.no_entropy",
+            Self::Unavailable => "sign_in.unavailable",
             Self::UnknownSession => "session.unknown",
             Self::SessionOver => "session.expired",
             Self::SessionRevoked => "session.revoked",
@@ -80,6 +83,7 @@ impl fmt::Display for SignInRefused {
             Self::UnknownPasskey => "the passkey is not known here: it was never enrolled, or it was removed",
             Self::TooMany => "this person signs in too often; wait a minute",
             Self::NoEntropy => "the system's source of randomness failed",
+            Self::Unavailable => "who is signed in can't be found out just now; try again",
             Self::UnknownSession => "the session is not known or was ended; sign in again",
             Self::SessionOver => "the session has expired; sign in again",
             Self::SessionRevoked => {

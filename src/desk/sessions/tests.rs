@@ -279,3 +279,121 @@ fn a_token_of_the_provider_names_a_person_by_an_account_and_by_nothing_else() {
     desk.clock.advance(Duration::from_secs(630));
     assert_eq!(account(&of_grace), Err(SignInRefused::Token(OidcError::Expired)));
 }
+
+/// Replicas of one desk, and what they share.
+fn replicas() -> (Vec<Desk>, Arc<crate::store::shared::Alone>) {
+    let all: Vec<Desk> = (0..3).map(|n| desk_seeded(1000 * n, None)).collect();
+    let clock = all[0].clock.clone();
+    let shared = Arc::new(crate::store::shared::Alone::new(clock.clone()));
+    let join = |desk: Desk| {
+        let Desk { sessions, roster, clock: _ } = desk;
+        let sessions = Sessions { clock: clock.clone(), ..sessions }.sharing(shared.clone(), &[7; 32]);
+        Desk { sessions, roster, clock: clock.clone() }
+    };
+    (all.into_iter().map(join).collect(), shared)
+}
+
+#[tokio::test]
+async fn who_signs_in_at_one_replica_is_known_at_all_and_signs_out_of_all() {
+    let (replicas, _) = replicas();
+    let challenge = replicas[0].challenge("ada");
+    // Asked by one, answered at another.
+    let session = replicas[1].sessions.share(replicas[1].answer(&challenge, "ada")).await.unwrap();
+    let again = replicas[2].sessions.share(replicas[2].answer(&challenge, "ada")).await;
+    assert_eq!(again, Err(SignInRefused::Answered), "a question is answered once, wherever");
+    for replica in &replicas {
+        let reviewer = replica.sessions.known(&session.token).await.unwrap();
+        assert_eq!(reviewer.person(), &person("ada"));
+        let form = replica.sessions.form_token(&session.token);
+        assert_eq!(form, replicas[0].sessions.form_token(&session.token), "its forms are taken anywhere");
+        let listed = replica.sessions.listed(&person("ada"), &session.token).await.unwrap();
+        assert_eq!(listed.iter().map(|one| one.own).collect::<Vec<_>>(), [true]);
+    }
+    let other = replicas[2].sessions.share(replicas[2].answer(&replicas[2].challenge("ada"), "ada")).await;
+    let other = other.unwrap();
+    let id = replicas[1].sessions.listed(&person("ada"), &other.token).await.unwrap();
+    let id = id.into_iter().find(|one| !one.own).unwrap().id;
+    replicas[1].sessions.end_there(&person("ada"), &id).await.unwrap();
+    for replica in &replicas {
+        assert_eq!(replica.sessions.known(&session.token).await, Err(SignInRefused::UnknownSession));
+        assert!(replica.sessions.known(&other.token).await.is_ok());
+    }
+    replicas[0].sessions.end_everywhere(&person("ada")).await.unwrap();
+    for replica in &replicas {
+        assert!(!replica.sessions.still_lasts(&other.token).await);
+        assert_eq!(replica.sessions.known(&other.token).await, Err(SignInRefused::UnknownSession));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_used_at_one_replica_lasts_at_the_others() {
+    let (replicas, _) = replicas();
+    let began = replicas[0].answer(&replicas[0].challenge("ada"), "ada");
+    let session = replicas[0].sessions.share(began).await.unwrap();
+    for _ in 0..3 {
+        replicas[0].clock.advance(IDLE_LIFE / 4);
+        assert!(replicas[1].sessions.known(&session.token).await.is_ok());
+    }
+    assert!(replicas[2].sessions.still_lasts(&session.token).await, "it has not used it itself");
+    replicas[0].clock.advance(SESSION_LIFE);
+    assert!(!replicas[2].sessions.still_lasts(&session.token).await);
+    assert!(replicas[2].sessions.known(&session.token).await.is_err());
+}
+
+#[tokio::test]
+async fn somebody_has_so_many_sessions_at_all_replicas_together() {
+    let (replicas, _) = replicas();
+    let mut all = Vec::new();
+    for n in 0..MAX_SESSIONS + 3 {
+        let replica = &replicas[n % 3];
+        let began = replica.answer(&replica.challenge("ada"), "ada");
+        all.push(replica.sessions.share(began).await.unwrap());
+        replica.clock.advance(Duration::from_secs(1));
+    }
+    let mut known = Vec::new();
+    for session in &all {
+        known.push(replicas[0].sessions.known(&session.token).await.is_ok());
+    }
+    assert_eq!(known.iter().filter(|known| **known).count(), MAX_SESSIONS);
+    assert!(known[..3].iter().all(|known| !known), "the oldest have ended");
+}
+
+#[tokio::test]
+async fn where_what_is_shared_cannot_be_asked_nobody_is_let_in() {
+    struct Down;
+    fn down<T>() -> crate::store::shared::Sharing<'static, T> {
+        Box::pin(async { Err(crate::store::StoreError::Unavailable("down".to_owned())) })
+    }
+    impl crate::store::shared::Ephemeral for Down {
+        fn put(&self, _: Name, _: Vec<u8>, _: Duration) -> Sharing<'_, ()> {
+            down()
+        }
+        fn put_new(&self, _: Name, _: Vec<u8>, _: Duration) -> Sharing<'_, bool> {
+            down()
+        }
+        fn get(&self, _: Name) -> Sharing<'_, Option<Vec<u8>>> {
+            down()
+        }
+        fn take(&self, _: Name) -> Sharing<'_, Option<Vec<u8>>> {
+            down()
+        }
+        fn list(&self, _: &'static str, _: &str) -> Sharing<'_, Vec<(Name, Vec<u8>)>> {
+            down()
+        }
+    }
+    use crate::store::shared::{Name, Sharing};
+    let (replicas, shared) = replicas();
+    let began = replicas[0].answer(&replicas[0].challenge("ada"), "ada");
+    let session = replicas[0].sessions.share(began).await.unwrap();
+    let Desk { sessions, roster, clock } = replicas.into_iter().next().unwrap();
+    let cut = Desk { sessions: sessions.sharing(Arc::new(Down), &[7; 32]), roster, clock };
+    assert_eq!(cut.sessions.known(&session.token).await, Err(SignInRefused::Unavailable));
+    assert!(!cut.sessions.still_lasts(&session.token).await);
+    assert_eq!(cut.sessions.end_everywhere(&person("ada")).await, Err(SignInRefused::Unavailable));
+    let began = cut.answer(&cut.challenge("ada"), "ada");
+    let token = began.clone().unwrap().token;
+    assert_eq!(cut.sessions.share(began).await, Err(SignInRefused::Unavailable));
+    assert!(cut.sessions.reviewer(&token).is_err(), "nor is it good here");
+    let mended = cut.sessions.sharing(shared, &[7; 32]);
+    assert!(mended.known(&session.token).await.is_ok(), "and it is again when that can be asked");
+}

@@ -65,7 +65,8 @@ impl Inviting {
             let removed = self.profiles.remove(&person, &format!("operator {by}"), &credential, true).await;
             removed.map_err(|refused| Status::failed_precondition(refused.to_string()))?;
         }
-        self.sessions.sign_out_everywhere(&person);
+        let ended = self.sessions.end_everywhere(&person).await;
+        ended.map_err(|refused| Status::unavailable(format!("the passkeys are revoked; {refused}")))?;
         tracing::warn!(%person, by, count = ids.len(), "passkeys were revoked");
         Ok(proto::RevokePasskeysResponse { revoked: ids })
     }
