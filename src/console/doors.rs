@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 /// How often one address may try a door within [`SPAN`].
 pub const MOST_TRIES: u32 = 60;
+/// … and how often all of what one customer of a provider has in IPv6, a /48, which holds 65536 households.
+pub const MOST_OF_A_NETWORK: u32 = 8 * MOST_TRIES;
 /// How often one person's invitation may be tried within [`SPAN`].
 pub const MOST_ENROLMENTS: u32 = 10;
 /// Within how long.
@@ -29,6 +31,7 @@ const MAX_PATH: usize = 2048;
 /// How often one may knock.
 pub struct Doors {
     addresses: Limit,
+    networks: Limit,
     people: Limit,
 }
 
@@ -38,13 +41,15 @@ impl Doors {
     pub fn new(clock: &Arc<dyn Clock>) -> Self {
         Self {
             addresses: Limit::new(MOST_TRIES, SPAN, clock.clone()),
+            networks: Limit::new(MOST_OF_A_NETWORK, SPAN, clock.clone()),
             people: Limit::new(MOST_ENROLMENTS, SPAN, clock.clone()),
         }
     }
 
     /// Counts a try from this address.
     pub(super) fn knock(&self, from: &Address) -> Result<(), Box<Response>> {
-        self.addresses.knock(&from.0).map_err(too_often)
+        self.addresses.knock(&from.near).map_err(too_often)?;
+        from.network.as_ref().map_or(Ok(()), |network| self.networks.knock(network)).map_err(too_often)
     }
 
     /// Counts a try in the name of a person.
@@ -76,7 +81,11 @@ pub(super) fn trouble(status: StatusCode, title: &str, words: &str) -> Response 
 
 /// From where somebody knocks: an address, or of IPv6 the network that one household has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address(String);
+pub(super) struct Address {
+    near: String,
+    /// The larger network that it may change within.
+    network: Option<String>,
+}
 
 impl FromRequestParts<Arc<Console>> for Address {
     type Rejection = Infallible;
@@ -90,14 +99,18 @@ impl FromRequestParts<Arc<Console>> for Address {
 impl Address {
     /// Behind a proxy on this machine everybody comes from it; the proxy says last for whom.
     fn of(peer: Option<IpAddr>, headers: &HeaderMap) -> Self {
-        let Some(peer) = peer else { return Self("unknown".to_owned()) };
+        let alone = |near: String| Self { near, network: None };
+        let Some(peer) = peer else { return alone("unknown".to_owned()) };
         let said = headers.get_all("x-forwarded-for").iter().next_back();
         let said = said.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
         match said.filter(|_| peer.is_loopback()).unwrap_or(peer) {
-            IpAddr::V4(address) => Self(address.to_string()),
+            IpAddr::V4(address) => alone(address.to_string()),
             IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(address) => Self(address.to_string()),
-                None => Self(format!("{:x?}", address.segments().split_at(4).0)),
+                Some(address) => alone(address.to_string()),
+                None => {
+                    let first = |segments| format!("{:x?}", address.segments().split_at(segments).0);
+                    Self { near: first(4), network: Some(first(3)) }
+                }
             },
         }
     }
@@ -116,10 +129,17 @@ fn is_local(to: &str) -> bool {
 }
 
 /// Gives the browser the session that has begun, ends the one that it had, and leads on.
-pub(super) fn enter(console: &Console, headers: &HeaderMap, signed_in: &SignedIn, to: &str) -> Response {
+pub(super) async fn enter(
+    console: &Console,
+    headers: &HeaderMap,
+    signed_in: &SignedIn,
+    to: &str,
+) -> Response {
     // One browser is one person: what was there before is over, whoever put it there.
-    if let Some(before) = cookie(headers, COOKIE_NAME) {
-        console.sessions.sign_out(before);
+    if let Some(before) = cookie(headers, COOKIE_NAME)
+        && let Err(refused) = console.sessions.end(before).await
+    {
+        tracing::warn!(%refused, "the session that a browser had before may not have ended");
     }
     tracing::info!(person = %signed_in.person, "signed in at the console");
     let life = crate::desk::sessions::DAY_LIFE.as_secs();
@@ -175,7 +195,7 @@ mod tests {
     #[test]
     fn a_proxy_on_this_machine_is_believed_and_nobody_else() {
         let mut headers = HeaderMap::new();
-        let of = |peer: &str, headers: &HeaderMap| Address::of(peer.parse().ok(), headers).0;
+        let of = |peer: &str, headers: &HeaderMap| Address::of(peer.parse().ok(), headers).near;
         assert_eq!(of("192.0.2.1", &headers), "192.0.2.1");
         assert_eq!(of("::ffff:192.0.2.1", &headers), "192.0.2.1");
         headers.insert("x-forwarded-for", HeaderValue::from_static("198.51.100.7, 203.0.113.9"));
@@ -184,6 +204,10 @@ mod tests {
         let one = of("2001:db8:1:2:3::1", &headers);
         assert_eq!(one, of("2001:db8:1:2:ffff::2", &headers), "one household");
         assert_ne!(one, of("2001:db8:1:3:3::1", &headers));
+        let network = |peer: &str| Address::of(peer.parse().ok(), &HeaderMap::new()).network;
+        assert_eq!(network("2001:db8:1:2:3::1"), network("2001:db8:1:ffff::2"), "one customer of a provider");
+        assert_ne!(network("2001:db8:1:2:3::1"), network("2001:db8:2:2:3::1"));
+        assert_eq!(network("192.0.2.1"), None);
         headers.insert("x-forwarded-for", HeaderValue::from_static("nonsense"));
         assert_eq!(of("127.0.0.1", &headers), "127.0.0.1");
     }
