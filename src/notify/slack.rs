@@ -93,6 +93,10 @@ fn answer(answer: &Answer) -> Result<Value, NotSent> {
         | "request_timeout"
         | "team_added_to_org"
         | "no error" => NotSent::Later(what, answer.retry_after),
+        // Whoever runs this mends the token, and what waits is told then.
+        "invalid_auth" | "not_authed" | "token_expired" | "token_revoked" | "account_inactive" => {
+            NotSent::Later(what, answer.retry_after)
+        }
         "user_not_found" | "user_disabled" | "users_not_found" | "cannot_dm_bot" => NotSent::Gone(what),
         _ => NotSent::Never(what),
     })
@@ -159,12 +163,12 @@ mod tests {
             ("{}", 429),
             ("<html>", 200),
             (r#"{"ok":false,"error":"internal_error"}"#, 200),
+            (r#"{"ok":false,"error":"invalid_auth"}"#, 200),
             ("", 503),
         ] {
             assert!(matches!(said(body, status), Err(NotSent::Later(..))), "{body}");
         }
-        for body in [r#"{"ok":false,"error":"invalid_auth"}"#, r#"{"ok":false,"error":"channel_not_found"}"#]
-        {
+        for body in [r#"{"ok":false,"error":"is_archived"}"#, r#"{"ok":false,"error":"channel_not_found"}"#] {
             assert!(matches!(said(body, 200), Err(NotSent::Never(_))), "{body}");
         }
         assert!(matches!(said(r#"{"ok":false,"error":"user_not_found"}"#, 200), Err(NotSent::Gone(_))));
