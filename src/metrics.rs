@@ -66,6 +66,10 @@ pub struct Now {
     pub late: Vec<(Level, usize)>,
     /// How many messages wait for each channel, by its kind.
     pub notices_waiting: Vec<(&'static str, usize)>,
+    /// How many sidecars have their desk here, by state.
+    pub sidecars: Vec<(&'static str, usize)>,
+    /// How many leaves of their logs are not here yet.
+    pub sidecar_leaves_behind: u64,
     /// The policy in force.
     pub policy: PolicyDigest,
     /// Since when it is.
@@ -136,6 +140,16 @@ impl Metrics {
     #[must_use]
     pub const fn asked_for(&self) -> bool {
         self.asked_for
+    }
+
+    /// A sidecar has enrolled, renewed its keys, or was refused.
+    pub fn enrolled(&self, outcome: &'static str) {
+        self.families.enrolments.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// A call of a sidecar was refused, with a code of a closed set.
+    pub fn sidecar_refused(&self, code: &'static str) {
+        self.families.sidecar_refusals.get_or_create(&[("code", code)]).inc();
     }
 
     /// Has these codes of refused mints stand at zero, so that the first of them is seen as a rise.
@@ -359,6 +373,10 @@ impl Metrics {
         for (channel, waiting) in &now.notices_waiting {
             families.notices_waiting.get_or_create(&[("channel", *channel)]).set(count(*waiting as u64));
         }
+        for (state, sidecars) in &now.sidecars {
+            families.sidecars.get_or_create(&[("state", *state)]).set(count(*sidecars as u64));
+        }
+        families.sidecar_leaves_behind.set(count(now.sidecar_leaves_behind));
         families.clock_in_doubt.set(i64::from(now.clock_in_doubt));
         for (usage, expiry) in &now.keys {
             families.key_expiry.get_or_create(&[("use", usage)]).set(timestamp(*expiry));

@@ -13,6 +13,7 @@ mod load;
 mod log;
 mod probes;
 mod providers;
+mod published;
 mod running;
 mod saturation;
 mod story;
@@ -141,7 +142,7 @@ async fn serve(
     let audit = AuditService::new(reading.clone(), Arc::new(auditors), stopping.clone());
 
     let mut keepers = Vec::new();
-    let fleet = fleet::fleet(config, &store, &desk, &sidecar, &entropy)?;
+    let fleet = fleet::fleet(config, &store, &desk, &sidecar, &entropy, &metrics)?;
     if let Some(fleet) = &fleet {
         let (listening, address) = fleet::bind(config, &mut certificates).await?;
         addresses.sidecars = address;
@@ -210,6 +211,7 @@ async fn serve(
         outbox: outbox.clone(),
         certificates: certificates.clone(),
         ceiling: ceiling.clone(),
+        fleet: fleet.clone(),
     };
     probes.started(watched.source());
     let inviting =
@@ -240,6 +242,7 @@ async fn serve(
         tokio::spawn(health.keep("certificates", certificates.look_after(metrics))),
         tokio::spawn(keepers::end_when_unsound(store.unsound(), fail.clone())),
         tokio::spawn(health.keep("deadlines", keepers::watch_deadlines(desk))),
+        tokio::spawn(health.keep("published", published::keep(issuance.clone(), config.data.clone()))),
         tokio::spawn(health.keep("keys", keys::look_after(issuance, store.clone(), clock.clone()))),
         tokio::spawn(
             health.keep("saturation", saturation::watch(limits, seen, store.clone(), clock.clone(), outbox)),

@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::condition::ConditionKind;
 use crate::digest::KeyId;
 use crate::entropy::Entropy;
+use crate::metrics::Metrics;
 use crate::moment::Moment;
 use crate::party::{ExecutorId, KeyHolder, LogOrigin, TrustDomain};
 use crate::signer::{Authority, Candidates, Chains, KeyringError, Published};
@@ -110,12 +111,15 @@ pub struct Fleet {
     keys: Arc<dyn Keys>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    metrics: Arc<Metrics>,
     settings: Settings,
     roles: Roles,
     policies: Policies,
     feed: Feed,
     /// Who was heard of since this start.
     seen: Mutex<HashMap<KeyHolder, Seen>>,
+    /// How many there were in each state, and when that was counted.
+    counted: Mutex<Option<(Moment, Vec<(MemberState, usize)>)>>,
     enrolling: Limit,
     enrolling_each: Limit,
     calling: Limit,
@@ -132,6 +136,7 @@ impl Fleet {
         desk: Arc<LocalDesk>,
         keys: Arc<dyn Keys>,
         entropy: Arc<dyn Entropy>,
+        metrics: Arc<Metrics>,
         settings: Settings,
         roles: Roles,
     ) -> Self {
@@ -141,6 +146,7 @@ impl Fleet {
             policies: Policies::new(store.clone()),
             feed: Feed::new(store.clone()),
             seen: Mutex::default(),
+            counted: Mutex::default(),
             enrolling: limit(ENROLMENTS, MINUTE),
             enrolling_each: limit(ENROLMENTS_EACH, MINUTE),
             calling: limit(CALLS, MINUTE / 6),
@@ -151,6 +157,7 @@ impl Fleet {
             keys,
             clock,
             entropy,
+            metrics,
             settings,
             roles,
         }
@@ -166,6 +173,15 @@ impl Fleet {
     #[must_use]
     pub fn trust(&self) -> (Arc<Published>, Arc<BTreeSet<KeyId>>) {
         (self.keys.published(), self.keys.revoked())
+    }
+
+    /// Tells the operators that a call was refused, and why.
+    pub fn note_refusal(&self, method: &'static str, error: &FleetError) {
+        tracing::warn!(method, code = error.code(), %error, "a sidecar is refused");
+        self.metrics.sidecar_refused(error.code());
+        if method == "Enrol" {
+            self.metrics.enrolled("refused");
+        }
     }
 
     /// The desk's time.

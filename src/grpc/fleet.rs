@@ -53,13 +53,15 @@ impl FleetService {
         let statement = text(CALL_HEADER).ok_or_else(missing)?;
         let certificates = text(CALL_CERTIFICATES_HEADER).ok_or_else(missing)?;
         let certificates: Vec<&str> = certificates.split(' ').take(MAX_CHAIN + 1).collect();
-        self.fleet.member(statement, &certificates, method).map_err(|error| refused(method, &error))
+        self.fleet
+            .member(statement, &certificates, method)
+            .map_err(|error| refused(&self.fleet, method, &error))
     }
 }
 
 /// Says to the operator why, and to the caller what it may know.
-fn refused(method: &'static str, error: &FleetError) -> Status {
-    tracing::warn!(method, code = error.code(), %error, "a sidecar is refused");
+fn refused(fleet: &Fleet, method: &'static str, error: &FleetError) -> Status {
+    fleet.note_refusal(method, error);
     status(error)
 }
 
@@ -105,7 +107,7 @@ impl fleet_server::Fleet for FleetService {
             ));
         };
         let admitted = self.fleet.enrol(shown, wanted, &peer).await;
-        let admitted = admitted.map_err(|error| refused("Enrol", &error))?;
+        let admitted = admitted.map_err(|error| refused(&self.fleet, "Enrol", &error))?;
         let Admitted { sidecar, origin, role, chains } = admitted;
         Ok(Response::new(proto::EnrolResponse {
             authority_chain: chains.authority,
@@ -132,10 +134,11 @@ impl fleet_server::Fleet for FleetService {
             roster: RosterDigest::parse(&digest(&roster)),
             neighbours: neighbours_since,
         };
-        let following = self.fleet.follow(member, since).map_err(|error| refused("Follow", &error))?;
+        let following =
+            self.fleet.follow(member, since).map_err(|error| refused(&self.fleet, "Follow", &error))?;
         let (sender, told) = tokio::sync::mpsc::channel(AHEAD);
         let executors = executors(self.fleet.executors());
-        tokio::spawn(tell(following, executors, sender, self.stopping.clone()));
+        tokio::spawn(tell(self.fleet.clone(), following, executors, sender, self.stopping.clone()));
         Ok(Response::new(Box::pin(ReceiverStream::new(told)) as Self::FollowStream))
     }
 
@@ -150,7 +153,7 @@ impl fleet_server::Fleet for FleetService {
             match fleet.ship(&member, batch).await {
                 // It is told how many are here, and goes on from there.
                 Err(FleetError::Gap(size)) => Ok(HandedOver { size, cosignature: String::new() }),
-                other => other.map_err(|error| refused("Ship", &error)),
+                other => other.map_err(|error| refused(&fleet, "Ship", &error)),
             }
         });
         let HandedOver { size, cosignature } = handed.await?;
@@ -170,7 +173,7 @@ impl fleet_server::Fleet for FleetService {
         };
         let fleet = self.fleet.clone();
         let opened = to_its_end(async move {
-            fleet.open(&member, txn, changed_in).await.map_err(|error| refused("Open", &error))
+            fleet.open(&member, txn, changed_in).await.map_err(|error| refused(&fleet, "Open", &error))
         });
         let Opened { id, decide_by, requirement } = opened.await?;
         let (escalation, decide_by_ms) = (id.to_string(), decide_by.unix_millis());
@@ -195,7 +198,7 @@ impl fleet_server::Fleet for FleetService {
         let fleet = self.fleet.clone();
         let docket = to_its_end(async move {
             let taken = take(&fleet, &member, id, step).await;
-            taken.map_err(|error| refused("Step", &error))
+            taken.map_err(|error| refused(&fleet, "Step", &error))
         });
         self.docket(docket.await?)
     }
@@ -227,6 +230,7 @@ async fn take(fleet: &Fleet, member: &Member, id: EscalationId, step: Step) -> R
 
 /// Tells a sidecar everything, until it goes away or the service stops.
 async fn tell(
+    fleet: Arc<Fleet>,
     mut following: Following,
     executors: Vec<proto::FleetExecutor>,
     sender: tokio::sync::mpsc::Sender<Result<proto::FollowResponse, Status>>,
@@ -240,7 +244,7 @@ async fn tell(
         };
         let message = match next {
             Ok(news) => Ok(message(news, &executors)),
-            Err(error) => Err(refused("Follow", &error)),
+            Err(error) => Err(refused(&fleet, "Follow", &error)),
         };
         let over = message.is_err();
         // Whoever does not read holds up nobody but themselves.

@@ -11,6 +11,7 @@ use crate::desk::fleet::{
 use crate::entropy::Entropy;
 use crate::grpc::identity::Proof;
 use crate::grpc::listen::Listening;
+use crate::metrics::Metrics;
 use crate::presence::kubernetes::Cluster;
 use crate::risk::pattern::Glob;
 use crate::sidecar::Sidecar;
@@ -29,6 +30,7 @@ pub(super) fn fleet(
     desk: &Arc<LocalDesk>,
     sidecar: &Arc<Sidecar>,
     entropy: &Arc<dyn Entropy>,
+    metrics: &Arc<Metrics>,
 ) -> Result<Option<Arc<Fleet>>, ServeFailed> {
     if config.listen.sidecars.tcp.is_none() && config.listen.sidecars.socket.is_none() {
         return Ok(None);
@@ -46,7 +48,15 @@ pub(super) fn fleet(
         most: config.fleet.most,
     };
     let keys = sidecar.issuance.clone();
-    let fleet = Fleet::new(store.clone(), desk.clone(), keys, entropy.clone(), settings, roles(config)?);
+    let fleet = Fleet::new(
+        store.clone(),
+        desk.clone(),
+        keys,
+        entropy.clone(),
+        metrics.clone(),
+        settings,
+        roles(config)?,
+    );
     Ok(Some(Arc::new(fleet)))
 }
 

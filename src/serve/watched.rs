@@ -5,6 +5,7 @@ use super::saturation::Seen;
 use crate::audit::event::{Event, Record};
 use crate::ceiling::Ceiling;
 use crate::clock::{Clock, Reading};
+use crate::desk::fleet::Fleet;
 use crate::desk::outbox::Outbox;
 use crate::desk::queue::Queue;
 use crate::desk::sla::Sla;
@@ -157,6 +158,7 @@ pub(super) struct Watched {
     pub(super) outbox: Arc<Outbox>,
     pub(super) certificates: Certificates,
     pub(super) ceiling: Arc<Ceiling>,
+    pub(super) fleet: Option<Arc<Fleet>>,
 }
 
 impl Watched {
@@ -183,6 +185,8 @@ impl Watched {
             keys: self.keys(),
             late: self.late(),
             notices_waiting: self.outbox.standing().iter().map(|one| (one.kind, one.waiting)).collect(),
+            sidecars: self.sidecars(),
+            sidecar_leaves_behind: self.fleet.as_ref().map_or(0, |fleet| fleet.behind()),
             policy: in_force.policy.digest(),
             policy_since: in_force.since,
             reload_failing: self.reloader.status().trouble.is_some(),
@@ -196,6 +200,13 @@ impl Watched {
         let Ok(late) = self.queue.late(&self.sla) else { return Vec::new() };
         let of = |level: Level| late.iter().filter(|one| one.line.assessment.level == level).count();
         Level::ALL.into_iter().map(|level| (level, of(level))).collect()
+    }
+
+    /// How many sidecars there are, by state; nothing where that can't be read, so that what was told last stands.
+    fn sidecars(&self) -> Vec<(&'static str, usize)> {
+        let Some(fleet) = &self.fleet else { return Vec::new() };
+        let Ok(counted) = fleet.states() else { return Vec::new() };
+        counted.into_iter().map(|(state, sidecars)| (state.as_str(), sidecars)).collect()
     }
 
     fn keys(&self) -> Vec<(&'static str, Moment)> {

@@ -200,6 +200,8 @@ fn now() -> Now {
         checkpoint: Some((7, Moment::from_unix_seconds(1_699_999_999))),
         late: vec![(countersign::risk::Level::High, 2)],
         notices_waiting: vec![("slack", 3)],
+        sidecars: vec![("connected", 5)],
+        sidecar_leaves_behind: 12,
         keys: vec![("authority", Moment::from_unix_seconds(1_700_003_600))],
         policy: PolicyDigest::from_bytes([7; 32]),
         policy_since: Moment::from_unix_seconds(1_699_000_000),

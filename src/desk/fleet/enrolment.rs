@@ -95,6 +95,7 @@ impl Fleet {
         let chains = self.certify(&claimant, &wanted).await?;
         self.record(&claimant, &wanted, &chains).await?;
         let Claimant { role, by, name, origin, renews } = claimant;
+        let renewed = renews.is_some();
         match renews {
             Some(_) => {
                 tracing::info!(sidecar = %name, until = %chains.until, "a sidecar has renewed its keys")
@@ -103,6 +104,7 @@ impl Fleet {
                 tracing::info!(sidecar = %name, agent = %role.agent, by = %by, until = %chains.until, "a sidecar has enrolled")
             }
         }
+        self.metrics.enrolled(if renewed { "renewed" } else { "enrolled" });
         self.note(&name, |_| {});
         Ok(Admitted { sidecar: name, origin, role, chains })
     }

@@ -15,6 +15,8 @@ use std::sync::{MutexGuard, PoisonError};
 const MOST_SEEN: usize = 200_000;
 /// A sidecar that was not heard of for so long is away.
 const AWAY: Duration = Duration::from_secs(60);
+/// How long what was counted of all of them holds.
+const COUNTED: Duration = Duration::from_secs(15);
 /// How many enrolments are looked through at once.
 const AT_ONCE: usize = 500;
 
@@ -43,6 +45,8 @@ pub(super) struct Seen {
     pub(super) policy: Option<PolicyDigest>,
     /// How long its log is by its own account.
     pub(super) leaves: Option<u64>,
+    /// How many of them were not here when it said so.
+    pub(super) behind: Option<u64>,
     /// What was last told of its log coming apart.
     pub(super) diverged: Option<Diverged>,
 }
@@ -193,6 +197,27 @@ impl Fleet {
                 Some(_) | None => return Ok(found),
             }
         }
+    }
+
+    /// How many sidecars there are in each state. What is on record is read once in a while: there may be thousands.
+    ///
+    /// # Errors
+    /// [`FleetError::Store`] if they can't be read.
+    pub fn states(&self) -> Result<Vec<(MemberState, usize)>, FleetError> {
+        let now = self.clock.now();
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if counted.as_ref().is_none_or(|(at, _)| at.plus(COUNTED) <= now) {
+            let overviews = self.overviews(Duration::from_hours(24))?;
+            let of = |state| overviews.iter().filter(|one| one.state == state).count();
+            *counted = Some((now, MemberState::ALL.map(|state| (state, of(state))).to_vec()));
+        }
+        Ok(counted.as_ref().map(|(_, states)| states.clone()).unwrap_or_default())
+    }
+
+    /// How many leaves of the sidecars' logs are not here, by their own account.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        self.seen().values().filter_map(|seen| seen.behind).sum()
     }
 
     fn overview(&self, enrolled: Enrolled, at: Moment, now: Moment) -> Result<Overview, FleetError> {

@@ -75,8 +75,12 @@ impl Fleet {
         let size = signed.checkpoint().size;
         self.note(&member.sidecar, |seen| seen.leaves = seen.leaves.max(Some(size)));
         for _ in 0..ATTEMPTS {
+            let place = self.store.shipped(&member.origin)?;
             match self.ship_once(member, &batch, &signed).await {
                 Err(FleetError::Store(StoreError::Overtaken(_))) => {}
+                // Where another was faster with the same, what it recorded stands in its own way.
+                Err(FleetError::NotAdopted { .. }) if self.store.shipped(&member.origin)? != place => {}
+                Err(error @ FleetError::NotAdopted { .. }) => return Err(told(member, error)),
                 other => return other,
             }
         }
@@ -86,7 +90,10 @@ impl Fleet {
     /// How many leaves are here. A sidecar with fewer was put back to an earlier state.
     async fn asked(&self, member: &Member, has: u64) -> Result<HandedOver, FleetError> {
         let size = self.known(&member.origin)?.map_or(0, |(_, shipped)| shipped.size);
-        self.note(&member.sidecar, |seen| seen.leaves = Some(has));
+        self.note(&member.sidecar, |seen| {
+            seen.leaves = Some(has);
+            seen.behind = Some(has.saturating_sub(size));
+        });
         if has < size {
             self.diverged(member, Divergence::RolledBack, size, String::new()).await?;
         }
@@ -133,7 +140,7 @@ impl Fleet {
         }
         if !new.is_empty() {
             let leaves = batch.leaves.get(here..).unwrap_or_default();
-            let adopted = self.adopt(member, size, leaves, &batch.values)?;
+            let adopted = self.adopted(member, size, leaves, &batch.values)?;
             let shipped = Shipped {
                 sidecar: member.sidecar.clone(),
                 origin: member.origin.clone(),
@@ -154,12 +161,16 @@ impl Fleet {
                 Ok(_) => {}
                 Err(StoreError::Answered(index)) => {
                     let why = format!("what is in it is recorded already, in record {index}");
-                    return self.not_adopted(member, FleetError::NotAdopted { index: size, why });
+                    return Err(FleetError::NotAdopted { index: size, why });
                 }
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(HandedOver { size: tree.size(), cosignature: self.cosign(signed) })
+        let size = tree.size();
+        self.note(&member.sidecar, |seen| {
+            seen.behind = seen.leaves.map(|leaves| leaves.saturating_sub(size));
+        });
+        Ok(HandedOver { size, cosignature: self.cosign(signed) })
     }
 
     /// What was handed over of a log last, and where that is recorded.
@@ -285,29 +296,6 @@ impl Fleet {
         Ok(())
     }
 
-    /// Says loudly that a sidecar hands over what it may not.
-    fn not_adopted(&self, member: &Member, error: FleetError) -> Result<HandedOver, FleetError> {
-        tracing::error!(
-            sidecar = %member.sidecar, agent = %member.role.agent, %error,
-            "a sidecar hands over what it may not: nothing more of its log is taken"
-        );
-        Err(error)
-    }
-
-    fn adopt(
-        &self,
-        member: &Member,
-        first: u64,
-        leaves: &[Vec<u8>],
-        values: &[Value],
-    ) -> Result<Vec<Record>, FleetError> {
-        self.adopted(member, first, leaves, values).inspect_err(|error| {
-            if let FleetError::NotAdopted { .. } = error {
-                drop(self.not_adopted(member, error.clone()));
-            }
-        })
-    }
-
     /// The desk's cosignature of a checkpoint that continues all it has seen of that log; empty where it can't sign now.
     fn cosign(&self, signed: &SignedCheckpoint) -> String {
         let Some((key, authority)) = self.cosigner_key() else { return String::new() };
@@ -334,6 +322,15 @@ impl Fleet {
     pub fn cosigner(&self) -> Option<VerifierKey> {
         self.cosigner_key().map(|(key, _)| key)
     }
+}
+
+/// Says loudly that a sidecar hands over what it may not.
+fn told(member: &Member, error: FleetError) -> FleetError {
+    tracing::error!(
+        sidecar = %member.sidecar, agent = %member.role.agent, %error,
+        "a sidecar hands over what it may not: nothing more of its log is taken"
+    );
+    error
 }
 
 fn tree_of(shipped: &Shipped) -> Result<Frontier, FleetError> {
