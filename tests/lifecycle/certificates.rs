@@ -142,8 +142,14 @@ async fn connections_end_when_they_are_old_enough_and_clients_come_again() {
         let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
         std::io::Read::read_exact(&mut raw, &mut vec![0; length]).unwrap();
     }
-    // Its client comes again by itself.
-    agent.authorize(read()).await.unwrap();
+    // Its client comes again by itself; the call that meets the end of the old connection may have to be made anew.
+    let mut answered = agent.authorize(read()).await;
+    for _ in 0..5 {
+        if answered.is_err() {
+            answered = agent.authorize(read()).await;
+        }
+    }
+    answered.unwrap();
     program.signal(Signal::TERM);
     assert_eq!(program.end().0, Some(0));
 }

@@ -209,8 +209,13 @@ pub(super) fn limits() -> Vec<Finding> {
 pub(super) fn running(config: &Config) -> Vec<Finding> {
     let Some(address) = config.listen.metrics else { return Vec::new() };
     let address = super::super::probe::here(address);
-    let Ok(ready) = ask(address, "/ready") else {
-        return vec![Finding::ok("service", format!("none answers on {address}"))];
+    let ready = match ask(address, "/ready") {
+        Ok(ready) => ready,
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            return vec![Finding::ok("service", format!("none answers on {address}"))];
+        }
+        // Somebody listens there, and does not speak as a service does.
+        Err(_) => String::new(),
     };
     let mut findings = Vec::new();
     findings.push(match ready.split_once("\r\n\r\n") {
