@@ -24,6 +24,7 @@ mod receipt;
 mod review;
 mod reviewers;
 mod serve;
+mod sidecar;
 mod ssh;
 mod stats;
 mod suspend;
@@ -64,6 +65,7 @@ enum Command {
     Probe(probe::Args),
     Doctor(doctor::Args),
     Inject(Box<inject::Args>),
+    Sidecar(sidecar::Args),
     /// Check a service's configuration, and show what of it is in force and where that was said
     #[command(subcommand)]
     Config(config::Command),
@@ -130,6 +132,7 @@ pub fn run() -> u8 {
             Command::Probe(args) => probe::run(&args),
             Command::Doctor(args) => doctor::run(args).await,
             Command::Inject(args) => inject::run(*args).await,
+            Command::Sidecar(args) => sidecar::run(args).await,
             Command::Config(command) => config::run(&command),
             Command::Authorize(args) => authorize::run(args).await,
             Command::Exec(args) => exec::run(args).await,

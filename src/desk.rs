@@ -3,7 +3,7 @@
 pub mod answer;
 mod asking;
 mod away;
-mod budget;
+pub mod budget;
 pub mod clicks;
 pub mod code_flow;
 mod diligence;
@@ -95,6 +95,8 @@ pub struct Opened {
     pub decide_by: Moment,
     /// Who must agree, in words.
     pub requirement: String,
+    /// It waits here, because the desk can't be reached now: nobody is asked yet.
+    pub queued: bool,
 }
 
 /// An escalation as it stands: what was decided, and what became of it.
@@ -108,6 +110,8 @@ pub struct Docket {
     pub escalation: Escalation,
     /// Why it stands so, in words: what is missing, or why it ended.
     pub reasons: Vec<String>,
+    /// It waits for a desk that can't be reached now: nobody is asked yet.
+    pub queued: bool,
 }
 
 /// Why the desk did not do what was asked.
@@ -125,6 +129,10 @@ pub enum DeskError {
     Senseless(EscalationId, String),
     /// Too many people changed it at the same time; try again.
     Contended(EscalationId),
+    /// It is elsewhere, and can't be reached now.
+    Away(String),
+    /// What it says of an escalation is not believed, and why.
+    Untrue(EscalationId, String),
 }
 
 impl fmt::Display for DeskError {
@@ -138,6 +146,10 @@ impl fmt::Display for DeskError {
             Self::Contended(id) => {
                 write!(f, "escalation `{id}` is being changed by too many at once; try again")
             }
+            Self::Untrue(id, why) => {
+                write!(f, "what the desk says of escalation `{id}` is not believed: {why}")
+            }
+            Self::Away(why) => write!(f, "the desk cannot be reached now: {why}"),
         }
     }
 }

@@ -122,6 +122,8 @@ pub mod executor;
 pub mod grpc;
 #[cfg(feature = "engine")]
 pub mod inject;
+#[cfg(feature = "server")]
+pub mod link;
 #[cfg(feature = "client")]
 mod proto;
 #[cfg(feature = "server")]

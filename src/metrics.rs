@@ -82,6 +82,19 @@ pub struct Now {
     pub certificates: Vec<(&'static str, Option<Moment>, bool)>,
 }
 
+/// How it stands between a sidecar and its desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tethered {
+    /// Whether the desk is there.
+    pub connected: bool,
+    /// How long ago it was last heard; nothing where it never was.
+    pub silence: Option<Duration>,
+    /// How many records it does not have yet.
+    pub unshipped: u64,
+    /// How many escalations wait for it.
+    pub queued: u64,
+}
+
 /// Measures how long something takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
@@ -344,6 +357,17 @@ impl Metrics {
         let method: Arc<str> = Arc::from(if known.len() < MOST_METHODS { name } else { OTHER });
         known.insert(method.clone());
         method
+    }
+
+    /// How it stands between this sidecar and its desk; told only where there is one elsewhere.
+    pub fn tethered(&self, now: &Tethered) {
+        let families = &self.families;
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        families.desk_connected.get_or_create(&[]).set(i64::from(now.connected));
+        let silence = now.silence.map_or(-1.0, |silence| silence.as_secs_f64());
+        families.desk_staleness.get_or_create(&[]).set(silence);
+        families.unshipped_records.get_or_create(&[]).set(gauge(now.unshipped));
+        families.queued_escalations.get_or_create(&[]).set(gauge(now.queued));
     }
 
     /// All metrics, as [`MEDIA_TYPE`].

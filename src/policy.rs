@@ -46,6 +46,7 @@ use crate::risk::catalog::Catalog;
 use crate::risk::floor::Subject;
 use crate::risk::memory::{Footprint, Thresholds};
 use crate::risk::{Basis, Facts, Floor, Level, Limit, Model};
+use core::time::Duration;
 use index::RuleIndex;
 
 /// Why a text is not a policy.
@@ -78,6 +79,7 @@ pub struct Policy {
     index: RuleIndex,
     levels: Levels,
     open_per_agent: usize,
+    stale_after: Duration,
     secrets: Secrets,
 }
 
@@ -100,6 +102,8 @@ struct Entry {
 impl Policy {
     /// How many escalations of one agent may be open where a policy does not say.
     pub const OPEN_PER_AGENT: usize = 20;
+    /// After how long without news a sidecar knows too little where a policy does not say.
+    pub const STALE_AFTER: Duration = Duration::from_hours(1);
 
     /// The parameters whose values are not shown.
     #[must_use]
@@ -146,6 +150,12 @@ impl Policy {
     #[must_use]
     pub const fn open_per_agent(&self) -> usize {
         self.open_per_agent
+    }
+
+    /// After how long without news from its desk a sidecar allows nothing any more.
+    #[must_use]
+    pub const fn stale_after(&self) -> Duration {
+        self.stale_after
     }
 
     /// The digest of the text, whole and as it was loaded, comments included:

@@ -16,6 +16,7 @@ mod providers;
 mod published;
 mod running;
 mod saturation;
+pub mod sidecar;
 mod story;
 mod watched;
 

@@ -19,7 +19,9 @@ mod propose;
 mod receipt;
 pub mod reload;
 mod report;
+mod rules;
 mod secret;
+pub mod tether;
 
 pub use amend::{Draft as AmendmentDraft, Offer};
 pub use authorize::{Answer, Ask};
@@ -30,6 +32,7 @@ pub use mint::Granted;
 pub use propose::OWN_NAME;
 pub use receipt::{MAX_RECEIPTS, OnRecord, SignedReceipt};
 pub use report::Report;
+pub use rules::Rules;
 
 use crate::audit::event::RecordError;
 use crate::clock::Clock;
@@ -49,6 +52,7 @@ use issuance::Issuance;
 use memory::Memories;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use tether::Tether;
 
 /// Who asks, as the connection proved it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,10 +71,8 @@ pub struct Sidecar {
     pub origin: LogOrigin,
     /// The policy and the roster in force; a reload swaps them whole.
     pub in_force: Arc<ArcSwap<InForce>>,
-    /// The people who run each agent: they can't vote on what it asks for.
-    pub operators: HashMap<AgentId, BTreeSet<PersonId>>,
-    /// The executors that tokens may be minted for.
-    pub executors: HashMap<ExecutorId, Executor>,
+    /// Who runs the agents, and for whom tokens may be minted; in a fleet the desk changes it.
+    pub roles: Arc<ArcSwap<Roles>>,
     /// Where everything is recorded.
     pub store: Arc<dyn Store>,
     /// Where people decide.
@@ -89,6 +91,17 @@ pub struct Sidecar {
     pub entropy: Arc<dyn Entropy>,
     /// What is counted and measured.
     pub metrics: Arc<Metrics>,
+    /// How it stands with a desk that is elsewhere; nothing where the desk is in this process.
+    pub tether: Option<Arc<Tether>>,
+}
+
+/// Who runs the agents, and for whom tokens may be minted.
+#[derive(Clone, Debug, Default)]
+pub struct Roles {
+    /// The people who run each agent: they can't vote on what it asks for.
+    pub operators: HashMap<AgentId, BTreeSet<PersonId>>,
+    /// The executors that tokens may be minted for.
+    pub executors: HashMap<ExecutorId, Executor>,
 }
 
 /// Why a request got no decision. None of these means yes.
@@ -139,6 +152,8 @@ pub enum SidecarError {
     Receipt(ReceiptError),
     /// The desk could not be reached or refused.
     Desk(DeskError),
+    /// Nothing is minted any more, because this sidecar's log is not what its desk has seen of it.
+    Halted(String),
 }
 
 impl fmt::Display for SidecarError {
@@ -182,6 +197,7 @@ impl fmt::Display for SidecarError {
             }
             Self::Proposal(why) => write!(f, "the change could not be proposed: {why}"),
             Self::Desk(error) => error.fmt(f),
+            Self::Halted(why) => write!(f, "nothing is minted here any more: {why}"),
         }
     }
 }
@@ -190,7 +206,7 @@ impl std::error::Error for SidecarError {}
 
 impl SidecarError {
     /// All codes.
-    pub const CODES: [&'static str; 23] = [
+    pub const CODES: [&'static str; 26] = [
         "unknown_executor",
         "request_reused",
         "unknown_decision",
@@ -214,6 +230,9 @@ impl SidecarError {
         "nothing_apart",
         "over",
         "not_witnessed",
+        "desk_away",
+        "desk_untrue",
+        "halted",
     ];
 
     /// The stable code.
@@ -236,6 +255,9 @@ impl SidecarError {
             Self::Record(_) => "too_large",
             Self::Desk(DeskError::Senseless(..)) => "store_damaged",
             Self::Desk(DeskError::Contended(_)) => "contended",
+            Self::Desk(DeskError::Away(_)) => "desk_away",
+            Self::Desk(DeskError::Untrue(..)) => "desk_untrue",
+            Self::Halted(_) => "halted",
             Self::NotAmendable(_) | Self::Proposal(_) => "not_amendable",
             Self::NoDrill(_) => "no_drill",
             Self::Receipt(_) => "receipt",

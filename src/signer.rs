@@ -1,6 +1,7 @@
 //! The signer: a promise to sign with one Ed25519 key that never leaves it, and the ring of keys that may mint.
 
 pub mod directory;
+pub mod enrolled;
 pub mod file;
 
 use crate::digest::KeyId;
@@ -134,6 +135,11 @@ pub trait Keyring: Send + Sync {
 
     /// Whether the key may sign for everything that this ring is configured for, and nothing else.
     fn in_scope(&self, authority: &Authority) -> bool;
+
+    /// Whether it makes new keys itself. Where a desk certifies them, whoever talks with it brings them in time.
+    fn renews(&self) -> bool {
+        true
+    }
 
     /// Makes a new key and has it certified from `now` on.
     ///

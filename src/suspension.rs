@@ -107,6 +107,11 @@ impl Suspensions {
         Some(self.0.remove(place))
     }
 
+    /// All of them, those whose end has come too.
+    pub fn all(&self) -> impl Iterator<Item = &Suspension> {
+        self.0.iter()
+    }
+
     /// Those whose end has come.
     pub fn ended(&self, now: Moment) -> impl Iterator<Item = SuspensionId> {
         self.0.iter().filter(move |one| one.has_ended(now)).map(|one| one.id)

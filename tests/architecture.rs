@@ -148,11 +148,13 @@ const MAP: &[(&str, &[&str])] = &[
     ("client", &["words", "proto"]),
     ("executor", &["words"]),
     ("grpc", &["words", "story", "ceiling", "clock", "health", "metrics", "store", "tls", "proto"]),
+    // A sidecar's way to a desk that is elsewhere.
+    ("link", &["words", "story", "clock", "entropy", "files", "signer", "store", "witness", "proto"]),
     ("console", &["words", "story", "clock", "entropy", "metrics", "store"]),
     ("inject", &["words", "clock", "cluster", "entropy", "files", "metrics"]),
     ("telemetry", &["health", "metrics"]),
     // The only file that names concrete adapters; and the command, which stands on all of it.
-    ("serve", &["words", "promises", "story", "config", "console", "grpc", "telemetry"]),
+    ("serve", &["words", "promises", "story", "config", "console", "grpc", "link", "telemetry"]),
     ("cli", &["words", "promises", "config", "client", "executor", "inject", "serve", "telemetry"]),
 ];
 
@@ -162,7 +164,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["store"]),
     ("deadpool_postgres", &["store"]),
     ("prost::", &["grpc", "client", "proto"]),
-    ("tonic::", &["grpc", "client", "proto", "serve"]),
+    ("tonic::", &["grpc", "client", "link", "proto", "serve"]),
     ("opentelemetry::", &["grpc", "telemetry"]),
     ("opentelemetry_otlp::", &["telemetry"]),
     ("prometheus_client::", &["metrics"]),

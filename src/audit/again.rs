@@ -106,6 +106,7 @@ impl Step {
             | Event::PolicyLoaded { .. }
             | Event::RosterLoaded { .. }
             | Event::Absence { .. }
+            | Event::Queued(_)
             | Event::KeyCertified { .. }
             | Event::KeyRevoked { .. }
             | Event::Drill { .. }

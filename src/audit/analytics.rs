@@ -243,6 +243,7 @@ impl Statistics {
             | Event::Stopped {}
             | Event::PolicyLoaded { .. }
             | Event::Absence { .. }
+            | Event::Queued(_)
             | Event::KeyCertified { .. }
             | Event::KeyRevoked { .. }
             | Event::Saturated(_)

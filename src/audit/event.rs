@@ -1,10 +1,12 @@
 //! The events of the log: everything that was asked, decided, voted, minted and reported.
 
 mod fleet;
+mod queued;
 mod record;
 
 pub use crate::operation::context::Context;
 pub use fleet::{Adopted, Credential, Diverged, Divergence, Enrolled, Invited, Shipped, Withdrawn};
+pub use queued::{QueueStep, Queued};
 pub use record::{Apart, MAX_RECORD, Record, RecordError, WhyApart};
 
 use crate::decision::Decision;
@@ -88,6 +90,8 @@ pub enum Event {
     },
     /// Somebody was told something, or could not be.
     Told(Box<Told>),
+    /// An escalation waits in a sidecar for a desk that is away, or does so no longer.
+    Queued(Box<Queued>),
     /// A key may sign from now on.
     KeyCertified {
         /// The key.
@@ -392,6 +396,7 @@ impl Event {
             Self::PolicyLoaded { .. } => "policy_loaded",
             Self::RosterLoaded { .. } => "roster_loaded",
             Self::Absence { .. } => "absence",
+            Self::Queued(_) => "queued",
             Self::KeyCertified { .. } => "key_certified",
             Self::KeyRevoked { .. } => "key_revoked",
             Self::Decided(_) => "decided",
@@ -427,6 +432,7 @@ impl Event {
             | Self::PolicyLoaded { .. }
             | Self::RosterLoaded { .. }
             | Self::Absence { .. }
+            | Self::Queued(_)
             | Self::KeyCertified { .. }
             | Self::KeyRevoked { .. }
             | Self::Escalation { .. }
@@ -466,6 +472,7 @@ impl Event {
             Self::Receipted(receipt) => Some(receipt.txn),
             Self::Incident(incident) => Some(incident.txn),
             Self::Told(told) => told.txn,
+            Self::Queued(queued) => Some(queued.txn),
             Self::PolicyLoaded { approved, .. } | Self::RosterLoaded { approved, .. } => *approved,
             Self::Started { .. }
             | Self::Stopped {}
@@ -498,6 +505,7 @@ impl Event {
             | Self::PolicyLoaded { .. }
             | Self::RosterLoaded { .. }
             | Self::Absence { .. }
+            | Self::Queued(_)
             | Self::KeyCertified { .. }
             | Self::KeyRevoked { .. }
             | Self::Decided(_)
@@ -534,6 +542,7 @@ impl Event {
             | Self::PolicyLoaded { .. }
             | Self::RosterLoaded { .. }
             | Self::Absence { .. }
+            | Self::Queued(_)
             | Self::KeyCertified { .. }
             | Self::KeyRevoked { .. }
             | Self::Invited(_)
@@ -568,6 +577,7 @@ impl Event {
             | Self::PolicyLoaded { .. }
             | Self::RosterLoaded { .. }
             | Self::Absence { .. }
+            | Self::Queued(_)
             | Self::KeyCertified { .. }
             | Self::KeyRevoked { .. }
             | Self::Decided(_)

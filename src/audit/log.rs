@@ -232,6 +232,7 @@ impl Pass {
             | Event::PolicyLoaded { .. }
             | Event::RosterLoaded { .. }
             | Event::Absence { .. }
+            | Event::Queued(_)
             | Event::Decided(_)
             | Event::Escalation { .. }
             | Event::Drill { .. }

@@ -2,7 +2,7 @@
 //!
 //! The sentences hold texts that agents and reviewers wrote; whoever shows them makes hidden characters visible.
 
-use super::event::{Decided, Divergence, Event, Outcome, Saturated, SaturationMeasure, Shipped};
+use super::event::{Decided, Divergence, Event, Outcome, QueueStep, Saturated, SaturationMeasure, Shipped};
 use crate::escalation::diligence::Sight;
 use crate::escalation::vote::Choice;
 use crate::escalation::{Cast, Denial, Event as Step, Grant, Opening, Widening};
@@ -53,6 +53,16 @@ impl Event {
             ),
             Self::Incident(incident) => {
                 join(format!("{} reports a {} incident", incident.by, incident.severity), &[&incident.what])
+            }
+            Self::Queued(queued) => {
+                let words = match queued.step {
+                    QueueStep::Waiting => "waits here for the desk",
+                    QueueStep::Opened => "was opened at the desk",
+                    QueueStep::Expired => "expired here before the desk was back",
+                    QueueStep::Cancelled => "was withdrawn before the desk was back",
+                    QueueStep::Refused => "is not opened by the desk",
+                };
+                join(format!("escalation {} {words}", queued.id), &[&queued.why])
             }
             Self::Saturated(saturated) => saturation(saturated),
             Self::Erased { value, by, why } => join(format!("{by} had value {value} erased"), &[why]),

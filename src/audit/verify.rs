@@ -219,7 +219,11 @@ impl Auditor {
                 findings.note("sidecar.diverged", words);
             }
             // They measure and note, and nothing follows from them.
-            Event::Saturated(_) | Event::Erased { .. } | Event::Told(_) | Event::ClockInDoubt { .. } => {}
+            Event::Queued(_)
+            | Event::Saturated(_)
+            | Event::Erased { .. }
+            | Event::Told(_)
+            | Event::ClockInDoubt { .. } => {}
         }
         findings.into_inner()
     }

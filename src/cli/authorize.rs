@@ -356,6 +356,7 @@ fn answer_json(answer: &Answer) -> Value {
             "escalation_id": pending.escalation,
             "decide_by": pending.decide_by,
             "requirement": pending.requirement,
+            "queued": pending.queued,
         })),
     })
 }
@@ -411,6 +412,9 @@ fn answer_words(output: Output, answer: &Answer, kept: Option<&Path>) -> String 
     if let Some(pending) = &answer.pending {
         let deadline = relative(Moment::from_unix_millis(pending.decide_by), super::now());
         text.push_str(&format!("\nneeds {}, {deadline}", visible(&pending.requirement)));
+        if pending.queued {
+            text.push_str("\nthe desk is away: nobody is asked before it is back");
+        }
         text.push_str(&format!("\nescalation {}", output.paint(Tone::Strong, &pending.escalation)));
     }
     if let Some(grant) = &answer.grant {

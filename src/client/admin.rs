@@ -213,7 +213,7 @@ impl AdminClient {
         let message = proto::StartDrillRequest { agent, on_behalf_of, ask: Some(ask.into()) };
         let opened = self.inner.clone().start_drill(self.connect.request(message)).await?.into_inner();
         let proto::StartDrillResponse { escalation_id: escalation, decide_by, requirement } = opened;
-        Ok(Pending { escalation, decide_by, requirement })
+        Ok(Pending { escalation, decide_by, requirement, queued: false })
     }
 
     /// The drills, latest first, at most `limit`.

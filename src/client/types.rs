@@ -206,6 +206,8 @@ pub struct Pending {
     pub decide_by: u64,
     /// Who must agree, in words.
     pub requirement: String,
+    /// The desk is away, so that nobody is asked yet.
+    pub queued: bool,
 }
 
 /// The answer to an [`Ask`].
@@ -246,6 +248,8 @@ pub struct Progress {
     pub approvals: u32,
     /// With [`Status::Pending`]: a changed operation that a reviewer proposes instead.
     pub offer: Option<Offer>,
+    /// While it is pending: the desk is away, so that nobody is asked yet.
+    pub queued: bool,
 }
 
 /// An operation that a reviewer proposes in the place of the one that was asked for.

@@ -77,6 +77,7 @@ impl TryFrom<proto::AuthorizeResponse> for Answer {
             escalation: pending.escalation_id,
             decide_by: pending.decide_by,
             requirement: pending.requirement,
+            queued: pending.queued,
         });
         match (verdict, &wire.grant, &pending) {
             (Verdict::Allow, Some(_), None)
@@ -143,6 +144,7 @@ impl TryFrom<proto::AwaitResponse> for Progress {
             reasons: wire.reasons,
             grant,
             approvals: wire.approvals,
+            queued: wire.queued,
         })
     }
 }

@@ -128,7 +128,7 @@ async fn page(
     let suspensions = console.brake.list().await;
     let reader = console.clone();
     let read = super::read(console, move |reading| {
-        let known: BTreeSet<AgentId> = reader.sidecar.operators.keys().cloned().collect();
+        let known: BTreeSet<AgentId> = reader.sidecar.roles.load().operators.keys().cloned().collect();
         let since = reader.desk.now().minus(LATELY);
         Ok((reading.agents(&known, LOOKED_AT, since)?, waiting(&reader)))
     });

@@ -29,7 +29,7 @@ pub(super) fn desk_problem(visitor: &Visitor, error: &DeskError) -> Response {
         DeskError::Over(_) => (StatusCode::CONFLICT, "It is over"),
         DeskError::Refused(_) => (StatusCode::CONFLICT, "That can't be done now"),
         DeskError::Contended(_) => (StatusCode::CONFLICT, "Many people are busy with it"),
-        DeskError::Store(_) | DeskError::Senseless(..) => {
+        DeskError::Store(_) | DeskError::Senseless(..) | DeskError::Away(_) | DeskError::Untrue(..) => {
             tracing::error!(%error, "a page could not be made");
             let words = "Nothing was changed. Try again in a moment; if it stays so, tell an operator.";
             return problem(

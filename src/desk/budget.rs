@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What each agent has open or under way.
 #[derive(Debug, Default)]
-pub(super) struct Budget {
+pub struct Budget {
     agents: Mutex<HashMap<AgentId, Used>>,
 }
 
@@ -24,7 +24,7 @@ impl Budget {
     }
 
     /// Notes whether this escalation of this agent waits for people.
-    pub(super) fn note(&self, agent: &AgentId, id: EscalationId, waits: bool) {
+    pub fn note(&self, agent: &AgentId, id: EscalationId, waits: bool) {
         let mut agents = self.agents();
         let used = agents.entry(agent.clone()).or_default();
         if waits {
@@ -38,7 +38,8 @@ impl Budget {
     }
 
     /// Room for one more, held until it is dropped: by then what was decided is open, or is not.
-    pub(super) fn room(self: &Arc<Self>, agent: &AgentId, most: usize) -> Option<Room> {
+    #[must_use]
+    pub fn room(self: &Arc<Self>, agent: &AgentId, most: usize) -> Option<Room> {
         let mut agents = self.agents();
         let used = agents.entry(agent.clone()).or_default();
         if used.open.len() + used.under_way >= most {

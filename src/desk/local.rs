@@ -348,7 +348,7 @@ fn report(id: EscalationId, escalation: &Escalation, events: &[escalation::Event
 
 fn docket(id: EscalationId, decided: Decided, escalation: Escalation, here: &Attendance<'_>) -> Docket {
     let reasons = reasons(&escalation, here);
-    Docket { id, decided, escalation, reasons }
+    Docket { id, decided, escalation, reasons, queued: false }
 }
 
 pub(super) fn replay(id: EscalationId, course: &Course) -> Result<Escalation, DeskError> {

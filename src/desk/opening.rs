@@ -51,7 +51,12 @@ impl LocalDesk {
         let escalation = replay(id, &self.store.course(id)?)?;
         self.remember(id, &escalation, escalation.case().opening().opened_at, again_at);
         let opening = escalation.case().opening();
-        Ok(Opened { id, decide_by: opening.decide_by(), requirement: opening.terms.requirement.to_string() })
+        Ok(Opened {
+            id,
+            decide_by: opening.decide_by(),
+            requirement: opening.terms.requirement.to_string(),
+            queued: false,
+        })
     }
 
     fn opening(&self, proposal: Proposal, drill: bool) -> Result<Opening, DeskError> {

@@ -188,6 +188,7 @@ pub(super) fn answer(answer: Answer) -> proto::AuthorizeResponse {
             escalation_id: opened.id.to_string(),
             decide_by: opened.decide_by.unix_millis(),
             requirement: opened.requirement,
+            queued: opened.queued,
         }),
     }
 }
@@ -245,6 +246,7 @@ pub(super) fn progress(id: EscalationId, progress: Progress) -> proto::AwaitResp
         grant: progress.granted.map(grant),
         approvals: u32::try_from(progress.approvals).unwrap_or(u32::MAX),
         offer: progress.offer.map(offer),
+        queued: progress.queued,
     }
 }
 
@@ -306,6 +308,7 @@ pub(super) fn sidecar_error(error: SidecarError) -> Status {
         | SidecarError::NoKey(_)
         | SidecarError::Sign(_)
         | SidecarError::NotWitnessed(_)
+        | SidecarError::Halted(_)
         | SidecarError::NoEntropy => Status::unavailable(words),
         SidecarError::Record(_) | SidecarError::Receipt(_) => Status::invalid_argument(words),
         SidecarError::Store(error) => store_error(&error),
@@ -320,6 +323,8 @@ pub(super) fn desk_error(error: &DeskError) -> Status {
         DeskError::Over(_) => Status::failed_precondition(error.to_string()),
         DeskError::Refused(refusal) => Status::failed_precondition(format!("{refusal} ({})", refusal.code())),
         DeskError::Contended(_) => Status::aborted(error.to_string()),
+        DeskError::Untrue(..) => Status::failed_precondition(format!("{error} (desk_untrue)")),
+        DeskError::Away(_) => Status::unavailable(format!("{error} (desk_away)")),
         DeskError::Senseless(_, cause) => {
             tracing::error!(%cause, "the record of an escalation makes no sense");
             Status::data_loss("the record of the escalation cannot be read")

@@ -175,7 +175,7 @@ impl fleet_server::Fleet for FleetService {
         let opened = to_its_end(async move {
             fleet.open(&member, txn, changed_in).await.map_err(|error| refused(&fleet, "Open", &error))
         });
-        let Opened { id, decide_by, requirement } = opened.await?;
+        let Opened { id, decide_by, requirement, queued: _ } = opened.await?;
         let (escalation, decide_by_ms) = (id.to_string(), decide_by.unix_millis());
         Ok(Response::new(proto::OpenResponse { escalation, decide_by_ms, requirement }))
     }

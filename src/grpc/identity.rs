@@ -4,6 +4,7 @@ use crate::desk::sessions::{Reviewer, Sessions, SignInRefused};
 use crate::digest::sha256;
 use crate::party::PersonId;
 use crate::sidecar::Caller;
+use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct Agents {
     pub known: HashMap<Proof, Caller>,
     /// Who a caller on loopback TCP without any proof is. Unsafe, and only there if the configuration says so.
     pub anyone_on_loopback: Option<Caller>,
+    /// Who a caller on the Unix socket is, where all who reach it are one agent: a pod's. Its people may change.
+    pub anyone_on_the_socket: Option<Arc<ArcSwap<Caller>>>,
 }
 
 impl Agents {
@@ -40,6 +43,12 @@ impl Agents {
         let proofs = proofs(request)?;
         if let Some(caller) = proofs.iter().find_map(|proof| self.known.get(proof)) {
             return Ok(caller.clone());
+        }
+        if let Some(pod) = &self.anyone_on_the_socket
+            && let Some(peer) = request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred)
+        {
+            tracing::debug!(uid = peer.uid(), gid = peer.gid(), pid = peer.pid(), "the agent calls");
+            return Ok(Caller::clone(&pod.load()));
         }
         let on_loopback = peer_address(request.extensions()).is_some_and(|peer| peer.ip().is_loopback());
         match &self.anyone_on_loopback {

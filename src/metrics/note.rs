@@ -100,6 +100,7 @@ impl Note {
             | Event::PolicyLoaded { .. }
             | Event::RosterLoaded { .. }
             | Event::Absence { .. }
+            | Event::Queued(_)
             | Event::KeyCertified { .. }
             | Event::KeyRevoked { .. }
             | Event::Drill { .. }

@@ -3,7 +3,7 @@
 use super::blocks;
 use super::expression::Expression;
 use super::index::RuleIndex;
-use super::keys::{DOCUMENT, ESCALATIONS, LEVEL, LEVELS, MATCH, RULE};
+use super::keys::{DOCUMENT, ESCALATIONS, FLEET, LEVEL, LEVELS, MATCH, RULE};
 use super::model;
 use super::parse::{self, Node, Yaml};
 use super::read::{self, Fields, expected, list, malformed, one_or_more, out_of_range, sentence, text, word};
@@ -18,7 +18,12 @@ use crate::operation::mask::Secrets;
 use crate::risk::catalog::Catalog;
 use crate::risk::memory::Thresholds;
 use crate::risk::{Floor, Level, Limit, Model};
+use core::time::Duration;
 use std::collections::HashMap;
+
+/// The bounds of how old the news of a sidecar may be.
+const SHORTEST_STALE: Duration = Duration::from_mins(1);
+const LONGEST_STALE: Duration = Duration::from_hours(7 * 24);
 
 /// Reads and compiles a whole policy.
 pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
@@ -38,6 +43,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
     let context = Context { defaults: &defaults, roles: &roles };
     let rules = fields.read("rules", |node| context.rules(node))?.unwrap_or_default();
     let open_per_agent = fields.read("escalations", open_per_agent)?.unwrap_or(Policy::OPEN_PER_AGENT);
+    let stale_after = fields.read("fleet", stale_after)?.unwrap_or(Policy::STALE_AFTER);
     let elsewhere = fields.key("defaults").map_or(root.at, |key| key.at);
     let levels = context.levels(fields.get("levels"), elsewhere)?;
     ends_with_levels(&root)?;
@@ -57,6 +63,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, Fault> {
         rules,
         levels,
         open_per_agent,
+        stale_after,
         secrets,
     })
 }
@@ -132,6 +139,19 @@ fn open_per_agent(node: &Node) -> Result<usize, Fault> {
         _ => Err(read::out_of_range(node, "from 1 to 1000 escalations")),
     };
     Ok(fields.read("open_per_agent", read)?.unwrap_or(Policy::OPEN_PER_AGENT))
+}
+
+/// `fleet:`
+fn stale_after(node: &Node) -> Result<Duration, Fault> {
+    let fields = Fields::of(node, &FLEET)?;
+    fields.read("when_stale", |node| {
+        word(node, |text| (text == "deny").then_some(()), || vec!["deny".to_owned()])
+    })?;
+    let read = |node| match read::span(node)?.duration() {
+        span if (SHORTEST_STALE..=LONGEST_STALE).contains(&span) => Ok(span),
+        _ => Err(read::out_of_range(node, "from one minute to seven days")),
+    };
+    Ok(fields.read("stale_after", read)?.unwrap_or(Policy::STALE_AFTER))
 }
 
 fn roles(node: &Node) -> Result<Vec<(RoleName, At)>, Fault> {

@@ -144,6 +144,7 @@ pub(super) static DOCUMENT: Block = Block {
         must("name", LINE, "The policy's name."),
         key("defaults", Form::Map(&DEFAULTS), "What every escalation has that does not say otherwise."),
         key("escalations", Form::Map(&ESCALATIONS), "What holds for all escalations together."),
+        key("fleet", Form::Map(&FLEET), "What holds for a sidecar that does not hear from its desk."),
         key("risk", Form::Map(&RISK), "What is changed in the published model of risk."),
         key(
             "classify",
@@ -164,6 +165,23 @@ pub(super) static DOCUMENT: Block = Block {
             "levels",
             Form::Map(&LEVELS),
             "What each level gets where no rule matches; the last key of a policy.",
+        ),
+    ],
+};
+
+/// What a sidecar of a fleet does by itself.
+pub(super) static FLEET: Block = Block {
+    name: "fleet",
+    keys: &[
+        key(
+            "stale_after",
+            SPAN,
+            "After how long without news from the desk a sidecar knows too little; `1h`.",
+        ),
+        key(
+            "when_stale",
+            Form::Words(denials),
+            "What it then decides where it would allow: nothing else is possible.",
         ),
     ],
 };

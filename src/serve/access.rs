@@ -34,7 +34,7 @@ pub(super) fn agents(config: &Config) -> Result<Agents, ServeFailed> {
     }
     let anyone = config.unsafe_anyone_on_loopback_is.as_ref();
     let anyone_on_loopback = anyone.map(|agent| Caller { agent: agent.clone(), on_behalf_of: None });
-    Ok(Agents { known, anyone_on_loopback })
+    Ok(Agents { known, anyone_on_loopback, anyone_on_the_socket: None })
 }
 
 /// What a connection has to prove; nothing that one could where it is a person who signs in.

@@ -5,6 +5,7 @@ use super::{ServeFailed, failed, log, watched};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config};
 use crate::entropy::{Entropy, SystemEntropy};
+use crate::link::ValueOf;
 use crate::metrics::Metrics;
 use crate::party::LogOrigin;
 use crate::sidecar::checkpoints::Checkpoints;
@@ -87,6 +88,11 @@ impl Ground {
 
     /// Opens the record in a folder of this machine.
     pub(super) fn embedded(data: &Path, metrics: bool) -> Result<Self, ServeFailed> {
+        Self::with_values(data, metrics).map(|(ground, _)| ground)
+    }
+
+    /// … with what reads the values that stand apart from the record.
+    pub(super) fn with_values(data: &Path, metrics: bool) -> Result<(Self, ValueOf), ServeFailed> {
         let metrics = metrics_if(metrics);
         let (tell, seen) = saturation::queue();
         let (store, opened) = EmbeddedStore::open(data, watched::options(&metrics, tell)).map_err(failed)?;
@@ -95,8 +101,9 @@ impl Ground {
         metrics.views_usable(true);
         watched::recall(&metrics, store.as_ref()).map_err(failed)?;
         let clock = clock_after(store.as_ref())?;
+        let values = store.clone();
         let alone = Arc::new(Alone::new(clock.clone()));
-        Ok(Self {
+        let ground = Self {
             store,
             claims: alone.clone(),
             ephemeral: alone,
@@ -106,7 +113,8 @@ impl Ground {
             metrics,
             seen,
             journal: Some(data.join(RECORDS)),
-        })
+        };
+        Ok((ground, Arc::new(move |value| values.value(value))))
     }
 }
 

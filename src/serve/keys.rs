@@ -71,7 +71,7 @@ pub(super) fn standing(issuance: &Issuance, now: Moment) -> Result<Vec<Event>, K
     Ok(certified.into_iter().flatten().chain(revoked).collect())
 }
 
-fn certified_event(key: &Authority) -> Event {
+pub(super) fn certified_event(key: &Authority) -> Event {
     Event::KeyCertified { kid: key.key_id(), certificate: key.chain().join("\n") }
 }
 
@@ -79,27 +79,32 @@ fn certified_event(key: &Authority) -> Event {
 pub(super) async fn look_after(issuance: Arc<Issuance>, store: Arc<dyn Store>, clock: Arc<dyn Clock>) {
     loop {
         tokio::time::sleep(ROUNDS).await;
-        let now = clock.now();
-        let ring = issuance.clone();
-        // It reads and writes files.
-        match tokio::task::spawn_blocking(move || ring.refresh(now)).await {
-            Ok(Ok(Refreshed { certified, revoked, log })) => {
-                if let Err(error) = log {
-                    tracing::error!(%error, "the log's key can't be used");
-                }
-                let revoked = revoked.into_iter().map(|kid| Event::KeyRevoked { kid });
-                let events: Vec<Event> = certified.iter().map(certified_event).chain(revoked).collect();
-                if events.is_empty() {
-                    continue;
-                }
-                // What the record does not know signs nothing; it is tried again in the next round.
-                match store.commit(Change::of(now, events)).await {
-                    Ok(_) => issuance.admit(certified),
-                    Err(error) => tracing::error!(%error, "what became of the keys could not be recorded"),
-                }
+        look(&issuance, &store, &clock).await;
+    }
+}
+
+/// Looks after them once.
+pub(super) async fn look(issuance: &Arc<Issuance>, store: &Arc<dyn Store>, clock: &Arc<dyn Clock>) {
+    let now = clock.now();
+    let ring = issuance.clone();
+    // It reads and writes files.
+    match tokio::task::spawn_blocking(move || ring.refresh(now)).await {
+        Ok(Ok(Refreshed { certified, revoked, log })) => {
+            if let Err(error) = log {
+                tracing::error!(%error, "the log's key can't be used");
             }
-            Ok(Err(error)) => tracing::error!(%error, "the keys could not be looked after"),
-            Err(error) => tracing::error!(%error, "the keys could not be looked after"),
+            let revoked = revoked.into_iter().map(|kid| Event::KeyRevoked { kid });
+            let events: Vec<Event> = certified.iter().map(certified_event).chain(revoked).collect();
+            if events.is_empty() {
+                return;
+            }
+            // What the record does not know signs nothing; it is tried again in the next round.
+            match store.commit(Change::of(now, events)).await {
+                Ok(_) => issuance.admit(certified),
+                Err(error) => tracing::error!(%error, "what became of the keys could not be recorded"),
+            }
         }
+        Ok(Err(error)) => tracing::error!(%error, "the keys could not be looked after"),
+        Err(error) => tracing::error!(%error, "the keys could not be looked after"),
     }
 }

@@ -19,7 +19,7 @@ use crate::sidecar::checkpoints::Checkpoints;
 use crate::sidecar::memory::Memories;
 use crate::sidecar::profiles::{self, ProfileBook};
 use crate::sidecar::reload::{Changes, Files, Reloader};
-use crate::sidecar::{InForce, Sidecar};
+use crate::sidecar::{InForce, Roles, Sidecar};
 use crate::store::Change;
 use arc_swap::ArcSwap;
 use std::collections::{BTreeSet, HashMap};
@@ -131,8 +131,7 @@ impl Story {
             domain,
             origin,
             in_force,
-            operators: operators.collect(),
-            executors,
+            roles: Arc::new(ArcSwap::from_pointee(Roles { operators: operators.collect(), executors })),
             store: store.clone(),
             desk: desk.clone(),
             memories: Memories::default(),
@@ -142,6 +141,7 @@ impl Story {
             clock: clock.clone(),
             entropy: entropy.clone(),
             metrics: metrics.clone(),
+            tether: None,
         });
         let files = Files { policy: config.policy.clone(), roster: config.roster.clone() };
         let reloader = Reloader::new(files, changes, sidecar.clone());

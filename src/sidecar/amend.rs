@@ -147,7 +147,8 @@ impl Sidecar {
             return Err(refuse("it is the operation that was asked for: approve that".to_owned()));
         }
         let decided = &docket.decided;
-        let executor = self.executors.get(&decided.executor);
+        let roles = self.roles.load();
+        let executor = roles.executors.get(&decided.executor);
         let executor = executor.ok_or_else(|| SidecarError::UnknownExecutor(decided.executor.clone()))?;
         let secrets = self.in_force.load().policy.secrets().mask(operation).is_some();
         if secrets || decided.shown.is_some() {

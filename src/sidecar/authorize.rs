@@ -123,7 +123,8 @@ impl Sidecar {
         ask: Ask,
         amended: Option<(EscalationId, Amended)>,
     ) -> Result<Answer, SidecarError> {
-        let executor = self.executors.get(&ask.executor);
+        let roles = self.roles.load_full();
+        let executor = roles.executors.get(&ask.executor);
         let executor = executor.ok_or_else(|| SidecarError::UnknownExecutor(ask.executor.clone()))?;
         let request = ask.request_id.as_deref().map(|id| RequestKey::new(&ask.caller.agent, id));
         if let Some(answered) = request.map(|key| self.store.answered(key)).transpose()?.flatten() {
@@ -169,6 +170,7 @@ impl Sidecar {
             decision.reasons.insert(0, suspension.to_string());
         }
         let suspension = suspension.map(|suspension| suspension.id);
+        self.deny_what_is_stale(&mut decision);
         // Held until the escalation is open: what others of this agent are about to open counts as well.
         let _room = self.room_for(&mut decision, ask, amended.is_some());
         let escalation = match (&decision.outcome, &amended) {
@@ -216,6 +218,17 @@ impl Sidecar {
         Ok(Answer { txn, operation: decided.digest, decision: decided.decision, granted: None, opened })
     }
 
+    /// Whoever has not heard from the desk for longer than the policy says knows too little to allow anything.
+    fn deny_what_is_stale(&self, decision: &mut Decision) {
+        let most = self.in_force.load().policy.stale_after();
+        let silence = self.tether.as_ref().and_then(|tether| tether.stale(self.clock.now(), most));
+        if let Some(why) = silence.filter(|_| decision.allows()) {
+            decision.outcome = Outcome::Deny;
+            decision.rule = None;
+            decision.reasons.insert(0, why);
+        }
+    }
+
     /// Room for one more open escalation of this agent, where people are to be asked. Where it has too many, it is
     /// denied: it can wait for those or cancel them, and nobody else's request waits behind them.
     fn room_for(&self, decision: &mut Decision, ask: &Ask, instead: bool) -> Option<Room> {
@@ -261,7 +274,7 @@ impl Sidecar {
         let (Some(id), Outcome::Escalate(terms)) = (decided.escalation, &decided.decision.outcome) else {
             return Ok(None);
         };
-        let operators = self.operators.get(&decided.agent).cloned().unwrap_or_default();
+        let operators = self.roles.load().operators.get(&decided.agent).cloned().unwrap_or_default();
         let amends = amended.map(|(_, amended)| Box::new(amended));
         let proposal = Proposal { id, decided: decided.clone(), terms: terms.clone(), operators, amends };
         let opening = tracing::info_span!("open", escalation = %id);

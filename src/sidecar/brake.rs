@@ -269,6 +269,47 @@ impl Brake {
         }
     }
 
+    /// Comes to have just these in force, as the desk has them. What is new stops things whether or not it could be
+    /// recorded; what is gone does so until that is recorded.
+    ///
+    /// # Errors
+    /// [`BrakeError`] if that could not be recorded, or they are too many.
+    pub async fn come_to(self: &Arc<Self>, theirs: Vec<Suspension>) -> Result<(), BrakeError> {
+        if theirs.len() > MAX_SUSPENSIONS {
+            return Err(BrakeError::TooMany);
+        }
+        let brake = self.clone();
+        let carried_out = tokio::spawn(async move { brake.take_over(theirs).await });
+        carried_out.await.unwrap_or(Err(BrakeError::Stopping))
+    }
+
+    async fn take_over(&self, theirs: Vec<Suspension>) -> Result<(), BrakeError> {
+        let mut in_effect = self.for_change().await?;
+        let now = self.clock.now();
+        let known = |id: SuspensionId, all: &Suspensions| all.all().any(|one| one.id == id);
+        let gone: Vec<SuspensionId> =
+            in_effect.all().map(|one| one.id).filter(|id| !theirs.iter().any(|one| one.id == *id)).collect();
+        let new: Vec<Suspension> =
+            theirs.into_iter().filter(|one| !known(one.id, &in_effect.suspensions)).collect();
+        if new.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        let lifted = gone.iter().map(|id| Event::Resumed { id: *id, by: Some("the desk".to_owned()) });
+        let ordered = new.iter().map(|one| Event::Suspended { suspension: Box::new(one.clone()) });
+        let change = in_effect.guard(Change::of(now, lifted.chain(ordered)));
+        for one in new {
+            tracing::warn!(id = %one.id, by = %one.by, "{} is suspended", one.scope());
+            in_effect.suspensions.add(one);
+        }
+        in_effect.place = self.store.commit(change).await?.last();
+        for id in gone {
+            if let Some(one) = in_effect.suspensions.lift(id) {
+                tracing::warn!(%id, "{} is not suspended any more", one.scope());
+            }
+        }
+        Ok(())
+    }
+
     /// Lifts suspensions, and gives those that were lifted.
     ///
     /// # Errors

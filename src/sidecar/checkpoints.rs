@@ -129,6 +129,25 @@ impl Checkpoints {
         Ok(signed)
     }
 
+    /// Signs what the log had come to with so many records, for whoever is handed just those. Nothing of it is kept. It
+    /// reads files.
+    ///
+    /// # Errors
+    /// [`CheckpointFault`] if there are not so many, or nothing can be signed.
+    pub fn at(&self, size: Index) -> Result<SignedCheckpoint, CheckpointFault> {
+        if let Some(last) = self.last().filter(|last| last.checkpoint().size == size) {
+            return Ok(last);
+        }
+        let authority = self.issuance.log().ok_or(CheckpointFault::NoKey)?;
+        let root = tlog::root(size, self.store.as_ref()).map_err(tree_fault)?;
+        let key = log_key(&self.origin, authority.certified().key.clone());
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size, root };
+        let signature = authority.signer().sign(checkpoint.to_string().as_bytes());
+        let signature = signature.map_err(CheckpointFault::Sign)?;
+        SignedCheckpoint::new(checkpoint, NoteSignature::new(&key, &signature))
+            .map_err(|error| CheckpointFault::Sign(SignError(error.to_string())))
+    }
+
     fn note(&self, records: Index) {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some((records, Instant::now()));
     }

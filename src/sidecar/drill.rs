@@ -15,7 +15,8 @@ impl Sidecar {
     /// # Errors
     /// [`SidecarError::NoDrill`] if the policy would ask nobody; otherwise why it could not be recorded.
     pub async fn drill(&self, ask: &Ask, by: String) -> Result<Opened, SidecarError> {
-        let executor = self.executors.get(&ask.executor);
+        let roles = self.roles.load_full();
+        let executor = roles.executors.get(&ask.executor);
         let executor = executor.ok_or_else(|| SidecarError::UnknownExecutor(ask.executor.clone()))?;
         let now = self.sure_time()?;
         let decision = self.decide_again(ask, executor, now)?;
@@ -28,7 +29,7 @@ impl Sidecar {
         let txn = TxnId::from_random(self.entropy.bits128()?);
         let decided = Decided { request_id: None, ..super::authorize::decided(ask, txn, decision, Some(id)) };
         let decided = self.masked(&ask.operation, decided);
-        let operators = self.operators.get(&decided.agent).cloned().unwrap_or_default();
+        let operators = self.roles.load().operators.get(&decided.agent).cloned().unwrap_or_default();
         let proposal = Proposal { id, decided, terms, operators, amends: None };
         Ok(self.desk.drill(proposal, by).await?)
     }

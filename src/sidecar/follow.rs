@@ -37,6 +37,8 @@ pub struct Progress {
     pub granted: Option<Granted>,
     /// The changed operation that a reviewer proposes instead, while it waits for the agent.
     pub offer: Option<Offer>,
+    /// It waits for a desk that can't be reached now: nobody is asked yet.
+    pub queued: bool,
 }
 
 impl Sidecar {
@@ -151,7 +153,8 @@ impl Sidecar {
         let now = self.sure_time()?;
         let decided = &docket.decided;
         let standing = self.brake.standing().await?;
-        let executor = self.executors.get(&decided.executor);
+        let roles = self.roles.load();
+        let executor = roles.executors.get(&decided.executor);
         let again = match executor {
             None => Err(vec![format!("the executor `{}` is not registered any more", decided.executor)]),
             Some(executor) => {
@@ -205,9 +208,10 @@ impl Sidecar {
             Reading::InDoubt { .. } => return Err(SidecarError::ClockInDoubt),
         };
         let unknown = || SidecarError::UnknownExecutor(docket.decided.executor.clone());
+        let roles = self.roles.load();
         let mint = Mint {
             decided: &docket.decided,
-            executor: self.executors.get(&docket.decided.executor).ok_or_else(unknown)?,
+            executor: roles.executors.get(&docket.decided.executor).ok_or_else(unknown)?,
             conditions: docket.escalation.conditions().to_vec(),
             approvals: docket.escalation.approvals(),
             escalation: Some(docket.id),
@@ -259,6 +263,7 @@ fn progress(docket: &Docket, status: Status, granted: Option<Granted>) -> Result
         reasons: docket.reasons.clone(),
         granted,
         offer,
+        queued: docket.queued,
     })
 }
 

@@ -64,12 +64,13 @@ impl Issuance {
         let _one_at_a_time = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut held = self.ring.held()?;
         held.sort_by_key(|authority| core::cmp::Reverse(authority.certified().not_before));
-        let fresh = held.iter().find(|authority| self.ring.in_scope(authority)).is_some_and(|newest| {
+        let newest = held.iter().find(|authority| self.ring.in_scope(authority));
+        let fresh = newest.is_some_and(|newest| {
             let certified = newest.certified();
             let half = certified.expires_at.since(certified.not_before) / 2;
             certified.not_before <= now && now < certified.not_before.plus(half)
         });
-        if !fresh {
+        if self.ring.renews() && !fresh {
             held.insert(0, self.ring.renew(now)?);
         }
         // Published before its first use.

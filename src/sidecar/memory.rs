@@ -1,5 +1,8 @@
 //! The memories of the agents: what each did lately, kept beside the decisions and rebuilt from the record when it is
-//! missing or the policy changed.
+//! missing or the policy changed. Where people decide elsewhere, what became of an escalation is learned from there,
+//! and so is what other sidecars decided for the same agent.
+
+mod elsewhere;
 
 use crate::audit::event::{Decided, Event};
 use crate::decision::{Decision, Examined, Outcome, Request};
@@ -15,6 +18,7 @@ use crate::risk::{DeniedBefore, History, Novelty};
 use crate::sidecar::{InForce, SidecarError};
 use crate::store::{Habit, Store, StoreError};
 use arc_swap::ArcSwap;
+use elsewhere::Elsewhere;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,6 +33,7 @@ const ASKED_READ: usize = 32;
 #[derive(Debug, Default)]
 pub struct Memories {
     agents: Mutex<HashMap<AgentId, Slot>>,
+    elsewhere: Elsewhere,
 }
 
 type Slot = Arc<Mutex<Option<Held>>>;
@@ -111,9 +116,9 @@ impl Memories {
     ) -> Result<(Weighed, Weighing), StoreError> {
         let slot = self.slot(request.agent);
         self.under_the_policy_of_now(&slot, in_force, request, |slot, held, policy, examined, footprint| {
-            let held = recalled(held, store, policy, request.agent, now)?;
+            let held = recalled(held, store, policy, request.agent, now, &self.elsewhere)?;
             let ticket = held.begin(footprint.clone(), now);
-            match history(held, store, policy, request, examined, &footprint, now) {
+            match history(held, &self.elsewhere, store, policy, request, examined, &footprint, now) {
                 Ok(history) => {
                     let slot = Arc::clone(slot);
                     Ok((history, Weighing { slot, ticket, footprint, at: now, settled: false }))
@@ -140,8 +145,10 @@ impl Memories {
         let slot = self.slot(request.agent);
         let looked =
             self.under_the_policy_of_now(&slot, in_force, request, |_, held, policy, examined, print| {
-                let held = recalled(held, store, policy, request.agent, now)?;
-                history(held, store, policy, request, examined, &print, now).map(|history| (history, ()))
+                let held = recalled(held, store, policy, request.agent, now, &self.elsewhere)?;
+                let elsewhere = &self.elsewhere;
+                history(held, elsewhere, store, policy, request, examined, &print, now)
+                    .map(|history| (history, ()))
             });
         looked.map(|(weighed, ())| weighed)
     }
@@ -213,6 +220,7 @@ impl Weighing {
             | SidecarError::Sign(_)
             | SidecarError::KeyGone
             | SidecarError::NotWitnessed(_)
+            | SidecarError::Halted(_)
             | SidecarError::Desk(_) => drop(self),
             SidecarError::Store(
                 StoreError::Answered(_)
@@ -292,6 +300,7 @@ impl Held {
     fn denied(
         &mut self,
         store: &dyn Store,
+        elsewhere: &Elsewhere,
         footprint: &Footprint,
         since: Moment,
     ) -> Result<Option<DeniedBefore>, StoreError> {
@@ -310,7 +319,10 @@ impl Held {
         let mut found = None;
         for asked in self.asked.iter_mut().rev().filter(|asked| asked.footprint.may_be(footprint)) {
             if matches!(asked.became, Became::Open) && !open.contains(&asked.id) {
-                asked.became = became(store, asked.id)?;
+                asked.became = match elsewhere.became(asked.id) {
+                    Some(became) => became,
+                    None => became(store, asked.id)?,
+                };
                 // What will not run does not add up any more.
                 if matches!(asked.became, Became::Over | Became::Denied(..)) {
                     self.memory.settle(&asked.footprint, asked.at, Fate::Denied);
@@ -338,8 +350,10 @@ const fn fate(decision: &Decision) -> Fate {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "what is known, and of what")]
 fn history(
     held: &mut Held,
+    elsewhere: &Elsewhere,
     store: &dyn Store,
     policy: &Policy,
     request: &Request<'_>,
@@ -355,7 +369,7 @@ fn history(
         environment: is_new(Habit::Environment(examined.facts().environment.value))?,
     };
     let since = now.minus(policy.model().evasion.denial_stands);
-    let denied = held.denied(store, footprint, since)?;
+    let denied = held.denied(store, elsewhere, footprint, since)?;
     Ok(History { new, denied, ..held.memory.history(footprint, policy.model(), now) })
 }
 
@@ -366,12 +380,13 @@ fn recalled<'a>(
     policy: &Policy,
     agent: &AgentId,
     now: Moment,
+    elsewhere: &Elsewhere,
 ) -> Result<&'a mut Held, StoreError> {
     let before = match slot.take() {
         Some(held) if held.policy == policy.digest() => return Ok(slot.insert(held)),
         before => before,
     };
-    let mut held = match recall(store, policy, agent, now) {
+    let mut held = match recall(store, policy, agent, now, elsewhere) {
         Ok(held) => held,
         Err(error) => {
             // It still holds what is under way.
@@ -392,7 +407,13 @@ fn recalled<'a>(
 }
 
 /// Reads from the record what the agent did lately.
-fn recall(store: &dyn Store, policy: &Policy, agent: &AgentId, now: Moment) -> Result<Held, StoreError> {
+fn recall(
+    store: &dyn Store,
+    policy: &Policy,
+    agent: &AgentId,
+    now: Moment,
+    elsewhere: &Elsewhere,
+) -> Result<Held, StoreError> {
     let model = policy.model();
     let windows = policy.limits().iter().map(|limit| limit.window);
     let mut memory = Memory::new(model.evasion.clone(), windows);
@@ -411,18 +432,36 @@ fn recall(store: &dyn Store, policy: &Policy, agent: &AgentId, now: Moment) -> R
         }
         limit = limit.saturating_mul(4);
     };
-    for index in decisions.into_iter().rev() {
+    let mut decided = Vec::new();
+    for index in decisions {
         let record = store.record(index)?;
-        let Event::Decided(decided) = record.event else { continue };
-        if record.at < since || decided.decision.denies() {
-            continue;
+        if let Event::Decided(event) = record.event {
+            decided.push((record.at, event));
         }
-        let footprint = footprint_of(&decided, policy)?;
-        memory.add(&footprint, record.at);
-        memory.settle(&footprint, record.at, fate(&decided.decision));
     }
-    let asked = asked(store, policy, agent)?;
-    Ok(Held { policy: policy.digest(), memory, asked, under_way: Vec::new(), tickets: 0 })
+    decided.extend(elsewhere.decided_for(agent));
+    decided.sort_by_key(|(at, _)| *at);
+    for (at, decided) in decided.iter().filter(|(at, one)| *at >= since && !one.decision.denies()) {
+        let footprint = footprint_of(decided, policy)?;
+        memory.add(&footprint, *at);
+        memory.settle(&footprint, *at, fate(&decided.decision));
+    }
+    let mut held = Held {
+        policy: policy.digest(),
+        memory,
+        asked: asked(store, policy, agent)?,
+        under_way: Vec::new(),
+        tickets: 0,
+    };
+    if elsewhere.is_asked() {
+        for (at, decided) in decided {
+            if let Some(id) = decided.escalation {
+                let footprint = footprint_of(&decided, policy)?;
+                held.ask(Asked { id, at, footprint, became: Became::Open });
+            }
+        }
+    }
+    Ok(held)
 }
 
 /// What people were asked for this agent lately.
@@ -466,50 +505,64 @@ fn footprint_of(decided: &Decided, policy: &Policy) -> Result<Footprint, StoreEr
 /// What became of an escalation, as recorded; one that is not recorded yet is about to be opened.
 fn became(store: &dyn Store, id: EscalationId) -> Result<Became, StoreError> {
     let course = store.course(id)?;
-    if course.records.is_empty() {
-        return Ok(Became::Open);
+    let steps: Vec<&escalation::Event> = course
+        .records
+        .iter()
+        .filter_map(|(_, record)| match &record.event {
+            Event::Escalation { step, .. } => Some(step),
+            Event::Started { .. }
+            | Event::Stopped {}
+            | Event::PolicyLoaded { .. }
+            | Event::RosterLoaded { .. }
+            | Event::Queued(_)
+            | Event::KeyCertified { .. }
+            | Event::Decided(_)
+            | Event::Drill { .. }
+            | Event::Absence { .. }
+            | Event::Minted(_)
+            | Event::Reported(_)
+            | Event::Suspended { .. }
+            | Event::Resumed { .. }
+            | Event::KeyRevoked { .. }
+            | Event::Receipted(_)
+            | Event::Incident(_)
+            | Event::Saturated(_)
+            | Event::Erased { .. }
+            | Event::ProfileChanged { .. }
+            | Event::Told(_)
+            | Event::Shipped(_)
+            | Event::Enrolled(_)
+            | Event::Invited(_)
+            | Event::Withdrawn(_)
+            | Event::Diverged(_)
+            | Event::ClockInDoubt { .. } => None,
+        })
+        .collect();
+    if steps.is_empty() {
+        let minted = course.records.iter().any(|(_, record)| matches!(record.event, Event::Minted(_)));
+        return Ok(if minted { Became::Granted } else { Became::Open });
     }
-    let steps = course.records.iter().filter_map(|(_, record)| match &record.event {
-        Event::Escalation { step, .. } => Some(step),
-        Event::Started { .. }
-        | Event::Stopped {}
-        | Event::PolicyLoaded { .. }
-        | Event::RosterLoaded { .. }
-        | Event::KeyCertified { .. }
-        | Event::Decided(_)
-        | Event::Drill { .. }
-        | Event::Absence { .. }
-        | Event::Minted(_)
-        | Event::Reported(_)
-        | Event::Suspended { .. }
-        | Event::Resumed { .. }
-        | Event::KeyRevoked { .. }
-        | Event::Receipted(_)
-        | Event::Incident(_)
-        | Event::Saturated(_)
-        | Event::Erased { .. }
-        | Event::ProfileChanged { .. }
-        | Event::Told(_)
-        | Event::Shipped(_)
-        | Event::Enrolled(_)
-        | Event::Invited(_)
-        | Event::Withdrawn(_)
-        | Event::Diverged(_)
-        | Event::ClockInDoubt { .. } => None,
-    });
     // A course that makes no sense may hide a denial.
     let escalation = Escalation::replay(steps)
         .map_err(|error| StoreError::Damaged(format!("escalation `{id}`: {error}")))?;
-    Ok(match escalation {
-        Escalation::Denied(denied) => match denied.cause {
-            Denial::Reviewer(by) => Became::Denied(DeniedBefore { by, escalation: id }, denied.at),
-            Denial::Contradiction(_) | Denial::Drill => Became::Over,
-        },
-        Escalation::Pending(_) => Became::Open,
-        Escalation::Approved(_) | Escalation::Claimed(_) => Became::Granted,
-        Escalation::Expired(_)
-        | Escalation::Cancelled(_)
-        | Escalation::Blocked(_)
-        | Escalation::Lapsed(_) => Became::Over,
-    })
+    Ok(Became::of(id, &escalation))
+}
+
+impl Became {
+    fn of(id: EscalationId, escalation: &Escalation) -> Self {
+        match escalation {
+            Escalation::Denied(denied) => match &denied.cause {
+                Denial::Reviewer(by) => {
+                    Self::Denied(DeniedBefore { by: by.clone(), escalation: id }, denied.at)
+                }
+                Denial::Contradiction(_) | Denial::Drill => Self::Over,
+            },
+            Escalation::Pending(_) => Self::Open,
+            Escalation::Approved(_) | Escalation::Claimed(_) => Self::Granted,
+            Escalation::Expired(_)
+            | Escalation::Cancelled(_)
+            | Escalation::Blocked(_)
+            | Escalation::Lapsed(_) => Self::Over,
+        }
+    }
 }

@@ -66,6 +66,9 @@ impl Sidecar {
 
     /// What is to be recorded, with the key that will sign it, and the draft that was recorded thereby.
     pub(super) fn draft(&self, mint: &Mint<'_>, now: Moment) -> Result<(Minted, Draft), SidecarError> {
+        if let Some(why) = self.tether.as_ref().and_then(|tether| tether.halted()) {
+            return Err(SidecarError::Halted(why));
+        }
         let authority = self.issuance.current(now).map_err(|error| SidecarError::NoKey(error.to_string()))?;
         let decided = mint.decided;
         if mint.escalation.is_some() && decided.is_erased() {

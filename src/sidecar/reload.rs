@@ -52,7 +52,7 @@ pub(super) struct Next {
     pub(super) policy: Arc<Policy>,
     pub(super) directory: Arc<Directory>,
     pub(super) roster: RosterDigest,
-    roster_text: String,
+    pub(super) roster_text: String,
 }
 
 /// What a look at the files came to.
@@ -428,19 +428,25 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// Reads and checks both together.
 fn compile(files: &Files, bytes: Bytes) -> Result<Next, String> {
     let (policy, roster) = (bytes.policy?, bytes.roster?);
-    let policy = Policy::from_bytes(&policy, &files.policy.display().to_string());
-    let policy = policy.map_err(|error| error.to_string())?;
-    let directory = Directory::from_bytes(&roster, &files.roster.display().to_string());
-    let directory = directory.map_err(|error| error.to_string())?;
-    let (wrong, doubtful): (Vec<_>, Vec<_>) =
-        policy.check(&directory).into_iter().partition(|finding| finding.severity == Severity::Error);
-    if !wrong.is_empty() {
-        return Err(wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    let (policy_name, roster_name) = (files.policy.display().to_string(), files.roster.display().to_string());
+    Next::compile((&policy_name, &policy), (&roster_name, &roster))
+}
+
+impl Next {
+    /// … from their bytes, each with the name that errors have for it.
+    pub(super) fn compile(policy: (&str, &[u8]), roster: (&str, &[u8])) -> Result<Self, String> {
+        let directory = Directory::from_bytes(roster.1, roster.0).map_err(|error| error.to_string())?;
+        let policy = Policy::from_bytes(policy.1, policy.0).map_err(|error| error.to_string())?;
+        let (wrong, doubtful): (Vec<_>, Vec<_>) =
+            policy.check(&directory).into_iter().partition(|finding| finding.severity == Severity::Error);
+        if !wrong.is_empty() {
+            return Err(wrong.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+        }
+        for finding in doubtful {
+            tracing::warn!("{finding}");
+        }
+        let roster_text = String::from_utf8_lossy(roster.1).into_owned();
+        let roster = Directory::digest_of(&roster_text);
+        Ok(Self { policy: Arc::new(policy), directory: Arc::new(directory), roster, roster_text })
     }
-    for finding in doubtful {
-        tracing::warn!("{finding}");
-    }
-    let roster_text = String::from_utf8_lossy(&roster).into_owned();
-    let roster = Directory::digest_of(&roster_text);
-    Ok(Next { policy: Arc::new(policy), directory: Arc::new(directory), roster, roster_text })
 }

@@ -173,6 +173,14 @@ impl EmbeddedStore {
         Ok((Submission { records, read, follows, rests, seen, observed }, kept))
     }
 
+    /// A value that stands apart from the log, with the salt before it; nothing where it is erased.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be read, or is not as it was written.
+    pub fn value(&self, value: &ValueDigest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.values.read(value)
+    }
+
     /// Why nothing can be recorded any more until the store is opened again, if that is so.
     #[must_use]
     pub fn stopped(&self) -> Option<String> {

@@ -206,6 +206,7 @@ impl Facts {
                 (facts.document, facts.told) = (Some(Document::Roster), *approved);
             }
             Event::Told(event) => facts.told = event.txn,
+            Event::Queued(event) => facts.told = Some(event.txn),
             Event::Reported(event) => facts.told = Some(event.txn),
             Event::Incident(event) => facts.told = Some(event.txn),
             Event::Escalation { step: escalation::Event::Opened(opening), .. } => {

@@ -92,6 +92,7 @@ pub(crate) fn check(data: &Path, known: &Known) {
             | Event::RosterLoaded { .. }
             | Event::Absence { .. }
             | Event::Drill { .. }
+            | Event::Queued(_)
             | Event::KeyCertified { .. }
             | Event::Escalation { .. }
             | Event::Reported(_)

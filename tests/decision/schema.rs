@@ -99,6 +99,7 @@ defaults: {reviewers: ['role:a', role: b], min_role: a, assurance: signed, timeo
   claim_within: 10m, execute_within: 5m, min_review: 10s, channels: [slack:#ops, email], exclude: team,
   escalation_pool: none, diligence: {poor_votes: flag, nights: false}}
 escalations: {open_per_agent: 5}
+fleet: {stale_after: 30m, when_stale: deny}
 risk:
   weights: {operation: 0.25, environment: 0.25, sensitivity: 0.2, behaviour: 0.15, scope: 0.1, timing: 0.05}
   operation: {read: 0, write: 0.3, update: 0.4, external_call: 0.5, delete: 0.7, admin: 0.8, unknown: 1}

@@ -94,6 +94,20 @@ fn twenty_escalations_of_an_agent_may_be_open_unless_the_policy_says_otherwise()
 }
 
 #[test]
+fn a_sidecar_without_news_for_an_hour_knows_too_little_unless_the_policy_says_otherwise() {
+    let text = |more: &str| {
+        format!("version: 1\nname: p\ndefaults: {{reviewers: [role:dba]}}\n{more}levels: {{}}\n")
+    };
+    let stale = |more: &str| policy(&text(more)).stale_after().as_secs();
+    assert_eq!(stale(""), 3600);
+    assert_eq!(stale("fleet: {when_stale: deny}\n"), 3600);
+    assert_eq!(stale("fleet: {stale_after: 5m}\n"), 300);
+    for wrong in ["{stale_after: 59s}", "{stale_after: 8d}", "{when_stale: allow}", "{stale: 5m}"] {
+        assert!(Policy::parse(&text(&format!("fleet: {wrong}\n")), "p").is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn where_everybody_is_of_one_team_excluding_it_leaves_nobody_whoever_asks() {
     let roster = |bob: &str| {
         let text = format!(

@@ -339,6 +339,7 @@ async fn no_decision_is_made_under_a_mixture_and_none_is_lost() {
             Event::Started { .. }
             | Event::Stopped {}
             | Event::RosterLoaded { .. }
+            | Event::Queued(_)
             | Event::KeyCertified { .. }
             | Event::Escalation { .. }
             | Event::Minted(_)

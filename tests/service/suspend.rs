@@ -256,6 +256,7 @@ async fn nothing_is_minted_after_a_suspension_was_acknowledged() {
             | Event::Stopped {}
             | Event::PolicyLoaded { .. }
             | Event::RosterLoaded { .. }
+            | Event::Queued(_)
             | Event::KeyCertified { .. }
             | Event::Absence { .. }
             | Event::Escalation { .. }

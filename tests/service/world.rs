@@ -25,7 +25,7 @@ use countersign::sidecar::brake::Brake;
 use countersign::sidecar::checkpoints::{Checkpoints, Keeping};
 use countersign::sidecar::issuance::Issuance;
 use countersign::sidecar::memory::Memories;
-use countersign::sidecar::{Ask, Caller, Granted, InForce, Progress, Sidecar, SidecarError};
+use countersign::sidecar::{Ask, Caller, Granted, InForce, Progress, Roles, Sidecar, SidecarError};
 use countersign::signer::Authority;
 use countersign::signer::directory::KeyDirectory;
 use countersign::store::Store as _;
@@ -203,11 +203,14 @@ impl World {
             witnesses: Vec::new(),
         };
         let sidecar = Arc::new(Sidecar {
-            operators: HashMap::from([(Self::caller().agent, operators)]),
+            roles: Arc::new(ArcSwap::from_pointee(Roles {
+                operators: HashMap::from([(Self::caller().agent, operators)]),
+                executors: HashMap::from([(fleet, executor)]),
+            })),
+            tether: None,
             domain,
             origin,
             in_force: in_force.clone(),
-            executors: HashMap::from([(fleet, executor)]),
             store: store.clone(),
             desk: desk.clone(),
             memories: Memories::default(),

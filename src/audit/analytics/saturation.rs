@@ -84,6 +84,7 @@ impl Saturation {
             | Event::PolicyLoaded { .. }
             | Event::RosterLoaded { .. }
             | Event::Absence { .. }
+            | Event::Queued(_)
             | Event::KeyCertified { .. }
             | Event::KeyRevoked { .. }
             | Event::Drill { .. }

@@ -90,6 +90,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Exit, Failed> {
             | Event::Reported(_)
             | Event::Started { .. }
             | Event::Stopped {}
+            | Event::Queued(_)
             | Event::KeyCertified { .. }
             | Event::Minted(_)
             | Event::Absence { .. }

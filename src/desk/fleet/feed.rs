@@ -149,6 +149,7 @@ impl Feed {
             Event::Started { .. }
             | Event::Stopped {}
             | Event::Absence { .. }
+            | Event::Queued(_)
             | Event::KeyCertified { .. }
             | Event::KeyRevoked { .. }
             | Event::Drill { .. }

@@ -112,6 +112,8 @@ impl ReviewService {
             | DeskError::Over(_)
             | DeskError::Store(_)
             | DeskError::Senseless(..)
+            | DeskError::Away(_)
+            | DeskError::Untrue(..)
             | DeskError::Contended(_) => convert::desk_error(&error),
         })?;
         tracing::info!(escalation = %id, from = %from.person(), %to, "passed on");
