@@ -97,9 +97,12 @@ mod tests {
         }
     }
 
+    /// What `/proc/self/cgroup` says, the files there are, and the limit that they mean.
+    type Row = (&'static str, &'static [(&'static str, &'static str)], Option<u64>);
+
     #[test]
     fn the_lowest_limit_around_a_process_is_its_limit() {
-        let rows: &[(&str, &[(&str, &str)], Option<u64>)] = &[
+        let rows: &[Row] = &[
             ("0::/\n", &[("memory.max", "1000\n"), ("memory.current", "1")], Some(1000)),
             ("0::/\n", &[("memory.max", "max\n"), ("memory.current", "1")], None),
             (

@@ -104,6 +104,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How many batches of leaves are judged at once: each costs memory.
 const SHIPPING: usize = 8;
 
+/// How many sidecars there were in each state at a moment.
+type Counted = (Moment, Vec<(MemberState, usize)>);
+
 /// The sidecars of a desk.
 pub struct Fleet {
     store: Arc<dyn Store>,
@@ -119,7 +122,7 @@ pub struct Fleet {
     /// Who was heard of since this start.
     seen: Mutex<HashMap<KeyHolder, Seen>>,
     /// How many there were in each state, and when that was counted.
-    counted: Mutex<Option<(Moment, Vec<(MemberState, usize)>)>>,
+    counted: Mutex<Option<Counted>>,
     enrolling: Limit,
     enrolling_each: Limit,
     calling: Limit,

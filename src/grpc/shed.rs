@@ -130,7 +130,7 @@ mod tests {
             let has = |text: &&str| {
                 text.contains(&format!("service {service} {{")) && text.contains(&format!("rpc {name}("))
             };
-            assert!(proto.iter().any(|text| has(text)), "{method}");
+            assert!(proto.iter().any(has), "{method}");
         }
     }
 }

@@ -85,7 +85,7 @@ impl Follows for ProfileBook {
         if let Event::ProfileChanged { person, by, profile } = &record.event
             && self.of(person).revision < profile.revision
         {
-            self.take(person, Profile::clone(profile));
+            self.take(person, profile);
             drop(self.changes.send(Changed::of(person, by, profile, record.at)));
         }
     }
@@ -142,7 +142,7 @@ impl ProfileBook {
         let place = self.store.stands(&basis).map_err(ProfileRefused::Store)?;
         let before = self.recorded(person, place).map_err(ProfileRefused::Store)?;
         if before != in_force.profiles.of(person) {
-            self.take(person, before.clone());
+            self.take(person, &before);
             return Err(ProfileRefused::Changed);
         }
         let mut profile = before.clone();
@@ -163,7 +163,7 @@ impl ProfileBook {
             Err(StoreError::Changed(_)) => return Err(ProfileRefused::Changed),
             Err(error) => return Err(ProfileRefused::Store(error)),
         }
-        self.take(person, profile.clone());
+        self.take(person, &profile);
         tracing::info!(%person, %by, revision = profile.revision, "what somebody set up has changed");
         // Nobody may be there who tells them.
         drop(self.changes.send(Changed::of(person, by, &profile, at)));
@@ -182,7 +182,7 @@ impl ProfileBook {
     }
 
     /// Puts a profile in force, unless a later one is.
-    fn take(&self, person: &PersonId, profile: Profile) {
+    fn take(&self, person: &PersonId, profile: &Profile) {
         // The roster may be swapped meanwhile.
         self.in_force.rcu(|now| {
             if now.profiles.of(person).revision >= profile.revision {

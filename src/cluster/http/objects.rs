@@ -270,11 +270,11 @@ mod tests {
     fn a_secret_is_changed_only_in_its_key_and_only_in_its_version() {
         let metadata = json!({ "resourceVersion": "7", "labels": { "a": "b" } });
         let secret = json!({ "metadata": metadata, "data": { "other": "QQ==" } });
-        let mut changed = secret.clone();
+        let mut changed = secret;
         change_secret(&mut changed, "key", "Qg==", "7").unwrap();
         assert_eq!(changed["data"], json!({ "other": "QQ==", "key": "Qg==" }));
         assert_eq!(changed["metadata"], metadata);
-        assert_eq!(change_secret(&mut secret.clone(), "key", "Qg==", "6"), Err(ClusterError::Conflict));
+        assert_eq!(change_secret(&mut changed, "key", "Qg==", "6"), Err(ClusterError::Conflict));
         let mut empty = json!({ "metadata": { "resourceVersion": "7" }, "data": null });
         change_secret(&mut empty, "key", "Qg==", "7").unwrap();
         assert_eq!(secret_value(&empty, "key").unwrap().value.as_deref(), Some(b"B".as_slice()));

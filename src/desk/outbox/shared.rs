@@ -83,11 +83,11 @@ impl Outbox {
     }
 
     /// Takes note of what another replica told.
-    fn told_elsewhere(&self, told: Told, at: Moment) {
+    fn told_elsewhere(&self, told: &Told, at: Moment) {
         let changes = self.changes(told.channel.kind());
         let counts = matches!(told.delivery, Delivery::Delivered { .. }) && told.topic != Topic::Updated;
         let mut board = self.board();
-        if board.learn(&told, changes) && counts {
+        if board.learn(told, changes) && counts {
             board.recall_later(&told.to, at);
         }
     }
@@ -104,7 +104,7 @@ async fn agree(shared: &Shared, wanted: &[NoticeId]) -> Result<HashSet<NoticeId>
 impl Follows for Outbox {
     fn follow(&self, _: Index, record: &Record) {
         if let Event::Told(told) = &record.event {
-            self.told_elsewhere(Told::clone(told), record.at);
+            self.told_elsewhere(told, record.at);
         } else if let Event::Saturated(saturated) = &record.event {
             drop(self.news.try_send(News::Saturated(Box::new(saturated.clone()), record.at)));
         }

@@ -86,10 +86,10 @@ fn refused(error: &FleetError) -> Status {
     if let FleetError::Store(error) = error {
         return convert::store_error(error);
     }
-    match error {
-        FleetError::Stranger(why) => Status::not_found(why.clone()),
-        other => Status::invalid_argument(other.to_string()),
+    if let FleetError::Stranger(why) = error {
+        return Status::not_found(why.clone());
     }
+    Status::invalid_argument(error.to_string())
 }
 
 fn message(one: Overview) -> proto::Sidecar {

@@ -43,14 +43,11 @@ impl Recorded {
     fn read(store: &dyn Store) -> Result<Self, StoreError> {
         let at = |document| -> Result<Option<(Index, String)>, StoreError> {
             let Some(index) = store.stands(&Basis::Document(document))? else { return Ok(None) };
-            match store.record(index)?.event {
-                Event::PolicyLoaded { text, .. } | Event::RosterLoaded { text, .. } => {
-                    Ok(Some((index, text)))
-                }
-                other => {
-                    Err(StoreError::Damaged(format!("record {index} is no document: {}", other.sentence())))
-                }
+            let event = store.record(index)?.event;
+            if let Event::PolicyLoaded { text, .. } | Event::RosterLoaded { text, .. } = event {
+                return Ok(Some((index, text)));
             }
+            Err(StoreError::Damaged(format!("record {index} is no document: {}", event.sentence())))
         };
         Ok(Self { policy: at(Document::Policy)?, roster: at(Document::Roster)? })
     }
