@@ -286,12 +286,14 @@ impl Follower {
         let policy = self.sidecar.in_force.load().policy.clone();
         let own = self.keys.enrolment().map(|enrolment| enrolment.agent);
         for record in wire::records(&news.records)? {
-            let of_the_agent = match &record.event {
-                Event::Decided(decided) => Some(&decided.agent) == own.as_ref(),
-                Event::Reported(reported) => Some(&reported.agent) == own.as_ref(),
-                _ => false,
+            let agent = if let Event::Decided(decided) = &record.event {
+                Some(&decided.agent)
+            } else if let Event::Reported(reported) = &record.event {
+                Some(&reported.agent)
+            } else {
+                None
             };
-            if of_the_agent {
+            if agent.is_some() && agent == own.as_ref() {
                 self.sidecar.memories.neighbour(record.happened(), &record.event, &policy);
             }
         }

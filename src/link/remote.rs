@@ -361,10 +361,10 @@ impl RemoteDesk {
 
     fn decided_at(&self, id: EscalationId, index: u64) -> Result<(Decided, Moment), DeskError> {
         let record = self.store.record(index)?;
-        match record.event {
-            Event::Decided(decided) => Ok((*decided, record.at)),
-            _ => Err(DeskError::Senseless(id, format!("record {index} is not its decision"))),
-        }
+        let Event::Decided(decided) = record.event else {
+            return Err(DeskError::Senseless(id, format!("record {index} is not its decision")));
+        };
+        Ok((*decided, record.at))
     }
 
     /// The escalation as it would have been opened.

@@ -59,12 +59,11 @@ enum NotShipped {
 
 impl From<Refused> for NotShipped {
     fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::For(code @ (Code::FailedPrecondition | Code::DataLoss), why) => Self::Contradicted(
-                format!("the desk says that this log is not the one it knows: {why} ({code:?})"),
-            ),
-            other => Self::ForNow(other.to_string()),
+        if let Refused::For(code @ (Code::FailedPrecondition | Code::DataLoss), why) = &refused {
+            let what = format!("the desk says that this log is not the one it knows: {why} ({code:?})");
+            return Self::Contradicted(what);
         }
+        Self::ForNow(refused.to_string())
     }
 }
 

@@ -110,7 +110,7 @@ async fn a_sidecar_hears_of_its_own_agent_and_of_no_other() {
     twin.record(Event::Decided(Box::new(decided.clone())));
     twin.ship_from(first).await.unwrap();
     let id = twin.open(&decided).await.unwrap().escalation;
-    assert_eq!(next(&mut following, |news| news.changed).await.all, [id.clone()]);
+    assert_eq!(next(&mut following, |news| news.changed).await.all, std::slice::from_ref(&id));
     desk.vote(&id, "ada", approve(&[])).await.unwrap();
     assert_eq!(next(&mut following, |news| news.changed).await.all, [id]);
 }
