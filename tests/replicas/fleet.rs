@@ -99,11 +99,10 @@ impl Replica {
         let brake = Arc::new(brake.unwrap());
         let profiles = Arc::new(ProfileBook::new(store.clone(), world.clock.clone(), in_force.clone()));
         let sidecar = Arc::new(Sidecar {
-            operators: HashMap::new(),
             domain: own.domain.clone(),
             origin: own.origin.clone(),
             in_force: in_force.clone(),
-            executors: own.executors.clone(),
+            roles: own.roles.clone(),
             store,
             desk: desk.clone(),
             memories: Memories::default(),
@@ -113,6 +112,7 @@ impl Replica {
             clock: world.clock.clone(),
             entropy,
             metrics: Arc::default(),
+            tether: None,
         });
         following.add(&desk);
         following.add(&brake);
