@@ -180,7 +180,7 @@ impl Shipper {
     ///
     /// # Errors
     /// Why the desk does not have them in time.
-    pub(super) async fn ship_to(&self, size: Index) -> Result<(), Refused> {
+    pub async fn ship_to(&self, size: Index) -> Result<(), Refused> {
         let mut shipped = self.shipped.subscribe();
         self.wanted.notify_one();
         let there = shipped.wait_for(|shipped| shipped.is_some_and(|shipped| shipped >= size));

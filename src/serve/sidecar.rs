@@ -53,6 +53,7 @@ pub struct Beside {
     failures: mpsc::Receiver<ServeFailed>,
     sidecar: Arc<Sidecar>,
     tether: Arc<Tether>,
+    shipper: Arc<Shipper>,
     probes: Probes,
 }
 
@@ -166,7 +167,10 @@ impl Beside {
             tokio::spawn(log::keep(checkpoints, fail)),
             tokio::spawn(keepers::look_at_the_memory(ceiling.clone())),
             tokio::spawn(async move { match enroller.keep(renewed).await {} }),
-            tokio::spawn(async move { match shipper.run().await {} }),
+            tokio::spawn({
+                let shipper = shipper.clone();
+                async move { match shipper.run().await {} }
+            }),
             tokio::spawn(async move { match desk.keep_queue().await {} }),
             tokio::spawn(async move { match follower.run().await {} }),
         ];
@@ -178,7 +182,17 @@ impl Beside {
         };
         probes.started(told.source());
         probes.health.enter(Phase::Serving);
-        Ok(Self { config: config.clone(), stop, servers, keepers, failures, sidecar, tether, probes })
+        Ok(Self {
+            config: config.clone(),
+            stop,
+            servers,
+            keepers,
+            failures,
+            sidecar,
+            tether,
+            shipper,
+            probes,
+        })
     }
 
     /// How it stands with the desk.
@@ -215,12 +229,10 @@ impl Beside {
         let recorded = store.commit(Change::of(clock.now(), [Event::Stopped {}])).await.map_err(failed);
         let signed = checkpoints.make_now().await.map_err(failed);
         // In a pod nobody takes up what is left here.
-        let handed_over = async {
-            while self.tether.connected() && self.tether.unshipped() > 0 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        drop(tokio::time::timeout(Duration::from_secs(3), handed_over).await);
+        if self.tether.connected() && self.tether.halted().is_none() {
+            let handing_over = self.shipper.ship_to(store.len());
+            drop(tokio::time::timeout(Duration::from_secs(3), handing_over).await);
+        }
         for keeper in self.keepers {
             keeper.abort();
             // What it holds is let go before the record is closed.

@@ -203,7 +203,7 @@ pub(crate) fn brief() -> Ask {
 
 /// Deletes so many rows: what adds up to more than a thousand within an hour goes to people.
 pub(crate) fn purge(table: u32, rows: u64) -> Ask {
-    ask("orders.purge", &format!("db/orders/{table}"), &format!(r#"{{"limit":{rows}}}"#))
+    ask("orders.purge", &format!("db/orders/{table}"), &format!(r#"{{"affected_rows_estimate":{rows}}}"#))
 }
 
 /// Runs by itself once a witness has seen it.
