@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// How often the scripted desk looks whether there is news, and sends a pulse.
 const ROUND: Duration = Duration::from_millis(50);
@@ -75,11 +75,11 @@ impl Serving {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 fn refused(error: DeskError) -> Status {
-    match error {
-        DeskError::Unknown(_) => Status::not_found(error.to_string()),
-        other => Status::failed_precondition(other.to_string()),
-    }
+    let unknown = matches!(error, DeskError::Unknown(_));
+    let code = if unknown { Code::NotFound } else { Code::FailedPrecondition };
+    Status::new(code, error.to_string())
 }
 
 fn id(text: &str) -> EscalationId {

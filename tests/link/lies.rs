@@ -15,8 +15,10 @@ fn opened(steps: &mut [Value]) -> &mut Value {
     &mut steps[0]
 }
 
+type Telling = fn(&mut Vec<Value>);
+
 /// What each lie is, and that the desk tells it once people have approved.
-const LIES: &[(&str, fn(&mut Vec<Value>))] = &[
+const LIES: &[(&str, Telling)] = &[
     ("another operation", |steps| {
         opened(steps)["operation"] = json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
     }),
