@@ -3,7 +3,6 @@
 use crate::corpus::{rows, settings};
 use countersign::inject::names;
 use countersign::inject::plan::{Plan, look_around};
-use countersign::inject::refusal::Refusal;
 use countersign::inject::settings::Tolerated;
 use serde_json::{Value, json};
 
