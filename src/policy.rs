@@ -33,8 +33,10 @@ pub use check::{Concern, Finding, Never, Severity};
 pub(crate) use model::{minute, minute_of, weekday};
 pub use outcome::Outcome;
 pub use rule::{Found, Match, Matching, Query, Rule, Unlike};
+#[cfg(feature = "server")]
+pub(crate) use source::suggestion;
 pub use source::{At, Problem, SourceError};
-pub(crate) use source::{Fault, suggestion, utf8};
+pub(crate) use source::{Fault, utf8};
 pub(crate) use terms::channel;
 
 use crate::digest::{PolicyDigest, sha256};

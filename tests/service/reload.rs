@@ -202,7 +202,7 @@ async fn what_is_wrong_is_told_once_with_its_place_and_the_last_good_one_stays()
             &[&format!("policy.yaml:{line}:5: unknown key `nmae`"), "did you mean `name`?"],
         ),
         ("", &roster(&PEOPLE), &["policy.yaml"]),
-        (&policy, &people, &["policy.yaml:"]),
+        (&policy, &people, &["roster.yaml:"]),
         (POLICY, "people: [", &["roster.yaml:1:"]),
         (
             POLICY,
