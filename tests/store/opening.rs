@@ -270,13 +270,15 @@ fn damage_that_opening_did_not_read_ends_the_store() {
     several_segments(&dir, 17);
     let segment = dir.join("journal/00000000000000000000.seg");
     let mut bytes = std::fs::read(&segment).unwrap();
-    bytes[100] ^= 1;
+    // The first record is read by every opening.
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
     let (store, opened, told) = open_small_tail(&dir);
     assert!(opened.unread > 0);
     let Notice::Unsound(why) = last_notice(&told) else { panic!("it was not found") };
-    let named = format!("`{}` at byte 99, record 1: the record is not what was written", segment.display());
-    assert!(why.contains(&named), "{why}");
+    let named = format!("`{}` at byte ", segment.display());
+    assert!(why.contains(&named) && why.contains(": the record is not what was written"), "{why}");
     ends(&store, &why);
 }
 

@@ -7,7 +7,7 @@ use countersign::audit::event::{Event, Record, Saturated, SaturationMeasure};
 use countersign::client::Ask;
 use countersign::digest::PolicyDigest;
 use countersign::escalation::vote::Choice;
-use countersign::metrics::{Metrics, Noted, Now};
+use countersign::metrics::{Metrics, Noted, Now, Tethered};
 use countersign::moment::Moment;
 use countersign::party::{AgentId, EscalationId};
 use countersign::store::Store as _;
@@ -226,6 +226,8 @@ pub(crate) fn text_of_everything() -> String {
     metrics.not_minted("store_full");
     metrics.vote_refused("vote.late");
     metrics.called("countersign.v1.Authority/Authorize", "OK");
+    let silence = Some(core::time::Duration::from_secs(2));
+    metrics.tethered(&Tethered { connected: true, silence, unshipped: 3, queued: 1 });
     metrics.certificate_reloaded("agents", "taken");
     metrics.certificate_reloaded("agents", "refused");
     let saturated = Saturated {
@@ -265,7 +267,14 @@ async fn each_metric_is_documented_and_each_documented_one_exists() {
     assert_eq!(documented, there);
     let live = watched().await;
     let told = scrape(&live).await.names();
-    let later = ["countersign_votes_refused_", "countersign_grpc_", "countersign_certificate_"];
+    let later = [
+        "countersign_votes_refused_",
+        "countersign_grpc_",
+        "countersign_certificate_",
+        "countersign_desk_",
+        "countersign_queued_",
+        "countersign_unshipped_",
+    ];
     for (name, (kind, labels)) in &documented {
         if later.iter().any(|later| name.starts_with(later)) {
             continue;

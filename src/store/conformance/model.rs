@@ -129,7 +129,10 @@ impl Model {
                     answers.enrolled.insert(withdrawn.sidecar.clone(), (index, false));
                 }
                 Event::Invited(invited) => {
-                    answers.invitations.insert(invited.invitation, Invitation { made: index, used: None });
+                    // Made again, it is not good again.
+                    let before = answers.invitations.get(&invited.invitation).and_then(|one| one.used);
+                    let invitation = Invitation { made: index, used: before };
+                    answers.invitations.insert(invited.invitation, invitation);
                 }
                 _ => {}
             }
