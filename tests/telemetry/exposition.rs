@@ -141,6 +141,8 @@ fn read_sample(line: &str) -> ((String, BTreeMap<String, String>), f64) {
     let mut labels = BTreeMap::new();
     let rest = match rest.strip_prefix('{') {
         None => rest,
+        // A family that is told only where it makes sense, without labels.
+        Some(rest) if rest.starts_with('}') => &rest[1..],
         Some(mut rest) => loop {
             let (label, after) = rest.split_once("=\"").unwrap();
             assert!(label.chars().all(letters), "the label `{label}` in `{line}`");
