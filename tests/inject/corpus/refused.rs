@@ -250,7 +250,7 @@ fn sidecars() -> Vec<Row> {
             push(c, "env", json!({ "name": "COUNTERSIGN_DESK", "value": "https://evil.example" }));
         }),
         sidecar("a sidecar that is told more than we would", code, &|c| {
-            push(c, "env", json!({ "name": "COUNTERSIGN_CONFIG", "value": "/work/countersign.yaml" }));
+            push(c, "env", json!({ "name": "COUNTERSIGN_CONFIG", "value": "/agent/countersign.yaml" }));
         }),
         sidecar("a sidecar with variables from elsewhere", code, &|c| {
             c["envFrom"] = json!([{ "configMapRef": { "name": "c" } }]);
